@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tokenizers import AddedToken, Tokenizer, decoders, normalizers
+from tokenizers import AddedToken, Tokenizer, decoders, normalizers, processors
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import SentencePieceExtractor
@@ -84,6 +84,9 @@ def exact_tokenizer(
         else:  # in its turn, so that it keeps its id
             backend.add_special_tokens([AddedToken(token.content, normalized=False)])
     backend.add_special_tokens([AddedToken(token, normalized=False) for token in specials])
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{bos_token} $A", special_tokens=[(bos_token, backend.token_to_id(bos_token))]
+    )
 
     if backend.token_to_id(image_token) != backend.get_vocab_size() - 1:
         raise ValueError(
@@ -95,7 +98,6 @@ def exact_tokenizer(
         **text_tokens,
         pad_token=pad_token,
         extra_special_tokens={"image_token": image_token},
-        add_bos_token=True,  # by the post-processor
         padding_side="left",
         clean_up_tokenization_spaces=False,
         **kwargs,
