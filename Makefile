@@ -4,32 +4,40 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint types clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for a picture of yours)"
-	@echo "make test   run all tests, offline"
+	@echo "make test   run all tests, offline (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
 	@echo "make clean  remove the virtual environment and what was built"
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d; name another: make PYTHON=python3.12 …" % sys.version_info[:2])'
+	@echo "Setting up $(VENV): the first time takes some minutes and downloads PyTorch."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools
+	@$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.installed
-	@HF_HUB_OFFLINE=1 $(BIN)/minigpt4 demo $(IMAGE)
+	@HF_HUB_OFFLINE=1 $(BIN)/minigpt4 demo $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/.installed
 	$(BIN)/python tests/upstream/fetch.py
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m mypy
+	$(BIN)/mypy
+
+# mypy reads folders, not what setup.cfg says: lay the package out for it as it is installed.
+types:
+	@rm -rf build/types && mkdir -p build/types/minigpt4
+	@ln -s $(CURDIR)/minigpt4/* build/types/minigpt4/
+	@for folder in $$(sed -n 's/^    minigpt4\.[a-z0-9_]* = \([a-z0-9_]*\)$$/\1/p' setup.cfg); do ln -s $(CURDIR)/$$folder build/types/minigpt4/; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,95 @@
+"""The command line: which commands there are, and how their errors reach a person.
+
+Commands live in `minigpt4/commands/`, one file per verb family. Nothing heavy is imported until one of them runs, so
+that `minigpt4 --help` answers at once.
+"""
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from minigpt4.commands import chat, demo, describe, evaluate, train
+
+
+app = typer.Typer(
+    name="minigpt4",
+    help="MiniGPT-4: a model that sees a picture and talks about it.",
+    epilog="Without --model the commands use nano, a tiny model inside this package that knows drawn scenes only. "
+    "Start with: minigpt4 demo",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo.demo)
+app.command()(describe.describe)
+app.command()(chat.chat)
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the versions and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show warnings, logs and the trace of an error.")] = False,
+) -> None:
+    if show_version:
+        print(f"minigpt4 {version('minigpt4')} (transformers {version('transformers')}, torch {version('torch')})")
+    elif context.invoked_subcommand is None:
+        context.get_help()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0, 1 after an error, 2 after a wrong call, 130 after Ctrl-C.
+
+    Errors are one line on stderr. `--debug` may stand anywhere before a `--`; it shows the trace instead.
+    """
+    arguments, debug = _take_debug(arguments)
+    try:
+        with nullcontext() if debug else _quiet_libraries():
+            return app(arguments, prog_name="minigpt4", standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        else:
+            print(f"minigpt4: {_one_line(error)}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+
+
+def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Libraries' warnings and logs are for the developer; a person at the command line gets our one line instead."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _one_line(error: Exception) -> str:
+    if hasattr(error, "format_message"):  # a wrong call, found by typer
+        context = getattr(error, "ctx", None)
+        return f"{error.format_message()} (see {context.command_path if context else 'minigpt4'} --help)"
+    message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, (ValueError, OSError)):
+        return message
+    return f"unexpected {type(error).__name__}: {message} (minigpt4 --debug … shows where)"

@@ -1,0 +1,38 @@
+"""`minigpt4 evaluate`: measure models."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from minigpt4.commands.console import working
+from minigpt4.commands.options import Model
+
+
+app = typer.Typer(help="Measure a model.")
+
+
+@app.callback()
+def evaluate() -> None:
+    """Keeps `scenes` a name of its own: typer would drop it while there is one task only."""
+
+
+@app.command()
+def scenes(
+    model: Model = None,
+    count: Annotated[int, typer.Option("--scenes", min=1, help="How many held-out pictures.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Which pictures.")] = 0,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures answered at once.")] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score descriptions of, and answers about, drawn scenes that were never trained on."""
+    from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
+    from minigpt4.loading import load
+
+    with working("Loading the model"):
+        loaded = load(model)
+    scores = evaluate_scenes(*loaded, scenes=count, seed=seed, batch_size=batch_size)
+    if as_json:
+        print(json.dumps(scores))
+    else:
+        print_scores(scores)

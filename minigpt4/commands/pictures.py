@@ -1,0 +1,30 @@
+"""Finding the picture files a person means."""
+
+from pathlib import Path
+
+
+def find_pictures(source: str) -> tuple[list[str], int]:
+    """The pictures that an argument names: a file, a URL, or every picture in a folder and the folders below it.
+
+    In folders the extension decides; what a file really holds shows when it is read.
+
+    Returns:
+        Paths in the order of their names, and how many other files the folder holds.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: The folder holds no picture.
+    """
+    path = Path(source)
+    if not path.is_dir():
+        if not path.exists() and not source.startswith(("http://", "https://")):
+            raise FileNotFoundError(f"{source}: no such file or folder")
+        return [source], 0
+    from PIL import Image
+
+    extensions = {extension for extension, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    pictures = [str(file) for file in files if file.suffix.lower() in extensions and not file.name.startswith(".")]
+    if not pictures:
+        raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
+    return pictures, len(files) - len(pictures)

@@ -1,0 +1,83 @@
+"""Loading a checkpoint for the commands: whole, or not at all."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+
+def nano_folder() -> Path:
+    """The folder of nano, the tiny trained checkpoint inside this package."""
+    return Path(str(files("minigpt4.hub_cards"))) / "nano"
+
+
+def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
+    """Load a model and its processor, ready for inference on the best device there is.
+
+    Args:
+        checkpoint: A folder or a Hub id. Default: nano.
+
+    Raises:
+        FileNotFoundError: There is no such folder, and the name is no Hub id that can be reached.
+        ValueError: The folder is no MiniGPT-4 checkpoint, or its weights are not exactly those of its configuration.
+            `from_pretrained` would fill missing weights with random ones and go on.
+    """
+    from transformers.utils import logging
+
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+    name = str(checkpoint or nano_folder())
+    _check_is_checkpoint(name)
+    logging.disable_progress_bar()  # the bar of loading weights; downloads keep theirs
+    try:
+        model, report = MiniGPT4ForConditionalGeneration.from_pretrained(
+            name, dtype="auto", device_map="auto", output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        processor = MiniGPT4Processor.from_pretrained(name)
+    except Exception as error:
+        raise ValueError(f"cannot load the checkpoint {name}: {_first_line(error)}") from error
+    finally:
+        logging.enable_progress_bar()
+    _check_is_whole(name, report)
+    return model.eval(), processor
+
+
+def _check_is_checkpoint(name: str) -> None:
+    from transformers import PreTrainedConfig
+
+    folder = Path(name)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ValueError(f"{name} is no checkpoint: it holds no config.json")
+    if folder.is_file():
+        raise ValueError(f"{name} is a file; give the folder of a checkpoint or a Hub id")
+    try:
+        config, _ = PreTrainedConfig.get_config_dict(name)
+    except Exception as error:
+        if folder.is_dir():
+            raise ValueError(f"{folder / 'config.json'} cannot be read: {_first_line(error)}") from error
+        raise FileNotFoundError(
+            f"{name} is neither a folder here nor a model that the Hub gives out: {_first_line(error)}"
+        ) from error
+    if config.get("model_type") != "minigpt4":
+        raise ValueError(f"{name} is no MiniGPT-4 checkpoint: its model_type is {config.get('model_type')!r}")
+
+
+def _check_is_whole(name: str, report: dict) -> None:
+    problems = []
+    for kind in ("missing", "unexpected", "mismatched"):
+        # A mismatched key comes with the two shapes that do not agree.
+        keys = sorted(key if isinstance(key, str) else key[0] for key in report[f"{kind}_keys"])
+        if keys:
+            shown = ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")
+            problems.append(f"{len(keys)} {'of another shape' if kind == 'mismatched' else kind} ({shown})")
+    if problems:
+        raise ValueError(
+            f"the weights in {name} do not fit its config.json: {'; '.join(problems)}; save or convert it again"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
