@@ -1,6 +1,5 @@
 """From conversations to answers: what `describe`, `chat` and `demo` share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,8 @@ from transformers import TextStreamer
 
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
@@ -67,24 +68,19 @@ def _is_finished(model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4
 
 
 class AnswerStreamer(TextStreamer):
-    """Hands on an answer word by word, without the mark that ends it.
+    """Prints an answer word by word, without the mark that ends it.
 
     The mark (`###`) may arrive in pieces, so text that could be the beginning of one is held back until it is clear.
 
     Args:
-        write: Called with each new piece of text.
+        tokenizer: Decodes the answer.
+        stop_strings: The marks, as the checkpoint's generation configuration has them.
     """
 
-    def __init__(
-        self,
-        model: "MiniGPT4ForConditionalGeneration",
-        processor: "MiniGPT4Processor",
-        write: Callable[[str], object],
-    ) -> None:
-        super().__init__(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", stop_strings: list[str] | None) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
         self.text = ""
-        self._marks: list[str] = list(model.generation_config.stop_strings or ())
-        self._write = write
+        self._marks = list(stop_strings or ())
         self._held = ""
         self._ended = False
 
@@ -102,7 +98,7 @@ class AnswerStreamer(TextStreamer):
         piece = piece if self.text else piece.lstrip()
         if piece:
             self.text += piece
-            self._write(piece)
+            print(piece, end="", flush=True)
 
     def _possible_mark(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of a mark."""

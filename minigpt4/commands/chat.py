@@ -7,6 +7,7 @@ import typer
 
 from minigpt4.commands.console import note, working
 from minigpt4.commands.options import MaxNewTokens, Model
+from minigpt4.commands.pictures import read_picture
 
 
 HELP = """\
@@ -24,7 +25,7 @@ def chat(
     """Talk with the model about pictures; add one in any turn with /image PATH."""
     from minigpt4.loading import load
 
-    pictures = [_read(image)] if image else []
+    pictures = [read_picture(image)] if image else []
     with working("Loading the model"):
         loaded = load(model)
     conversation = Conversation(*loaded, max_new_tokens=max_new_tokens, pictures=pictures)
@@ -77,7 +78,7 @@ class Conversation:
             note("Say which picture: /image PATH")
             return
         try:
-            self.pictures.append(_read(path))
+            self.pictures.append(read_picture(path))
         except (OSError, ValueError) as error:
             note(str(error))
         else:
@@ -87,7 +88,7 @@ class Conversation:
         from minigpt4.answering import AnswerStreamer, answer, user_turn
 
         asked = [*self.messages, user_turn(text, *self.pictures)]
-        streamer = AnswerStreamer(self.model, self.processor, write=lambda piece: print(piece, end="", flush=True))
+        streamer = AnswerStreamer(self.processor.tokenizer, self.model.generation_config.stop_strings)
         try:
             finished = answer(
                 self.model, self.processor, [asked], max_new_tokens=self.max_new_tokens, streamer=streamer
@@ -102,12 +103,6 @@ class Conversation:
             note("(not finished)")
         self.messages = [*asked, {"role": "assistant", "content": [{"type": "text", "text": streamer.text}]}]
         self.pictures = []
-
-
-def _read(path: str) -> Any:
-    from minigpt4.processing import load_image
-
-    return load_image(path)
 
 
 def _enable_line_editing() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from minigpt4.commands.console import working
+from minigpt4.commands.pictures import read_picture
 
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ def demo(
 ) -> None:
     """Draw a picture, let nano describe it and answer questions about it, and say what is true."""
     from minigpt4.loading import load
-    from minigpt4.processing import load_image
 
     scene = None
     if image:
-        picture, path = load_image(image), image
+        picture, path = read_picture(image), image
     else:
         scene, picture, path = _draw(seed)
     with working("Loading nano"):
@@ -55,9 +55,7 @@ def _draw(seed: int) -> tuple["Scene", Any, Path]:
     scene = next(sample_scenes(seed, held_out=True))
     path = Path(tempfile.mkdtemp(prefix="minigpt4-")) / "scene.png"
     draw(scene, rng=random.Random(seed)).save(path)
-    from minigpt4.processing import load_image
-
-    return scene, load_image(str(path)), path
+    return scene, read_picture(str(path)), path
 
 
 def _questions(scene: "Scene", seed: int) -> tuple[list[str], dict[str, str]]:
@@ -76,8 +74,9 @@ def _take_turn(loaded: tuple[Any, Any], conversation: list[dict], text: str, pic
 
     print(f"\n  you:        {text}\n  nano:       ", end="", flush=True)
     conversation.append(user_turn(text, *([] if picture is None else [picture])))
-    streamer = AnswerStreamer(*loaded, write=lambda piece: print(piece, end="", flush=True))
-    answer(*loaded, [conversation], streamer=streamer)
+    model, processor = loaded
+    streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
+    answer(model, processor, [conversation], streamer=streamer)
     print()
     conversation.append({"role": "assistant", "content": [{"type": "text", "text": streamer.text}]})
 

@@ -1,15 +1,14 @@
 """`minigpt4 describe`: an answer about each of some pictures."""
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from minigpt4.commands.console import note, progress_bar, working
 from minigpt4.commands.options import MaxNewTokens, Model, not_empty
-from minigpt4.commands.pictures import find_pictures
+from minigpt4.commands.pictures import find_pictures, read_picture
 
 
 if TYPE_CHECKING:
@@ -31,25 +30,21 @@ def describe(
     A picture that cannot be read does not stop the others; the exit code is then 1.
     """
     names, failed = _find_all(images)
-    answers = _answers(names, prompt, model, max_new_tokens, batch_size, stream=len(names) == 1 and not as_json)
-    with progress_bar(visible=len(names) > 1) as progress:
-        task = progress.add_task("Pictures", total=len(names))
-        for name, result in answers:
-            if isinstance(result, Exception):
-                failed += 1
-                note(f"minigpt4: {result}")
-            elif not result.finished:
-                note(f"minigpt4: {name}: the answer was cut at its longest; allow more with --max-new-tokens")
-            if as_json:
-                print(json.dumps(_record(name, prompt, result), ensure_ascii=False), flush=True)
-            elif len(names) > 1 and not isinstance(result, Exception):
-                print(f"{name}\n  {result.text}\n", flush=True)
-            progress.advance(task)
+    if len(names) == 1 and not as_json:
+        _stream(names[0], prompt, model, max_new_tokens)
+    elif names:
+        with progress_bar(visible=len(names) > 1) as progress:
+            task = progress.add_task("Pictures", total=len(names))
+            for name, result in _answers(names, prompt, model, max_new_tokens, batch_size):
+                failed += isinstance(result, Exception)
+                _report(name, prompt, result, as_json)
+                progress.advance(task)
     if failed:
         raise typer.Exit(1)
 
 
 def _find_all(sources: list[str]) -> tuple[list[str], int]:
+    """The pictures of all sources, and how many sources are none."""
     names: list[str] = []
     failed = 0
     for source in sources:
@@ -61,53 +56,64 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
             continue
         names += pictures
         if others:
-            note(f"minigpt4: {source}: left out {others} files that are no pictures by their name")
+            note(f"minigpt4: {source}: left out {others} other files (no picture by their name)")
     return names, failed
 
 
-def _answers(
-    names: list[str], prompt: str, checkpoint: str | None, max_new_tokens: int | None, batch_size: int, stream: bool
-) -> Iterator[tuple[str, "Answer | Exception"]]:
-    """Each name with its answer, or with the error that its picture raised; in order."""
-    if not names:
-        return
+def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int | None) -> None:
     from minigpt4.answering import AnswerStreamer, answer, user_turn
     from minigpt4.loading import load
 
-    loaded = None
-    for batch in _batches(names, batch_size):
-        pictures = [_read(name) for name in batch]
-        readable = [picture for picture in pictures if not isinstance(picture, Exception)]
-        answers: Iterator[Answer] = iter(())
-        if readable:
-            if loaded is None:
-                with working("Loading the model"):
-                    loaded = load(checkpoint)
-            streamer = AnswerStreamer(*loaded, write=lambda text: print(text, end="", flush=True)) if stream else None
-            conversations = [[user_turn(prompt, picture)] for picture in readable]
-            answers = iter(answer(*loaded, conversations, max_new_tokens=max_new_tokens, streamer=streamer))
-            if stream:
-                print()
+    picture = read_picture(name)
+    with working("Loading the model"):
+        model, processor = load(checkpoint)
+    streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
+    conversations = [[user_turn(prompt, picture)]]
+    [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
+    print()
+    if not result.finished:
+        _note_cut(name)
+
+
+def _answers(
+    names: list[str], prompt: str, checkpoint: str | None, max_new_tokens: int | None, batch_size: int
+) -> Iterator[tuple[str, "Answer | Exception"]]:
+    """Each name, in order, with its answer or with the error that its picture raised."""
+    from minigpt4.answering import answer, user_turn
+    from minigpt4.loading import load
+
+    with working("Loading the model"):
+        model, processor = load(checkpoint)
+    for start in range(0, len(names), batch_size):
+        batch = names[start : start + batch_size]
+        pictures = [_read_or_error(name) for name in batch]
+        conversations = [[user_turn(prompt, p)] for p in pictures if not isinstance(p, Exception)]
+        answers = iter(answer(model, processor, conversations, max_new_tokens=max_new_tokens) if conversations else ())
         for name, picture in zip(batch, pictures, strict=True):
             yield name, picture if isinstance(picture, Exception) else next(answers)
 
 
-def _batches(names: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(names)
-    return iter(lambda: list(islice(rest, size)), [])
-
-
-def _read(name: str) -> Any:
-    """The picture, or the error that says what is wrong with it."""
-    from minigpt4.processing import load_image
-
+def _read_or_error(name: str) -> Any:
     try:
-        return load_image(name)
+        return read_picture(name)
     except (OSError, ValueError) as error:
         return error
 
 
-def _record(name: str, prompt: str, result: "Answer | Exception") -> dict[str, Any]:
+def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool) -> None:
+    record = {"image": name, "prompt": prompt}
     if isinstance(result, Exception):
-        return {"image": name, "prompt": prompt, "error": str(result)}
-    return {"image": name, "prompt": prompt, "answer": result.text, "finished": result.finished}
+        note(f"minigpt4: {result}")
+        record["error"] = str(result)
+    else:
+        if not result.finished:
+            _note_cut(name)
+        record |= {"answer": result.text, "finished": result.finished}
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False), flush=True)
+    elif "answer" in record:
+        print(f"{name}\n  {record['answer']}\n", flush=True)
+
+
+def _note_cut(name: str) -> None:
+    note(f"minigpt4: {name}: the answer reached its longest before its end; allow more with --max-new-tokens")

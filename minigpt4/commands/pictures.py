@@ -1,6 +1,11 @@
 """Finding the picture files a person means."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def find_pictures(source: str) -> tuple[list[str], int]:
@@ -28,3 +33,14 @@ def find_pictures(source: str) -> tuple[list[str], int]:
     if not pictures:
         raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
     return pictures, len(files) - len(pictures)
+
+
+def read_picture(source: str) -> "Image":
+    """The picture in a file or behind a URL, upright and in RGB.
+
+    Raises:
+        OSError, ValueError: It cannot be read; the message names the file and says what is wrong with it.
+    """
+    from minigpt4.processing import load_image
+
+    return load_image(source)

@@ -1,0 +1,102 @@
+"""What tests of several folders share."""
+
+import os
+
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+
+
+TINY_IMAGE_SIZE = 28
+TINY_NUM_QUERY_TOKENS = 4
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """Folder of a complete, seeded, untrained MiniGPT-4 with a Q-Former and the vicuna chat form: it answers nonsense.
+
+    Shared by the whole run: copy it before you change it.
+    """
+    from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4ImageProcessorPil, MiniGPT4Processor
+    from minigpt4.processing import chat_template
+    from minigpt4.processing.tokenization import exact_tokenizer
+
+    folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
+    tokenizer = exact_tokenizer(_letters(), pad_token="<pad>")
+    config = MiniGPT4Config(
+        vision_config={
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": TINY_IMAGE_SIZE,
+            "patch_size": 14,
+            "initializer_range": 0.02,
+        },
+        qformer_config={
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+        },
+        text_config={
+            "model_type": "llama",
+            "vocab_size": len(tokenizer),
+            "hidden_size": 16,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 1024,
+            "initializer_range": 0.5,  # far enough from uniform that answers differ from picture to picture
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        num_query_tokens=TINY_NUM_QUERY_TOKENS,
+        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = MiniGPT4ForConditionalGeneration(config)
+    model.generation_config.update(
+        do_sample=False,
+        max_new_tokens=12,
+        stop_strings=["###"],
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.save_pretrained(folder)
+    MiniGPT4Processor(
+        image_processor=MiniGPT4ImageProcessorPil(size={"height": TINY_IMAGE_SIZE, "width": TINY_IMAGE_SIZE}),
+        tokenizer=tokenizer,
+        chat_template=chat_template("vicuna"),
+        num_image_tokens=TINY_NUM_QUERY_TOKENS,
+    ).save_pretrained(folder)
+    return folder
+
+
+def _letters() -> Tokenizer:
+    """A tokenizer with one token for each printable ASCII character, and bytes for everything else."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
+    pieces += [chr(code) for code in range(33, 127)]
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    return Tokenizer(BPE(vocab=vocabulary, merges=[], unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+
+
+@pytest.fixture
+def picture(tmp_path) -> Path:
+    """A PNG file of coloured noise."""
+    from PIL import Image
+
+    path = tmp_path / "picture.png"
+    Image.frombytes("RGB", (40, 30), random.Random(0).randbytes(40 * 30 * 3)).save(path)
+    return path

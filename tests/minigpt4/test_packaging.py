@@ -1,0 +1,97 @@
+"""What people install: one import package, with everything it reads at run time in it."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+
+ROOT = Path(__file__).parents[2]
+NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs", "tests", "docs")
+
+
+@pytest.fixture(scope="module")
+def setup_cfg() -> ConfigParser:
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+@pytest.fixture(scope="module")
+def folders(setup_cfg) -> dict[str, Path]:
+    """Import package -> folder of the repository, as setup.cfg maps them."""
+    lines = setup_cfg["options"]["package_dir"].split("\n")
+    pairs = (line.split("=") for line in lines if line.strip())
+    return {package.strip(): ROOT / folder.strip() for package, folder in pairs}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """Folder with the sdist, and with the wheel that was built from that sdist."""
+    folder = tmp_path_factory.mktemp("build")
+    source = shutil.copytree(ROOT, folder / "source", ignore=NOT_SOURCE)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", source]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel_names(built) -> set[str]:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        return set(wheel.namelist())
+
+
+def test_only_one_package_is_installed(wheel_names):
+    tops = {PurePosixPath(name).parts[0] for name in wheel_names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"minigpt4"}
+
+
+def test_every_source_file_is_in_the_wheel(folders, wheel_names):
+    def installed_as(package: str, file: Path) -> str:
+        return (PurePosixPath(*package.split(".")) / file.relative_to(folders[package]).as_posix()).as_posix()
+
+    expected = {
+        installed_as(package, file)
+        for package, folder in folders.items()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix in {".py", ".typed", ".jinja", ".yaml", ".json", ".md", ".safetensors"}
+    }
+    assert len(expected) > 30
+    assert expected - wheel_names == set()
+
+
+def test_wheel_holds_templates_typing_mark_and_nano(wheel_names):
+    needed = {
+        "minigpt4/py.typed",
+        *(f"minigpt4/processing/chat_templates/{family}.jinja" for family in ("vicuna", "llama2", "v2")),
+        *(f"minigpt4/hub_cards/nano/{name}" for name in ("config.json", "model.safetensors", "README.md")),
+    }
+    assert needed - wheel_names == set()
+
+
+def test_sdist_has_the_license_and_the_readme(built):
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in sdist.getnames()}
+    assert {"LICENSE", "README.md", "setup.cfg", "pyproject.toml"} <= names
+
+
+def test_console_script_and_module_are_one_command(setup_cfg):
+    script = setup_cfg["options.entry_points"]["console_scripts"].split("=")
+    assert [part.strip() for part in script] == ["minigpt4", "minigpt4.__main__:main"]
+
+
+def test_every_requirement_is_pinned_in_the_constraints(setup_cfg):
+    def names(text: str) -> set[str]:
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        return {re.match(r"[\w.-]+", line.strip())[0].lower().replace("_", "-") for line in lines}
+
+    wanted = names(setup_cfg["options"]["install_requires"]) | names(setup_cfg["options.extras_require"]["dev"])
+    pins = (ROOT / "constraints.txt").read_text()
+    assert wanted - names(pins) == set()
+    assert all("==" in line for line in pins.splitlines() if line and not line.startswith("#"))
