@@ -1,0 +1,65 @@
+"""`minigpt4 chat`: the conversation in the terminal, typed through stdin."""
+
+import io
+
+import pytest
+
+
+@pytest.fixture
+def chat(command, tiny_checkpoint, monkeypatch):
+    def call(typed: str, *arguments):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        return command("chat", "--model", tiny_checkpoint, *arguments)
+
+    return call
+
+
+def answers(result) -> list[str]:
+    """What the model said after each line typed."""
+    return [part.strip() for part in result.out.split("you>")[1:]]
+
+
+def test_answers_until_the_end_of_input(chat, picture):
+    result = chat("What is this?\nAnd the colour?\n", picture)
+    assert result.code == 0
+    assert all(answers(result)[:2])
+    assert result.err.replace("(not finished)\n", "") == ""
+
+
+def test_earlier_turns_are_remembered(chat, picture):
+    _, later, _ = answers(chat("What is this?\nWhy?\n", picture))
+    alone, _ = answers(chat("Why?\n", picture))
+    assert later != alone
+
+
+def test_reset_forgets_turns_and_pictures(chat, picture):
+    after = answers(chat("What is this?\n/reset\nWhy?\n", picture))[2]
+    alone, _ = answers(chat("Why?\n"))
+    assert after == alone
+
+
+def test_picture_can_come_in_any_turn(chat, picture):
+    without = answers(chat("Hello\nWhat is this?\n"))[1]
+    result = chat(f"Hello\n/image {picture}\nWhat is this?\n")
+    assert answers(result)[2] != without
+    assert "goes with your next message" in result.err
+
+
+def test_slips_of_the_keyboard_do_not_end_it(chat, tmp_path):
+    result = chat(f"/image {tmp_path / 'gone.png'}\n/image\n/imge x\n\nHello\n/quit\nnever read\n")
+    assert result.code == 0
+    assert "gone.png" in result.err
+    assert "/image PATH" in result.err
+    assert "/imge" in result.err
+    assert answers(result)[4]
+
+
+def test_help_lists_every_command(chat):
+    text = answers(chat("/help\n"))[0]
+    assert all(name in text for name in ("/image", "/reset", "/help", "/quit"))
+
+
+def test_too_long_a_conversation_is_said_and_can_go_on(chat):
+    result = chat(f"{'long ' * 400}\nHello\n")
+    assert "/reset" in result.err
+    assert answers(result)[1]

@@ -1,0 +1,110 @@
+"""`minigpt4 describe`: one picture, many pictures, folders."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def describe(command, tiny_checkpoint):
+    def call(*arguments):
+        return command("describe", "--model", tiny_checkpoint, *arguments)
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path, picture):
+    """Three pictures, one of them in a folder below, and a file that is none."""
+    folder = tmp_path / "album"
+    (folder / "below").mkdir(parents=True)
+    for index, name in enumerate(("b.png", "a.JPG", "below/c.webp")):
+        Image.new("RGB", (20, 30), (90 * index, 40, 200)).save(folder / name)
+    (folder / "notes.txt").write_text("about the pictures")
+    return folder
+
+
+def test_one_picture(describe, picture):
+    result = describe(picture)
+    assert result.code == 0
+    assert result.out.strip()
+    assert "###" not in result.out
+
+
+def test_streamed_answer_is_the_json_answer(describe, picture):
+    record = json.loads(describe(picture, "--json").out)
+    assert record["answer"] == describe(picture).out.strip()
+    assert record["image"] == str(picture)
+
+
+def test_answer_that_is_cut_is_said_to_be(describe, picture):
+    result = describe(picture, "--json", "--max-new-tokens", "2")
+    assert json.loads(result.out)["finished"] is False
+    assert "--max-new-tokens" in result.err
+    assert "--max-new-tokens" in describe(picture, "--max-new-tokens", "2").err
+
+
+def test_prompt_changes_the_answer(describe, picture):
+    first, second = (describe(picture, "--prompt", text).out for text in ("What is this?", "Write a poem!"))
+    assert first != second
+
+
+def test_folder_in_the_order_of_names(describe, folder):
+    result = describe(folder, "--json")
+    names = [json.loads(line)["image"] for line in result.out.splitlines()]
+    assert names == [str(folder / name) for name in ("a.JPG", "b.png", "below/c.webp")]
+    assert result.code == 0
+    assert "left out 1 other" in result.err
+
+
+def test_batches_do_not_change_the_answers(describe, folder):
+    one, many = (describe(folder, "--json", "--batch-size", size) for size in (1, 3))
+    assert one.out == many.out
+
+
+def test_several_pictures_each_under_its_name(describe, folder, picture):
+    lines = describe(picture, folder / "b.png").out.splitlines()
+    assert lines[0] == str(picture)
+    assert str(folder / "b.png") in lines
+
+
+def test_broken_picture_does_not_stop_the_others(describe, folder):
+    broken = folder / "aa.png"
+    broken.write_bytes(b"broken")
+    result = describe(folder, "--json")
+    records = {record["image"]: record for record in map(json.loads, result.out.splitlines())}
+    assert result.code == 1
+    assert len(records) == 4
+    assert [name for name, record in records.items() if "error" in record] == [str(broken)]
+    assert sum(str(broken) in line for line in result.err.splitlines()) == 1
+
+
+def test_missing_picture_does_not_stop_the_others(describe, picture, tmp_path):
+    result = describe(tmp_path / "gone.png", picture)
+    assert result.code == 1
+    assert result.out.strip()
+    assert "gone.png" in result.err
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [("L", "a.png"), ("RGBA", "a.png"), ("P", "a.gif"), ("I;16", "a.png"), ("CMYK", "a.jpg"), ("1", "a.tiff")],
+)
+def test_any_format(describe, tmp_path, mode, name):
+    Image.new(mode, (1, 1) if mode == "L" else (33, 21)).save(tmp_path / name)
+    assert describe(tmp_path / name).code == 0
+
+
+def test_file_name_that_looks_like_an_option(describe, picture, tmp_path, monkeypatch):
+    shutil.copy(picture, tmp_path / "--debug")
+    monkeypatch.chdir(tmp_path)
+    result = describe("--json", "--", "--debug")
+    assert json.loads(result.out)["image"] == "--debug"
+
+
+def test_nothing_but_answers_is_printed(describe, folder):
+    (folder / "notes.txt").unlink()
+    result = describe(folder, "--json")
+    assert result.err == ""

@@ -1,0 +1,168 @@
+"""Bad input: each gives one line that names what is wrong, and an exit code that is not 0."""
+
+import json
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+
+def only_line(result, code: int = 1) -> str:
+    assert (result.code, result.out) == (code, "")
+    lines = result.err.splitlines()
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("minigpt4: ")
+    return lines[0]
+
+
+def bomb() -> bytes:
+    """A few hundred bytes of PNG that claim to be 400 million pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Files that are no pictures, by name."""
+    noise = Image.effect_noise((200, 200), 90).convert("RGB")
+    noise.save(tmp_path / "whole.jpg")
+    (tmp_path / "truncated.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:3000])
+    (tmp_path / "bomb.png").write_bytes(bomb())
+    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["truncated.jpg", "bomb.png", "text.jpg", "empty.png"])
+def test_file_that_is_no_whole_picture(command, broken, tiny_checkpoint, name):
+    line = only_line(command("describe", broken / name, "--model", tiny_checkpoint))
+    assert str(broken / name) in line
+    assert "unexpected" not in line
+
+
+def test_bomb_is_refused_by_its_size(command, broken, tiny_checkpoint):
+    line = only_line(command("describe", broken / "bomb.png", "--model", tiny_checkpoint))
+    assert "400000000" in line or "20000" in line
+
+
+@pytest.mark.parametrize("verb", ["describe", "chat", "demo"])
+def test_missing_file(command, tmp_path, verb):
+    assert str(tmp_path / "nowhere.jpg") in only_line(command(verb, tmp_path / "nowhere.jpg"))
+
+
+def test_empty_folder(command, tmp_path):
+    assert f"{tmp_path}: no picture" in only_line(command("describe", tmp_path))
+
+
+@pytest.mark.parametrize("prompt", ["", "  "])
+def test_empty_prompt(command, picture, prompt):
+    assert "--prompt" in only_line(command("describe", picture, "--prompt", prompt), code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["describe", "--colour", "x.png"], "--colour"),
+        (["describe"], "IMAGE"),
+        (["draw"], "draw"),
+        (["describe", "x.png", "--batch-size", "0"], "--batch-size"),
+        (["describe", "x.png", "--max-new-tokens", "many"], "--max-new-tokens"),
+        (["train", "nano"], "--output"),
+        (["evaluate", "scenes", "--scenes", "0"], "--scenes"),
+    ],
+)
+def test_wrong_call(command, arguments, named):
+    line = only_line(command(*arguments), code=2)
+    assert named in line
+    assert "--help)" in line
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint, tmp_path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+
+
+def rewrite(folder: Path, change) -> None:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def refused(command, picture, folder) -> str:
+    line = only_line(command("describe", picture, "--model", folder))
+    assert str(folder) in line
+    return line
+
+
+def test_folder_that_is_no_checkpoint(command, picture, tmp_path):
+    assert "config.json" in refused(command, picture, tmp_path)
+
+
+def test_name_that_is_nothing(command, picture):
+    assert "neither a folder" in refused(command, picture, "no-such-place/no-such-model")
+
+
+def test_file_as_checkpoint(command, picture):
+    assert "is a file" in refused(command, picture, picture)
+
+
+def test_checkpoint_of_another_model(command, picture, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava"}))
+    assert "'llava'" in refused(command, picture, tmp_path)
+
+
+def test_configuration_that_is_no_json(command, picture, checkpoint):
+    (checkpoint / "config.json").write_text("{")
+    assert "config.json" in refused(command, picture, checkpoint)
+
+
+def test_missing_keys(command, picture, checkpoint):
+    rewrite(checkpoint, lambda weights: weights.pop("model.multi_modal_projector.weight"))
+    assert "1 missing (model.multi_modal_projector.weight)" in refused(command, picture, checkpoint)
+
+
+def test_extra_keys(command, picture, checkpoint):
+    rewrite(checkpoint, lambda weights: weights.update(stray=weights["lm_head.weight"].clone()))
+    assert "1 unexpected (stray)" in refused(command, picture, checkpoint)
+
+
+def test_key_of_another_shape(command, picture, checkpoint):
+    key = "model.multi_modal_projector.bias"
+    rewrite(checkpoint, lambda weights: weights.update({key: weights[key][:-1].clone()}))
+    assert f"1 of another shape ({key})" in refused(command, picture, checkpoint)
+
+
+def test_no_weights(command, picture, checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    assert "model.safetensors" in refused(command, picture, checkpoint)
+
+
+def test_cut_weights(command, picture, checkpoint):
+    file = checkpoint / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    refused(command, picture, checkpoint)
+
+
+def test_no_processor(command, picture, checkpoint):
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"):
+        (checkpoint / name).unlink(missing_ok=True)
+    refused(command, picture, checkpoint)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_debug_shows_the_trace(command, tmp_path, picture, place):
+    arguments = ["describe", picture, "--model", tmp_path]
+    arguments.insert(place % (len(arguments) + 1), "--debug")
+    result = command(*arguments)
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "config.json" in result.err
