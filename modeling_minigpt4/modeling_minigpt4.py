@@ -7,6 +7,7 @@ from torch import nn
 from transformers import Blip2QFormerModel, Blip2VisionModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.modeling_utils import PreTrainedModel, slice_logits_to_keep
 from transformers.models.auto import AutoModel
@@ -37,6 +38,19 @@ def _quantize_language_model_only(quantization_config):
     return quantization_config
 
 
+def _leave_frozen_parts_in_eval_mode(module: nn.Module) -> None:
+    parameters = list(module.parameters())
+    if any(parameter.requires_grad for parameter in parameters):
+        for child in module.children():
+            _leave_frozen_parts_in_eval_mode(child)
+    elif parameters:
+        module.eval()
+        # Gradients pass through a frozen language model: its layers checkpoint only where their own flag says training.
+        for layer in module.modules():
+            if isinstance(layer, GradientCheckpointingLayer) and layer.gradient_checkpointing:
+                layer.training = True
+
+
 class MiniGPT4PreTrainedModel(PreTrainedModel):
     config: MiniGPT4Config
     config_class = MiniGPT4Config
@@ -63,6 +77,17 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         return super().from_pretrained(
             pretrained_model_name_or_path, *args, quantization_config=quantization_config, **kwargs
         )
+
+    def train(self, mode: bool = True):
+        """
+        See `torch.nn.Module.train`. Parts of which no parameter learns stay in eval mode, so that the dropout of a frozen
+        Q-Former does not wake up.
+        """
+        super().train(mode)
+        if mode:
+            for child in self.children():
+                _leave_frozen_parts_in_eval_mode(child)
+        return self
 
     @torch.no_grad()
     def _init_weights(self, module):
