@@ -25,7 +25,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     Shared by the whole run: copy it before you change it.
     """
     from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4ImageProcessorPil, MiniGPT4Processor
-    from minigpt4.processing import chat_template
+    from minigpt4.processing.templates import chat_template
     from minigpt4.processing.tokenization import exact_tokenizer
 
     folder = tmp_path_factory.mktemp("tiny") / "checkpoint"

@@ -41,6 +41,6 @@ def read_picture(source: str) -> "Image":
     Raises:
         OSError, ValueError: It cannot be read; the message names the file and says what is wrong with it.
     """
-    from minigpt4.processing import load_image
+    from minigpt4.processing.image_loading import load_image
 
     return load_image(source)

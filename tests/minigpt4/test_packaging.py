@@ -1,5 +1,6 @@
 """What people install: one import package, with everything it reads at run time in it."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from configparser import ConfigParser
+from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -86,12 +88,34 @@ def test_console_script_and_module_are_one_command(setup_cfg):
     assert [part.strip() for part in script] == ["minigpt4", "minigpt4.__main__:main"]
 
 
-def test_every_requirement_is_pinned_in_the_constraints(setup_cfg):
-    def names(text: str) -> set[str]:
-        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        return {re.match(r"[\w.-]+", line.strip())[0].lower().replace("_", "-") for line in lines}
+def requirements(text: str) -> set[str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines}
 
-    wanted = names(setup_cfg["options"]["install_requires"]) | names(setup_cfg["options.extras_require"]["dev"])
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_requirement_is_pinned_in_the_constraints(setup_cfg):
+    extras = "\n".join(setup_cfg["options.extras_require"].values())
+    wanted = requirements(setup_cfg["options"]["install_requires"]) | requirements(extras)
     pins = (ROOT / "constraints.txt").read_text()
-    assert wanted - names(pins) == set()
+    assert wanted - requirements(pins) == set()
     assert all("==" in line for line in pins.splitlines() if line and not line.startswith("#"))
+
+
+def test_every_package_that_the_source_imports_is_required(setup_cfg, folders):
+    imported: set[str] = set()
+    for folder in folders.values():
+        for file in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    imported.add(node.module.split(".")[0])
+    imported -= {*sys.stdlib_module_names, "minigpt4"}
+    distributions = packages_distributions()
+    required = requirements(setup_cfg["options"]["install_requires"])
+    lacking = {name for name in imported if not {canonical(d) for d in distributions.get(name, [])} & required}
+    assert lacking == set()
