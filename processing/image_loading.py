@@ -1,0 +1,170 @@
+"""Pictures from wherever users have them, upright and in RGB, for both image processors."""
+
+import base64
+import binascii
+import os
+from io import BytesIO
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+from transformers.image_utils import (
+    OPENAI_CLIP_MEAN,
+    OPENAI_CLIP_STD,
+    ChannelDimension,
+    ImageInput,
+    PILImageResampling,
+    infer_channel_dimension_format,
+    is_valid_image,
+)
+from transformers.image_utils import load_image as load_transformers_image
+
+
+URL_TIMEOUT_SECONDS = 60
+
+
+def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: float = URL_TIMEOUT_SECONDS):
+    """
+    Read a picture, turn it upright (EXIF) and convert it to RGB.
+
+    Args:
+        source (`str`, `os.PathLike`, `bytes` or `PIL.Image.Image`):
+            A path, an `http(s)://` address, a `data:image/…;base64,` address or bare base64, the bytes of an image
+            file, or a PIL image.
+        timeout (`float`, defaults to 60):
+            Seconds to wait for an address.
+
+    Returns:
+        `PIL.Image.Image`: in mode RGB.
+
+    Raises:
+        FileNotFoundError: no such file.
+        IsADirectoryError: a folder.
+        ValueError: not an image, cut short, or more pixels than Pillow's limit against decompression bombs
+            (twice `PIL.Image.MAX_IMAGE_PIXELS`).
+    """
+    if isinstance(source, PIL.Image.Image):
+        return _decode(source, getattr(source, "filename", "") or "the image")
+    if isinstance(source, bytes):
+        return _decode(BytesIO(source), f"the image of {len(source)} bytes")
+    source = os.fspath(source)
+    if source.startswith(("http://", "https://")):
+        try:
+            return load_transformers_image(source, timeout=timeout)
+        except PIL.Image.DecompressionBombError as error:
+            raise ValueError(f"{source} is too large to open safely: {error}") from error
+        except PIL.UnidentifiedImageError as error:
+            raise ValueError(f"{source} is not an image in a format that Pillow reads.") from error
+        except Exception as error:  # whatever the network does
+            raise ValueError(f"Could not read an image from {source}: {error}") from error
+    if source.startswith("data:image/"):
+        return _decode(BytesIO(_base64(source.partition(",")[2]) or b""), "the data: image")
+    # os.path, as Path.is_file raises on base64 that is too long for a file name.
+    if os.path.isdir(source):  # noqa: PTH112
+        raise IsADirectoryError(f"{source} is a folder: give the path of an image file.")
+    if os.path.isfile(source):  # noqa: PTH113
+        return _decode(source, source)
+    if (content := _base64(source)) is not None and _is_image(content):
+        return _decode(BytesIO(content), "the base64 image")
+    name = source if len(source) <= 200 else f"{source[:100]}…"
+    raise FileNotFoundError(f"No image file at {name!r} (and it is no http(s) address or base64 image either).")
+
+
+class ImageInputMixin:
+    """
+    What the two image processors share: the published defaults, and inputs of every kind made into upright RGB.
+
+    Transparency is dropped, not laid over white as transformers' processors do: the published models were trained on
+    PIL's `convert("RGB")`. 16-bit greyscale is scaled to 8 bits, where PIL would clip it to white.
+    """
+
+    do_resize = True
+    size = {"height": 224, "width": 224}
+    resample = PILImageResampling.BICUBIC
+    do_convert_rgb = True
+    do_rescale = True
+    do_normalize = True
+    image_mean = OPENAI_CLIP_MEAN
+    image_std = OPENAI_CLIP_STD
+
+    def fetch_images(self, image_url_or_urls):
+        """Read what is given as path, address, base64 or bytes; single, in a list or nested. Errors as `load_image`."""
+        if isinstance(image_url_or_urls, list | tuple):
+            return [self.fetch_images(image) for image in image_url_or_urls]
+        if isinstance(image_url_or_urls, str | os.PathLike | bytes):
+            return load_image(image_url_or_urls)
+        if not is_valid_image(image_url_or_urls):
+            raise TypeError(
+                f"Cannot take a {type(image_url_or_urls).__name__} for an image: give a PIL image, a numpy or torch "
+                "array, a path, an address, base64 or bytes, or lists of them."
+            )
+        if getattr(image_url_or_urls, "ndim", None) == 2:  # a greyscale array
+            return image_url_or_urls[None]
+        return image_url_or_urls
+
+    def process_image(
+        self,
+        image: ImageInput,
+        do_convert_rgb: bool | None = None,
+        input_data_format: str | ChannelDimension | None = None,
+        **kwargs,
+    ):
+        """Make one image an array with the channels first, in the working format of the backend."""
+        if isinstance(image, PIL.Image.Image):
+            image = load_image(image) if do_convert_rgb else _upright(image)
+        elif do_convert_rgb:
+            if input_data_format is None:
+                input_data_format = infer_channel_dimension_format(image, num_channels=(1, 3, 4))
+            if input_data_format == ChannelDimension.FIRST and image.shape[0] == 4:
+                image = image[:3]
+            elif input_data_format == ChannelDimension.LAST and image.shape[-1] == 4:
+                image = image[..., :3]
+        return super().process_image(
+            image, do_convert_rgb=do_convert_rgb, input_data_format=input_data_format, **kwargs
+        )
+
+
+def _decode(source, name: str) -> PIL.Image.Image:
+    """Open, turn and convert; every failure of Pillow's becomes one line that names the picture."""
+    try:
+        image = source if isinstance(source, PIL.Image.Image) else PIL.Image.open(source)
+        image = _upright(image)
+        return image if image.mode == "RGB" else _to_rgb(image)
+    except PIL.Image.DecompressionBombError as error:
+        raise ValueError(f"{name} is too large to open safely: {error}") from error
+    except PIL.UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not an image in a format that Pillow reads.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's decoders raise any of these
+        if isinstance(error, PermissionError):
+            raise
+        raise ValueError(f"{name} is damaged or cut short: {error}") from error
+
+
+def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    return PIL.ImageOps.exif_transpose(image)
+
+
+def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    if image.mode.startswith("I") and (image.mode != "I" or image.getextrema()[1] > 255):
+        image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_image(content: bytes) -> bool:
+    try:
+        PIL.Image.open(BytesIO(content)).close()
+    except PIL.UnidentifiedImageError:
+        return False
+    except PIL.Image.DecompressionBombError:  # an image, to be refused by name
+        return True
+    return True
+
+
+__all__ = ["load_image"]

@@ -1,0 +1,31 @@
+"""The image processor of MiniGPT-4 with torchvision: in batches, on a GPU too."""
+
+from transformers.image_processing_backends import TorchvisionBackend
+from transformers.utils import requires_backends
+
+from .image_loading import ImageInputMixin
+
+
+class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
+    """
+    RGB, resized to a square by bicubic on the 8-bit image, scaled to [0, 1], normalised with CLIP's mean and deviation.
+
+    The same as `MiniGPT4ImageProcessorPil`, from which torchvision's bicubic differs by at most a grey level or two.
+
+    Args:
+        size (`dict` or `int`, defaults to `{"height": 224, "width": 224}`):
+            Pixels of the result; 448 for MiniGPT-v2.
+        kwargs:
+            `ImagesKwargs` of transformers, here and in each call; `device` puts the work on a GPU.
+
+    Raises:
+        ImportError: where torchvision is not installed.
+        FileNotFoundError, IsADirectoryError, ValueError: as `load_image`.
+    """
+
+    def __init__(self, **kwargs):
+        requires_backends(self, ["torchvision"])
+        super().__init__(**kwargs)
+
+
+__all__ = ["MiniGPT4ImageProcessor"]

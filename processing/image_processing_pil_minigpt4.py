@@ -1,0 +1,26 @@
+"""The image processor of MiniGPT-4 with Pillow: pixels equal to those the published models were trained on."""
+
+from transformers.image_processing_backends import PilBackend
+
+from .image_loading import ImageInputMixin
+
+
+class MiniGPT4ImageProcessorPil(ImageInputMixin, PilBackend):
+    """
+    RGB, resized to a square by bicubic on the 8-bit image, scaled to [0, 1], normalised with CLIP's mean and deviation.
+
+    Takes PIL images, numpy or torch arrays (channels first or last; greyscale without channels too), paths, addresses,
+    base64 and bytes; single, in a list or nested. Returns `pixel_values` of shape (images, 3, height, width).
+
+    Args:
+        size (`dict` or `int`, defaults to `{"height": 224, "width": 224}`):
+            Pixels of the result; 448 for MiniGPT-v2.
+        kwargs:
+            `ImagesKwargs` of transformers, here and in each call.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, ValueError: as `load_image`.
+    """
+
+
+__all__ = ["MiniGPT4ImageProcessorPil"]

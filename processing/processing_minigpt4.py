@@ -1,0 +1,170 @@
+"""The processor of MiniGPT-4: images and text, or a chat, into what the model reads; ids back into an answer."""
+
+import re
+
+from transformers.image_utils import ImageInput
+from transformers.processing_utils import MultiModalData, ProcessorMixin
+
+
+# Where the answer begins in the published prompts.
+_ANSWER_START = re.compile(r"###Assistant:|\[/INST\]")
+
+
+class MiniGPT4Processor(ProcessorMixin):
+    """
+    One image processor and one tokenizer, called as those of LLaVA: `processor(images=…, text=…)`,
+    `apply_chat_template`, `batch_decode`, `post_process_image_text_to_text`.
+
+    Every `<ImageHere>` in the text becomes `num_image_tokens` of them, which the model replaces by image embeddings.
+    A text that begins with the start token (as rendered chats do) does not get a second one, unless
+    `add_special_tokens=True` asks for it.
+
+    Args:
+        image_processor (`MiniGPT4ImageProcessor` or `MiniGPT4ImageProcessorPil`):
+            Any image processor that returns one `pixel_values` entry per image.
+        tokenizer (`PreTrainedTokenizerFast`):
+            From `load_llama_tokenizer` or `exact_tokenizer`; must know the image token.
+        chat_template (`str`, *optional*):
+            Jinja source; `chat_template("vicuna")` and its like come with the package.
+        num_image_tokens (`int`, defaults to 32):
+            Positions of one image in the sequence: 32 with the Q-Former, 64 or 256 in the published models without.
+            Must be what the model's configuration comes to.
+        image_token (`str`, defaults to `"<ImageHere>"`):
+            Stands for one image in a prompt; the tokenizer's own `image_token` goes before it.
+        stop_strings (`list[str]`, defaults to `["###", "</s>"]`):
+            An answer ends before the first of these in `post_process_image_text_to_text`.
+
+    Raises:
+        ValueError: in a call, where the text is empty, where placeholders and images do not match, or where
+            truncation would cut an image; and whatever `load_image` raises for a picture.
+    """
+
+    def __init__(
+        self,
+        image_processor=None,
+        tokenizer=None,
+        chat_template: str | None = None,
+        num_image_tokens: int = 32,
+        image_token: str = "<ImageHere>",
+        stop_strings: list[str] | tuple[str, ...] = ("###", "</s>"),
+    ):
+        if num_image_tokens < 1:
+            raise ValueError(f"num_image_tokens is {num_image_tokens}, but an image takes at least one position.")
+        self.num_image_tokens = num_image_tokens
+        self.image_token = getattr(tokenizer, "image_token", None) or image_token
+        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
+        if self.image_token_id in (None, tokenizer.unk_token_id):
+            raise ValueError(
+                f"The tokenizer has no token {self.image_token!r} for images: make it with `exact_tokenizer` or "
+                "`load_llama_tokenizer`, or add it as a special token."
+            )
+        self.stop_strings = list(stop_strings)
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+
+    def prepare_inputs_layout(self, images: ImageInput | None = None, text=None, **kwargs):
+        if not _has_image(images):
+            images = None  # [] and [[], []], as datasets hand over rows without pictures
+        images, text, *others = super().prepare_inputs_layout(images=images, text=text, **kwargs)
+        if text is not None and "add_special_tokens" not in {**kwargs, **kwargs.get("text_kwargs", {})}:
+            text = self._without_start(text)
+        return images, text, *others
+
+    def _without_start(self, text: list[str]) -> list[str]:
+        """Take off the start token that the tokenizer is going to add."""
+        bos_token = self.tokenizer.bos_token
+        if bos_token is None or self.tokenizer.encode("")[:1] != [self.tokenizer.bos_token_id]:
+            return text
+        return [row.removeprefix(bos_token) if isinstance(row, str) else row for row in text]
+
+    def validate_inputs(self, images: ImageInput | None = None, text=None, **kwargs):
+        if text is not None and all(isinstance(row, str) for row in text):
+            for index, row in enumerate(text):
+                if not row.strip():
+                    raise ValueError(f"The text of row {index} is empty: give a prompt.")
+            placeholders = [row.count(self.image_token) for row in text]
+            per_row = isinstance(images, list | tuple) and all(isinstance(row, list | tuple) for row in images)
+            if per_row and len(images) == len(text):
+                for index, (expected, row) in enumerate(zip(placeholders, images, strict=True)):
+                    if expected != len(row):
+                        raise ValueError(
+                            f"Row {index} has {expected} {self.image_token} in its text, but {len(row)} images: "
+                            "write one for each image."
+                        )
+        super().validate_inputs(images=images, text=text, **kwargs)
+
+    def replace_image_token(self, image_inputs: dict, image_idx: int, **kwargs) -> str:
+        return self.image_token * self.num_image_tokens
+
+    def _check_special_mm_tokens(self, text, text_inputs, modalities):
+        try:
+            super()._check_special_mm_tokens(text, text_inputs, modalities=modalities)
+        except ValueError as error:
+            for index, (row, ids) in enumerate(zip(text, text_inputs["input_ids"], strict=True)):
+                kept, expected = list(ids).count(self.image_token_id), row.count(self.image_token)
+                if kept != expected:
+                    raise ValueError(
+                        f"Truncation to {len(ids)} tokens would leave {kept} of the {expected} image tokens of row "
+                        f"{index}: an image is never cut, so raise max_length or shorten the text before the image."
+                    ) from error
+            raise
+
+    def _get_num_multimodal_tokens(self, image_sizes: list[list[int]] | None = None, **kwargs) -> MultiModalData:
+        """Placeholder tokens and patches per image of the given (height, width); serving engines ask for it."""
+        if image_sizes is None:
+            return MultiModalData()
+        return MultiModalData(
+            num_image_tokens=[self.num_image_tokens] * len(image_sizes), num_image_patches=[1] * len(image_sizes)
+        )
+
+    def post_process_image_text_to_text(self, generated_outputs, skip_special_tokens: bool = True, **kwargs):
+        """
+        Decode what `generate` returned and end each answer where it ends.
+
+        Args:
+            generated_outputs (`torch.Tensor`, `np.ndarray` or lists of `int`, shape `(batch, length)` or `(length,)`):
+                New ids only, or the whole sequence with its prompt. A whole sequence begins with the start token: its
+                prompt is kept, and only the answer after it is ended.
+            skip_special_tokens (`bool`, defaults to `True`):
+                Leave special tokens out of the text.
+            kwargs:
+                Further arguments of the tokenizer's `batch_decode`.
+
+        Returns:
+            `list[str]`, or `str` for one sequence: answers without the stop string, what follows it, and space around.
+        """
+        rows = generated_outputs.tolist() if hasattr(generated_outputs, "tolist") else list(generated_outputs)
+        if rows and isinstance(rows[0], int):
+            return self.post_process_image_text_to_text([rows], skip_special_tokens=skip_special_tokens, **kwargs)[0]
+        rows = [row.tolist() if hasattr(row, "tolist") else list(row) for row in rows]
+        texts = self.tokenizer.batch_decode(rows, skip_special_tokens=skip_special_tokens, **kwargs)
+        return [
+            self._with_prompt(text) if self._begins(ids) else self._answer(text)
+            for ids, text in zip(rows, texts, strict=True)
+        ]
+
+    def _begins(self, ids: list[int]) -> bool:
+        first = next((token for token in ids if token != self.tokenizer.pad_token_id), None)
+        return first is not None and first == self.tokenizer.bos_token_id
+
+    def _answer(self, text: str) -> str:
+        for stop in self.stop_strings:
+            text = text.partition(stop)[0]
+        return text.strip()
+
+    def _with_prompt(self, text: str) -> str:
+        # With one space before the answer, whatever the tokens say: the pipeline takes the text of the prompt off
+        # the front of this one, and what remains is the answer alone.
+        if starts := list(_ANSWER_START.finditer(text)):
+            prompt, answer = text[: starts[-1].end()], text[starts[-1].end() :]
+            return f"{prompt} {self._answer(answer)}"
+        stops = "|".join(map(re.escape, self.stop_strings))
+        return re.sub(rf"\s*({stops})\s*$", "", text) if stops else text
+
+
+def _has_image(images) -> bool:
+    if isinstance(images, list | tuple):
+        return any(_has_image(image) for image in images)
+    return images is not None
+
+
+__all__ = ["MiniGPT4Processor"]
