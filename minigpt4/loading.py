@@ -1,17 +1,11 @@
 """Loading a checkpoint for the commands: whole, or not at all."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
-
-
-def nano_folder() -> Path:
-    """The folder of nano, the tiny trained checkpoint inside this package."""
-    return Path(str(files("minigpt4.hub_cards"))) / "nano"
 
 
 def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
@@ -27,9 +21,9 @@ def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalG
     """
     from transformers.utils import logging
 
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor, nano_path
 
-    name = str(checkpoint or nano_folder())
+    name = str(checkpoint or nano_path())
     _check_is_checkpoint(name)
     logging.disable_progress_bar()  # the bar of loading weights; downloads keep theirs
     try:

@@ -23,6 +23,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Which picture to draw.")] = 0,
 ) -> None:
     """Draw a picture, let nano describe it and answer questions about it, and say what is true."""
+    from minigpt4.conversation import Conversation
     from minigpt4.loading import load
 
     scene = None
@@ -31,7 +32,8 @@ def demo(
     else:
         scene, picture, path = _draw(seed)
     with working("Loading nano"):
-        loaded = load()
+        conversation = Conversation(*load())
+    conversation.show(picture)
     print(f"The picture:  {path}")
     if scene is None:
         print("              nano knows drawn scenes of simple shapes only: it will answer as if this were one.")
@@ -39,9 +41,9 @@ def demo(
         truths = {}
     else:
         questions, truths = _questions(scene, seed)
-    conversation: list[dict] = []
     for text in (INSTRUCTION, *questions):
-        _take_turn(loaded, conversation, text, picture if not conversation else None)
+        print(f"\n  you:        {text}\n  nano:       ", end="", flush=True)
+        conversation.say(text)
         if text in truths:
             print(f"  in truth:   {truths[text]}")
     print(f"\n{_what_next(path)}")
@@ -67,18 +69,6 @@ def _questions(scene: "Scene", seed: int) -> tuple[list[str], dict[str, str]]:
         INSTRUCTION: describe(scene),
         **{question.text: question.answer for question in asked},
     }
-
-
-def _take_turn(loaded: tuple[Any, Any], conversation: list[dict], text: str, picture: Any | None) -> None:
-    from minigpt4.answering import AnswerStreamer, answer, user_turn
-
-    print(f"\n  you:        {text}\n  nano:       ", end="", flush=True)
-    conversation.append(user_turn(text, *([] if picture is None else [picture])))
-    model, processor = loaded
-    streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
-    answer(model, processor, [conversation], streamer=streamer)
-    print()
-    conversation.append({"role": "assistant", "content": [{"type": "text", "text": streamer.text}]})
 
 
 def _what_next(path: str | Path) -> str:

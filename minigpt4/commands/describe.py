@@ -61,8 +61,9 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
 
 
 def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int | None) -> None:
-    from minigpt4.answering import AnswerStreamer, answer, user_turn
+    from minigpt4.answering import answer, user_turn
     from minigpt4.loading import load
+    from minigpt4.streaming import AnswerStreamer
 
     picture = read_picture(name)
     with working("Loading the model"):

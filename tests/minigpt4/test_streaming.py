@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from minigpt4.answering import AnswerStreamer
+from minigpt4.streaming import AnswerStreamer
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,49 @@
+"""Answers that appear while they are made."""
+
+from typing import TYPE_CHECKING
+
+from transformers import TextStreamer
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class AnswerStreamer(TextStreamer):
+    """Prints an answer word by word, without the mark that ends it.
+
+    The mark (`###`) may arrive in pieces, so text that could be the beginning of one is held back until it is clear.
+
+    Args:
+        tokenizer: Decodes the answer.
+        stop_strings: The marks, as the checkpoint's generation configuration has them.
+    """
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", stop_strings: list[str] | None) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self.text = ""
+        self._marks = list(stop_strings or ())
+        self._held = ""
+        self._ended = False
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        if self._ended:
+            return
+        held = self._held + text
+        ready = min((held.index(mark) for mark in self._marks if mark in held), default=None)
+        self._ended = ready is not None or stream_end
+        if ready is None:
+            ready = len(held) - (0 if stream_end else self._possible_mark(held))
+        # Space at the end of an answer is no part of it: wait for what follows.
+        ready = len(held[:ready].rstrip())
+        piece, self._held = held[:ready], held[ready:]
+        piece = piece if self.text else piece.lstrip()
+        if piece:
+            self.text += piece
+            print(piece, end="", flush=True)
+
+    def _possible_mark(self, text: str) -> int:
+        """How many characters at the end of `text` may be the beginning of a mark."""
+        return max(
+            (size for mark in self._marks for size in range(1, len(mark)) if text.endswith(mark[:size])), default=0
+        )
