@@ -48,7 +48,11 @@ def answer(
         ValueError: A conversation is longer than what the language model reads.
     """
     inputs = processor.apply_chat_template(
-        conversations, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", padding=True
+        conversations,
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        processor_kwargs={"padding": True, "return_tensors": "pt"},
     ).to(model.device, model.dtype)
     if vision_features is not None and "pixel_values" in inputs:
         inputs["vision_features"] = vision_features(inputs.pop("pixel_values"))

@@ -61,6 +61,7 @@ class Conversation:
                 vision_features=self._look,
             )
         except KeyboardInterrupt:
+            streamer.end()
             result = Answer(streamer.text, finished=False)
         print(flush=True)
         if result.text or result.finished:

@@ -1,6 +1,7 @@
 """Loading a checkpoint for the commands: whole, or not at all."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 
@@ -19,18 +20,19 @@ def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalG
         ValueError: The folder is no MiniGPT-4 checkpoint, or its weights are not exactly those of its configuration.
             `from_pretrained` would fill missing weights with random ones and go on.
     """
+    from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import logging
 
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor, nano_path
+    from minigpt4 import nano_path
 
     name = str(checkpoint or nano_path())
     _check_is_checkpoint(name)
     logging.disable_progress_bar()  # the bar of loading weights; downloads keep theirs
     try:
-        model, report = MiniGPT4ForConditionalGeneration.from_pretrained(
+        model, report = AutoModelForImageTextToText.from_pretrained(
             name, dtype="auto", device_map="auto", output_loading_info=True, ignore_mismatched_sizes=True
         )
-        processor = MiniGPT4Processor.from_pretrained(name)
+        processor = AutoProcessor.from_pretrained(name)
     except Exception as error:
         raise ValueError(f"cannot load the checkpoint {name}: {_first_line(error)}") from error
     finally:
@@ -74,4 +76,5 @@ def _check_is_whole(name: str, report: dict) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return shorten(line, 240, placeholder=" … (minigpt4 --debug shows all)")
