@@ -111,7 +111,8 @@ class ImageInputMixin:
     ):
         """Make one image an array with the channels first, in the working format of the backend."""
         if isinstance(image, PIL.Image.Image):
-            image = load_image(image) if do_convert_rgb else _upright(image)
+            # Nothing is left to convert, and transformers would lay what was transparent over white.
+            image, do_convert_rgb = load_image(image) if do_convert_rgb else _upright(image), False
         elif do_convert_rgb:
             if input_data_format is None:
                 input_data_format = infer_channel_dimension_format(image, num_channels=(1, 3, 4))
