@@ -1,0 +1,91 @@
+"""Scenes as pictures: antialiased shapes with jitter in place, size and colour, and a little noise."""
+
+import math
+import random
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from .world import POSITIONS, Scene
+
+
+IMAGE_SIZE = 96
+SUPERSAMPLING = 4
+NOISE = 6.0  # standard deviation, in grey levels
+COLOUR_JITTER = 10  # at most, in grey levels
+RADII = {"small": (0.23, 0.26), "large": (0.39, 0.43)}  # from and to, in cells
+
+RGB = {
+    "white": (240, 240, 240),
+    "black": (18, 18, 18),
+    "gray": (128, 128, 128),
+    "beige": (228, 212, 172),
+    "red": (218, 30, 30),
+    "green": (30, 155, 50),
+    "blue": (40, 70, 225),
+    "yellow": (245, 225, 30),
+    "purple": (125, 35, 165),
+    "pink": (250, 130, 190),
+    "cyan": (40, 205, 225),
+    "brown": (120, 70, 25),
+}
+
+
+def draw(scene: Scene, size: int = IMAGE_SIZE, rng: random.Random | None = None) -> Image.Image:
+    """Draw `scene` as an RGB picture of `size` by `size` pixels.
+
+    `rng` decides the jitter and the noise; without it the picture is clean and every object sits in the middle of its
+    cell. Raises `ValueError` for a size in which a small shape could not be told apart."""
+    if size < 48:
+        raise ValueError(f"a scene needs at least 48 pixels a side, not {size}")
+    picture = Image.new("RGB", (size, size), _tint(scene.background, rng))
+    cell = size // 3
+    for obj in scene.objects:
+        row, column = divmod(POSITIONS.index(obj.position), 3)
+        smallest, largest = RADII[obj.size]
+        radius = cell * (rng.uniform(smallest, largest) if rng else (smallest + largest) / 2)
+        play = min(cell / 2 - radius - 0.5, cell * 0.1)
+        x, y = (cell / 2 + (rng.uniform(-play, play) if rng else 0.0) for _ in range(2))
+        corner = (column * size // 3, row * size // 3)
+        picture.paste(_tint(obj.colour, rng), corner, _mask(obj.shape, cell, x, y, radius))
+    if rng is None:
+        return picture
+    noise = np.random.default_rng(rng.getrandbits(64)).standard_normal((size, size, 3), dtype=np.float32) * NOISE
+    return Image.fromarray((np.asarray(picture) + noise).round().clip(0, 255).astype(np.uint8))
+
+
+def _tint(colour: str, rng: random.Random | None) -> tuple[int, ...]:
+    jitter = COLOUR_JITTER if rng else 0
+    return tuple(min(255, max(0, level + (rng.randint(-jitter, jitter) if rng else 0))) for level in RGB[colour])
+
+
+def _mask(shape: str, cell: int, x: float, y: float, radius: float) -> Image.Image:
+    """The share of each pixel of a cell that the shape around (x, y) covers."""
+    x, y, radius = (value * SUPERSAMPLING for value in (x, y, radius))
+    mask = Image.new("L", (cell * SUPERSAMPLING,) * 2)
+    pen = ImageDraw.Draw(mask)
+
+    def box(half: float) -> tuple[float, float, float, float]:
+        return (x - half, y - half, x + half, y + half)
+
+    def corners(radii: list[float]) -> list[tuple[float, float]]:
+        turns = [2 * math.pi * i / len(radii) for i in range(len(radii))]
+        return [(x + r * math.sin(turn), y - r * math.cos(turn)) for r, turn in zip(radii, turns, strict=True)]
+
+    match shape:
+        case "circle":
+            pen.ellipse(box(radius), fill=255)
+        case "ring":
+            pen.ellipse(box(radius), fill=255)
+            pen.ellipse(box(radius * 0.55), fill=0)
+        case "square":
+            pen.rectangle(box(radius * 0.88), fill=255)
+        case "triangle":
+            pen.polygon(corners([radius * 1.1] * 3), fill=255)
+        case "star":
+            pen.polygon(corners([radius * 1.12, radius * 0.42] * 5), fill=255)
+        case "cross":
+            arm = radius * 0.32
+            pen.rectangle((x - radius, y - arm, x + radius, y + arm), fill=255)
+            pen.rectangle((x - arm, y - radius, x + arm, y + radius), fill=255)
+    return mask.reduce(SUPERSAMPLING)

@@ -1,0 +1,138 @@
+"""A model before held-out scenes: it describes them and answers questions, and is scored."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, ProcessorMixin
+
+from .drawing import draw
+from .scoring import DescriptionScore, answer_is_right, score_description, summarise_descriptions
+from .wording import DETAIL_INSTRUCTIONS, QUESTION_KINDS, Question, ask
+from .world import Scene, sample_scenes
+
+
+QUESTIONS_PER_SCENE = 4
+MAX_NEW_TOKENS = 120  # the longest right description has 73 tokens of nano's
+
+
+class Answer(NamedTuple):
+    text: str
+    finished: bool
+
+
+def evaluate_scenes(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    scenes: int = 1000,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> dict:
+    """Let `model` describe `scenes` held-out scenes and answer four questions about each, greedily, in the chat form.
+
+    Pictures, instructions and questions follow from `seed`. The kinds of question take turns, so that all are asked
+    equally often. Progress bars go to stderr.
+
+    Returns a dict of plain values: `scenes`, `seed`, `descriptions` (see `summarise_descriptions`) and `questions`:
+    `all` and `by_kind`, the shares answered right."""
+    rng = random.Random(f"evaluation {seed}")
+    held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
+    pictures = [draw(scene, rng=rng) for scene in held_out]
+
+    instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
+    descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions")
+    scores = [score_description(scene, *answer) for scene, answer in zip(held_out, descriptions, strict=True)]
+
+    asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
+    answers = answer_all(
+        model, processor, [pictures[i] for i, _ in asked], [q.text for _, q in asked], batch_size, "questions"
+    )
+    right = defaultdict(list)
+    for (_, question), answer in zip(asked, answers, strict=True):
+        right[question.kind].append(answer_is_right(question, answer.text))
+    everything = [value for values in right.values() for value in values]
+    return {
+        "scenes": scenes,
+        "seed": seed,
+        "descriptions": summarise_descriptions(scores),
+        "questions": {
+            "all": sum(everything) / len(everything),
+            "by_kind": {kind: sum(right[kind]) / len(right[kind]) for kind in QUESTION_KINDS if right[kind]},
+        },
+    }
+
+
+def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Question]:
+    for turn in range(QUESTIONS_PER_SCENE):
+        yield ask(scene, QUESTION_KINDS[(index * QUESTIONS_PER_SCENE + turn) % len(QUESTION_KINDS)], rng)
+
+
+@torch.inference_mode()
+def answer_all(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    pictures: Sequence[Image.Image],
+    requests: Sequence[str],
+    batch_size: int,
+    title: str,
+) -> list[Answer]:
+    """The greedy answers to `requests`, one picture each, without their end mark."""
+    answers = []
+    with tqdm(total=len(requests), desc=title, unit="answer", dynamic_ncols=True) as progress:
+        for start in range(0, len(requests), batch_size):
+            batch = slice(start, start + batch_size)
+            chats = [
+                [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": request}]}]
+                for picture, request in zip(pictures[batch], requests[batch], strict=True)
+            ]
+            inputs = processor.apply_chat_template(
+                chats, tokenize=True, return_dict=True, return_tensors="pt", padding=True, add_generation_prompt=True
+            ).to(model.device)
+            generated = model.generate(
+                **inputs, do_sample=False, max_new_tokens=MAX_NEW_TOKENS, tokenizer=processor.tokenizer
+            )[:, inputs["input_ids"].shape[1] :]
+            texts = processor.tokenizer.batch_decode(generated, skip_special_tokens=True)
+            finished = [any(stop in text for stop in processor.stop_strings) for text in texts]
+            finished = [
+                ended or processor.tokenizer.eos_token_id in row.tolist()
+                for ended, row in zip(finished, generated, strict=True)
+            ]
+            answers += map(Answer, processor.post_process_image_text_to_text(generated), finished)
+            progress.update(len(chats))
+    return answers
+
+
+def print_scores(scores: dict, console: Console | None = None) -> None:
+    """Print what `evaluate_scenes` returned as a table, in per cent."""
+    table = Table("measure", "per cent", title=f"{scores['scenes']} held-out scenes, seed {scores['seed']}")
+    table.columns[1].justify = "right"
+    for name, value in score_rows(scores):
+        table.add_row(name, f"{100 * value:.1f}")
+    (console or Console()).print(table)
+
+
+def score_rows(scores: dict) -> Iterator[tuple[str, float]]:
+    """Name and share of each score, in the order in which people read them."""
+    descriptions, questions = scores["descriptions"], scores["questions"]
+    yield "scenes described wholly right", descriptions["scenes_right"]
+    yield "facts right", descriptions["facts"]
+    yield "facts right of those said", descriptions["facts_precision"]
+    for kind, value in descriptions["facts_by_kind"].items():
+        yield f"  {kind}", value
+    yield "objects right of those described (precision)", descriptions["objects_precision"]
+    yield "objects described right (recall)", descriptions["objects_recall"]
+    for failure, value in descriptions["failures"].items():
+        yield f"failure: {failure}", value
+    yield "questions answered right", questions["all"]
+    for kind, value in questions["by_kind"].items():
+        yield f"  {kind}", value
+
+
+__all__ = ["DescriptionScore", "answer_all", "evaluate_scenes", "print_scores", "score_rows"]

@@ -1,0 +1,76 @@
+"""The world of the drawn scenes: what a picture can hold, and how scenes are drawn by lot."""
+
+import random
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+
+BACKGROUNDS = ("white", "black", "gray", "beige")
+SIZES = ("small", "large")
+COLOURS = ("red", "green", "blue", "yellow", "purple", "pink", "cyan", "brown")
+SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
+# In reading order: an object's index here is its cell in the three-by-three grid.
+POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
+NUMBERS = ("one", "two", "three", "four")
+MAX_OBJECTS = len(NUMBERS)
+ABSENT = "none"
+
+FACT_WORDS = (*BACKGROUNDS, *NUMBERS, *SIZES, *COLOURS, *SHAPES, *POSITIONS, ABSENT)
+FACTS_PER_SCENE = 2 + 4 * MAX_OBJECTS
+
+# One scene in eight is never trained on; which ones follows from the scene alone, so every script agrees.
+HELD_OUT_SHARE = 8
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    size: str
+    colour: str
+    shape: str
+    position: str
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.colour} {self.shape}"
+
+
+OBJECT_FACTS = tuple(field.name for field in fields(SceneObject))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A background and one to four objects in different cells, in reading order."""
+
+    background: str
+    objects: tuple[SceneObject, ...]
+
+    @property
+    def count(self) -> str:
+        return NUMBERS[len(self.objects) - 1]
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The scene as `FACTS_PER_SCENE` words: background, count, then size, colour, shape and position of each
+        object in reading order, `ABSENT` where there is none."""
+        words = [self.background, self.count]
+        for obj in self.objects:
+            words += [obj.size, obj.colour, obj.shape, obj.position]
+        return tuple(words + [ABSENT] * (FACTS_PER_SCENE - len(words)))
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the scene is kept for measuring and never trained on."""
+        return zlib.crc32(" ".join(self.facts).encode()) % HELD_OUT_SHARE == 0
+
+
+def sample_scenes(seed: int | str, held_out: bool = False) -> Iterator[Scene]:
+    """Scenes without end, drawn by lot from `seed`: those kept for measuring (`held_out`) or those to train on."""
+    rng = random.Random(f"scenes {seed}")
+    while True:
+        cells = sorted(rng.sample(range(len(POSITIONS)), rng.randint(1, MAX_OBJECTS)))
+        objects = tuple(
+            SceneObject(rng.choice(SIZES), rng.choice(COLOURS), rng.choice(SHAPES), POSITIONS[cell]) for cell in cells
+        )
+        scene = Scene(rng.choice(BACKGROUNDS), objects)
+        if scene.held_out == held_out:
+            yield scene

@@ -1,0 +1,95 @@
+"""nano put together from its parts, and its projection trained in the two stages of MiniGPT-4."""
+
+import random
+from itertools import islice
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch.utils.data import Dataset
+from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
+
+from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE, draw
+from minigpt4.evaluation.scenes.wording import caption, describe
+from minigpt4.evaluation.scenes.world import sample_scenes
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
+from minigpt4.training.stages import StageTrainer, load_recipe
+
+from .recipe import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
+
+
+class DrawnScenes(Dataset):
+    """`count` pictures to train on, drawn from `seed` when they are asked for, each with its `text`: a short caption, or
+    the detailed description. Same index, same row."""
+
+    def __init__(self, seed: str, count: int, detailed: bool):
+        self.seed, self.detailed = seed, detailed
+        self.scenes = list(islice(sample_scenes(seed), count))
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> dict:
+        scene, rng = self.scenes[index], random.Random(f"{self.seed} {index}")
+        return {"image": draw(scene, rng=rng), "text": describe(scene) if self.detailed else caption(scene, rng)}
+
+
+def assemble(
+    towers: Path, language_model: Path, seed: int
+) -> tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]:
+    """The pretrained parts in one model, with a new projection between them, and the processor that fits it."""
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    llama = LlamaForCausalLM.from_pretrained(language_model)
+    config = MiniGPT4Config(
+        vision_config=vision_config(),
+        qformer_config=qformer_config(),
+        text_config=llama.config,
+        num_query_tokens=NUM_QUERY_TOKENS,
+        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
+    )
+    torch.manual_seed(seed)
+    model = MiniGPT4ForConditionalGeneration(config)
+    model.model.load_state_dict(load_file(towers), strict=False)
+    model.model.language_model.load_state_dict(llama.model.state_dict())
+    model.tie_weights()
+    _scale_projection(model)
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=200,
+        stop_strings=["###"],
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    processor = MiniGPT4Processor(
+        MiniGPT4ImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
+        tokenizer,
+        chat_template=chat_template("vicuna"),
+        num_image_tokens=NUM_QUERY_TOKENS,
+    )
+    return model.eval(), processor
+
+
+@torch.no_grad()
+def _scale_projection(model: MiniGPT4ForConditionalGeneration) -> None:
+    """Start with outputs as large as the language model's embeddings; PyTorch's own start is several times that."""
+    projection = model.model.multi_modal_projector
+    # Entries of the Q-Former's outputs have standard deviation 1: a LayerNorm is its last layer.
+    wanted = model.get_input_embeddings().weight.std() / projection.in_features**0.5
+    projection.weight.mul_(wanted / projection.weight.std())
+    projection.bias.zero_()
+
+
+def run_stage(
+    stage: int, model: MiniGPT4ForConditionalGeneration, processor: MiniGPT4Processor, recipe: NanoRecipe, folder: Path
+) -> None:
+    """Train the projection of `model` in stage 1 (short captions) or 2 (detailed descriptions), and save the whole
+    model and its processor in `folder`."""
+    name, count = (recipe.stage1, recipe.captions) if stage == 1 else (recipe.stage2, recipe.descriptions)
+    args, sequence = load_recipe(name, output_dir=str(folder), seed=recipe.seed)
+    rows = DrawnScenes(f"stage {stage} {recipe.seed}", count, detailed=stage == 2)
+    StageTrainer(model, args, sequence, processing_class=processor, train_dataset=rows).train()
+    model.eval()
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)

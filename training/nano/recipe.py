@@ -1,0 +1,96 @@
+"""How nano is made: every size, number of steps and learning rate."""
+
+from dataclasses import dataclass
+
+from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig
+
+from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
+from minigpt4.evaluation.scenes.world import FACTS_PER_SCENE
+
+
+WIDTH = 128
+PATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One part's training from scratch. Matrices learn by Muon at `matrix_lr`, all else by AdamW at `lr`."""
+
+    steps: int
+    batch_size: int
+    matrix_lr: float = 2e-3
+    lr: float = 1e-3
+    warmup_steps: int = 100
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class NanoRecipe:
+    """
+    Args:
+        row_length: tokens after which a dialogue of the language model's corpus has no further turn.
+        description_steps: first steps of the language model, on detailed descriptions alone.
+        fact_noise: blur on the words that stand for the picture, in standard deviations of the embeddings.
+        captions, descriptions: how many pictures stage 1 and stage 2 have.
+        stage1, stage2: recipes of the two stages: names of shipped ones, or paths of YAML files.
+    """
+
+    seed: int = 0
+    towers: Pretraining = Pretraining(steps=3000, batch_size=64)
+    language_model: Pretraining = Pretraining(steps=5000, batch_size=24, lr=2e-3, warmup_steps=50)
+    row_length: int = 110
+    description_steps: int = 150
+    fact_noise: float = 0.15
+    captions: int = 20_000
+    descriptions: int = 3_500
+    stage1: str = "nano-stage1"
+    stage2: str = "nano-stage2"
+
+
+def vision_config() -> Blip2VisionConfig:
+    """0.77 M parameters. `initializer_range` has to be set: the class's default is 1e-10."""
+    return Blip2VisionConfig(
+        image_size=IMAGE_SIZE,
+        patch_size=PATCH_SIZE,
+        hidden_size=WIDTH,
+        intermediate_size=3 * WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        layer_norm_eps=1e-6,
+        initializer_range=0.06,
+    )
+
+
+def qformer_config() -> Blip2QFormerConfig:
+    """0.66 M parameters, with `FACTS_PER_SCENE` queries of one fact each: a linear map cannot unpack several."""
+    return Blip2QFormerConfig(
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        encoder_hidden_size=WIDTH,
+        cross_attention_frequency=2,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.06,
+    )
+
+
+NUM_QUERY_TOKENS = FACTS_PER_SCENE
+
+
+def text_config(vocab_size: int, pad_token_id: int) -> LlamaConfig:
+    """0.89 M parameters. With an `initializer_range` of 0.02 so narrow a model does not learn to copy."""
+    return LlamaConfig(
+        vocab_size=vocab_size,
+        hidden_size=WIDTH,
+        intermediate_size=352,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        initializer_range=0.08,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=pad_token_id,
+    )
