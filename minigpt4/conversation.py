@@ -37,7 +37,7 @@ class Conversation:
         """Forget everything."""
         self._messages: list[dict] = []
         self._pictures: list[Image] = []
-        self._features: torch.Tensor | None = None
+        self._features: list[torch.Tensor] = []
 
     def show(self, picture: "Image") -> None:
         """Show a picture with the next thing that is said."""
@@ -71,8 +71,7 @@ class Conversation:
 
     @torch.no_grad()
     def _look(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        known = 0 if self._features is None else len(self._features)
-        if known < len(pixel_values):
-            new = self.model.model.get_vision_features(pixel_values[known:]).pooler_output
-            self._features = new if self._features is None else torch.cat((self._features, new))
-        return self._features
+        new = pixel_values[len(self._features) :]
+        if len(new):
+            self._features += list(self.model.model.get_vision_features(new).pooler_output)
+        return torch.stack(self._features)

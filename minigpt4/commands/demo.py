@@ -2,8 +2,9 @@
 
 import random
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +13,7 @@ from minigpt4.commands.pictures import read_picture
 
 
 if TYPE_CHECKING:
-    from minigpt4.evaluation.scenes.world import Scene
+    from minigpt4.evaluation.scenes import Scene
 
 
 INSTRUCTION = "Describe this image in detail."
@@ -26,56 +27,55 @@ def demo(
     from minigpt4.conversation import Conversation
     from minigpt4.loading import load
 
-    scene = None
-    if image:
-        picture, path = read_picture(image), image
+    if image is None:
+        scene = _scene(seed)
+        path = _save(scene, seed)
+        exchanges = _exchanges(scene, seed)
     else:
-        scene, picture, path = _draw(seed)
+        path = image
+        exchanges = {INSTRUCTION: None, "How many objects are there?": None}
+    picture = read_picture(path)
+    print(f"The picture: {path}")
+    if image is not None:
+        print("nano knows drawn scenes of simple shapes only; it takes this picture for one of them.")
     with working("Loading nano"):
         conversation = Conversation(*load())
     conversation.show(picture)
-    print(f"The picture:  {path}")
-    if scene is None:
-        print("              nano knows drawn scenes of simple shapes only: it will answer as if this were one.")
-        questions = ["How many objects are there?"]
-        truths = {}
-    else:
-        questions, truths = _questions(scene, seed)
-    for text in (INSTRUCTION, *questions):
-        print(f"\n  you:        {text}\n  nano:       ", end="", flush=True)
+    for text, truth in exchanges.items():
+        print(f"\n  you:   {text}\n  nano:  ", end="", flush=True)
         conversation.say(text)
-        if text in truths:
-            print(f"  in truth:   {truths[text]}")
-    print(f"\n{_what_next(path)}")
+        if truth is not None:
+            print(f"  truth: {truth}")
+    print(
+        f"""
+What next:
+  minigpt4 demo --seed {seed + 1}
+  minigpt4 chat {path}
+  minigpt4 --help
+nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4 in Hugging
+Face format: give its folder to --model of these commands, or to from_pretrained in Python."""
+    )
 
 
-def _draw(seed: int) -> tuple["Scene", Any, Path]:
-    """A scene that nano was never trained on, its picture, and the file that the picture is in."""
-    from minigpt4.evaluation.scenes.drawing import draw
-    from minigpt4.evaluation.scenes.world import sample_scenes
+def _scene(seed: int) -> "Scene":
+    """A scene that nano was not trained on."""
+    from minigpt4.evaluation.scenes import sample_scenes
 
-    scene = next(sample_scenes(seed, held_out=True))
+    return next(sample_scenes(seed, held_out=True))
+
+
+def _save(scene: "Scene", seed: int) -> str:
+    """Draw the scene into a file, and return its path."""
+    from minigpt4.evaluation.scenes import draw
+
     path = Path(tempfile.mkdtemp(prefix="minigpt4-")) / "scene.png"
     draw(scene, rng=random.Random(seed)).save(path)
-    return scene, read_picture(str(path)), path
+    return str(path)
 
 
-def _questions(scene: "Scene", seed: int) -> tuple[list[str], dict[str, str]]:
-    """Two questions about the scene, and what is true of it for these and for the description."""
-    from minigpt4.evaluation.scenes.wording import ask, describe
+def _exchanges(scene: "Scene", seed: int) -> Mapping[str, str | None]:
+    """What to say about the scene, with the right answers."""
+    from minigpt4.evaluation.scenes import ask, describe
 
-    asked = [ask(scene, kind, random.Random(seed)) for kind in ("colour", "where")]
-    return [question.text for question in asked], {
-        INSTRUCTION: describe(scene),
-        **{question.text: question.answer for question in asked},
-    }
-
-
-def _what_next(path: str | Path) -> str:
-    return f"""\
-What next:
-  minigpt4 demo --seed 1                  another picture
-  minigpt4 chat {path}   ask more about this one
-  minigpt4 --help                         everything else
-nano is tiny and lives in this package. For photographs you need a full-size model: with a MiniGPT-4
-checkpoint in Hugging Face format, give its folder to --model, or to from_pretrained in Python."""
+    questions = [ask(scene, kind, random.Random(seed)) for kind in ("colour", "where")]
+    return {INSTRUCTION: describe(scene)} | {question.text: question.answer for question in questions}

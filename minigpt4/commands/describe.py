@@ -102,7 +102,7 @@ def _read_or_error(name: str) -> Any:
 
 
 def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool) -> None:
-    record = {"image": name, "prompt": prompt}
+    record: dict[str, Any] = {"image": name, "prompt": prompt}
     if isinstance(result, Exception):
         note(f"minigpt4: {result}")
         record["error"] = str(result)
