@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from .parsing import ParsedDescription, parse
-from .wording import Question
+from .wording import PLURALS, Question
 from .world import FACT_WORDS, MAX_OBJECTS, OBJECT_FACTS, Scene
 
 
 DESCRIPTION_FACTS = ("background", "count", *OBJECT_FACTS)
 ANSWER_WORDS = frozenset((*FACT_WORDS, "no", "nothing", "yes"))
+SINGULARS = {plural: name for name, plural in PLURALS.items()}
 # With more objects than this said, the first ones are paired with the scene's.
 PAIRED_AT_MOST = MAX_OBJECTS + 2
 
@@ -90,8 +91,7 @@ def answer_is_right(question: Question, answer: str) -> bool:
 
 def _stated(answer: str) -> list[str]:
     words = (word.strip(".,!?").lower() for word in answer.split())
-    words = ({"crosses": "cross"}.get(word, word) for word in words)
-    return [word for word in (w if w in ANSWER_WORDS else w.removesuffix("s") for w in words) if word in ANSWER_WORDS]
+    return [word for word in (SINGULARS.get(word, word) for word in words) if word in ANSWER_WORDS]
 
 
 def summarise_descriptions(scores: Sequence[DescriptionScore]) -> dict:

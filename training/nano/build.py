@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.evaluation.scenes import evaluate_scenes
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
@@ -119,5 +120,5 @@ def _stage(stage: int, recipe: NanoRecipe, steps: Path, scenes: int) -> dict:
 
 
 def _load(folder: Path) -> tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]:
-    model = MiniGPT4ForConditionalGeneration.from_pretrained(folder)
-    return model.eval(), MiniGPT4Processor.from_pretrained(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    return model.eval(), AutoProcessor.from_pretrained(folder)
