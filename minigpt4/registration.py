@@ -1,6 +1,7 @@
 """Makes transformers' Auto classes and pipelines know MiniGPT-4, without making `import minigpt4` slow."""
 
 import sys
+from types import ModuleType
 
 import wrapt
 
@@ -33,33 +34,30 @@ def register() -> None:
     AutoImageProcessor.register(MiniGPT4Config, image_processor_classes=image_processors, exist_ok=True)
 
 
-def _needs_registration(name: str) -> bool:
-    return name.startswith("Auto") or name == "pipeline"
-
-
 def register_when_needed() -> None:
     """
-    Registers at the first use of an Auto class or a pipeline: at once if there was one, else when somebody takes one
+    Registers at once where the Auto classes are loaded already, else when somebody takes one of them, or `pipeline`,
     from `transformers`.
 
-    Importing our own classes costs seconds, since they import torch; `transformers` itself loads them lazily as well.
-    Our modules take the Auto classes from `transformers.models.auto`, which is not watched, so nothing runs in circles.
+    Importing our own classes costs seconds, since they import torch; `transformers` itself is lazy for the same reason.
+    Our modules take the Auto classes from `transformers.models.auto`, which is not watched: nothing runs in circles.
     """
+    if "transformers.models.auto.configuration_auto" in sys.modules:
+        register()
+    else:
+        # Not the module `transformers` itself, which transformers replaces in `sys.modules` while it loads.
+        wrapt.when_imported("transformers.utils.import_utils")(_watch_lazy_modules)
 
-    @wrapt.when_imported("transformers")
-    def watch(_) -> None:
-        transformers = sys.modules["transformers"]  # the lazy module, which has replaced the one that was executed
-        if any(_needs_registration(name) for name in vars(transformers)):
+
+def _watch_lazy_modules(import_utils: ModuleType) -> None:
+    def take_attribute(take, lazy_module, names, _):
+        nonlocal registered
+        value = take(*names)
+        is_auto = names[0].startswith("Auto") or names[0] == "pipeline"
+        if is_auto and lazy_module.__name__ == "transformers" and not registered:
+            registered = True
             register()
-            return
-        lazy_module = type(transformers)
+        return value
 
-        class WatchedModule(lazy_module):
-            def __getattr__(self, name):
-                value = super().__getattr__(name)
-                if _needs_registration(name) and type(self) is WatchedModule:
-                    self.__class__ = lazy_module
-                    register()
-                return value
-
-        transformers.__class__ = WatchedModule
+    registered = False
+    wrapt.wrap_function_wrapper(import_utils, "_LazyModule.__getattr__", take_attribute)

@@ -68,12 +68,12 @@ class MiniGPT4Config(PreTrainedConfig):
             self.token_merge_size = 4 if self.qformer_config is None else 1
         if self.image_token_id is None:
             self.image_token_id = self.text_config.vocab_size - 1
+        self._refuse_parts_that_do_not_fit()
         # Tying is a choice of the language model, but transformers reads it from the outermost configuration.
         if self.text_config.tie_word_embeddings:
             self.tie_word_embeddings = True
 
-    def validate_architecture(self):
-        """Part of `@strict` validation: refuses sizes with which the parts do not fit together."""
+    def _refuse_parts_that_do_not_fit(self) -> None:
         vision = self.vision_config
         if not isinstance(vision.image_size, int) or not isinstance(vision.patch_size, int):
             raise ValueError(

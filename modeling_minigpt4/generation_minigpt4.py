@@ -67,9 +67,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         tokenizer = getattr(self, "_stop_tokenizer", None)
         if tokenizer is None:
             try:
-                tokenizer = AutoTokenizer.from_pretrained(
-                    self.config.name_or_path, revision=self.config._commit_hash or "main"
-                )
+                tokenizer = AutoTokenizer.from_pretrained(self.config.name_or_path, **self._checkpoint_kwargs)
             except (OSError, ValueError) as error:
                 raise ValueError(
                     f"Generation stops at {stop_strings}, which needs a tokenizer, and there is none in "
@@ -80,6 +78,8 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         return tokenizer
 
     def _prepare_multimodal_encoder_kwargs_for_generation(self, model_kwargs):
+        if model_kwargs.get("pixel_values") is None:
+            model_kwargs.pop("pixel_values", None)
         vision_features = model_kwargs.pop("vision_features", None)
         if vision_features is not None:
             features = self.base_model.project(vision_features)

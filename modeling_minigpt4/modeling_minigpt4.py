@@ -26,6 +26,8 @@ from .language_model_minigpt4 import refuse_unsuitable_language_model
 LN_VISION_EPS = 1e-5
 
 
+# Where a checkpoint comes from, besides its name: `generate` may look there for the tokenizer.
+CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
 # What quantization leaves alone unless it is told otherwise.
 UNQUANTIZED_MODULES = ["model.vision_tower", "model.qformer", "model.multi_modal_projector", "lm_head"]
 
@@ -63,6 +65,7 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _can_compile_fullgraph = True
+    _checkpoint_kwargs: dict = {}
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, quantization_config=None, **kwargs):
@@ -74,9 +77,13 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         """
         if quantization_config is not None:
             quantization_config = _quantize_language_model_only(quantization_config)
-        return super().from_pretrained(
+        checkpoint_kwargs = {name: kwargs[name] for name in CHECKPOINT_KWARGS if name in kwargs}
+        loaded = super().from_pretrained(
             pretrained_model_name_or_path, *args, quantization_config=quantization_config, **kwargs
         )
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        model._checkpoint_kwargs = checkpoint_kwargs
+        return loaded
 
     def train(self, mode: bool = True):
         """

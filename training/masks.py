@@ -64,7 +64,7 @@ def learning_table(model: nn.Module) -> Table:
         total += parameter.numel()
         if parameter.requires_grad:
             learning += parameter.numel()
-            table.add_row(name, " × ".join(map(str, parameter.shape)), f"{parameter.numel():,}")
+            table.add_row(name, " x ".join(map(str, parameter.shape)), f"{parameter.numel():,}")
     table.add_section()
     table.add_row("all that learns", "", f"{learning:,}")
     table.add_row("frozen", "", f"{total - learning:,}")

@@ -1,0 +1,390 @@
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, LlamaForCausalLM, QuantoConfig
+
+from minigpt4.modeling_minigpt4.modeling_minigpt4 import UNQUANTIZED_MODULES, _quantize_language_model_only
+
+
+both_variants = pytest.mark.parametrize("qformer", [True, False], ids=["qformer", "no_qformer"])
+
+
+def pixels(count: int, size: int = 56) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def own_language_model(model) -> LlamaForCausalLM:
+    """The language model by itself, over its own vocabulary: without the row that was added for the placeholder."""
+    config = copy.deepcopy(model.config.text_config)
+    config.vocab_size -= 1
+    state = {f"model.{name}": tensor for name, tensor in model.model.language_model.state_dict().items()}
+    state["model.embed_tokens.weight"] = state["model.embed_tokens.weight"][:-1]
+    state["lm_head.weight"] = model.lm_head.weight[:-1]
+    llama = LlamaForCausalLM(config).eval()
+    llama.load_state_dict(state)
+    return llama
+
+
+class TestImageFeatures:
+    def test_merged_patches_are_consecutive_and_have_no_class_token(self, make_model):
+        model = make_model(qformer=False)
+        outputs = model.get_image_features(pixels(2))
+        patches = outputs.last_hidden_state[:, 1:]
+        for image, features in enumerate(outputs.pooler_output):
+            for token in range(model.config.num_image_tokens):
+                four = torch.cat([patches[image, 4 * token + offset] for offset in range(4)])
+                expected = F.linear(
+                    four, model.model.multi_modal_projector.weight, model.model.multi_modal_projector.bias
+                )
+                torch.testing.assert_close(features[token], expected)
+
+    def test_qformer_reads_all_patches_and_the_class_token(self, make_model):
+        model = make_model()
+        outputs = model.get_image_features(pixels(2))
+        assert outputs.last_hidden_state.shape == (2, 17, 32)
+        queries = model.model.qformer(
+            query_embeds=model.model.query_tokens.expand(2, -1, -1), encoder_hidden_states=outputs.last_hidden_state
+        ).last_hidden_state
+        torch.testing.assert_close(torch.stack(outputs.pooler_output), model.model.multi_modal_projector(queries))
+
+    @both_variants
+    def test_norm_after_the_tower_has_its_own_epsilon(self, make_model, tmp_path, qformer):
+        model = make_model(qformer)
+        block = model.model.vision_tower.encoder.layers[0].layer_norm1
+        assert (block.eps, model.model.vision_tower.post_layernorm.eps) == (1e-6, 1e-5)
+        before = model.model.vision_tower.encoder.register_forward_hook(lambda _, __, output: seen.append(output[0]))
+        seen = []
+        outputs = model.get_image_features(pixels(1))
+        before.remove()
+        torch.testing.assert_close(outputs.last_hidden_state, F.layer_norm(seen[0], (32,), eps=1e-5))
+        model.save_pretrained(tmp_path)
+        assert AutoModelForImageTextToText.from_pretrained(tmp_path).model.vision_tower.post_layernorm.eps == 1e-5
+
+    def test_position_embeddings_are_interpolated_for_other_sizes(self, make_model):
+        model = make_model()
+        large = pixels(1, size=84)
+        outputs = model.get_image_features(large)
+        embeddings = model.model.vision_tower.embeddings
+        position = embeddings.position_embedding
+        grid = position[:, 1:].reshape(1, 4, 4, -1).permute(0, 3, 1, 2)
+        grid = F.interpolate(grid, size=(6, 6), mode="bicubic", align_corners=False).permute(0, 2, 3, 1).flatten(1, 2)
+        resized = copy.deepcopy(model)
+        resized.model.vision_tower.embeddings.position_embedding = nn.Parameter(
+            torch.cat([position[:, :1], grid], dim=1)
+        )
+        resized.config.vision_config.image_size = resized.model.vision_tower.embeddings.image_size = 84
+        torch.testing.assert_close(outputs.last_hidden_state, resized.get_image_features(large).last_hidden_state)
+
+    def test_patches_that_cannot_be_merged(self, make_model):
+        with pytest.raises(ValueError, match="25 patches, which cannot be merged by 4"):
+            make_model(qformer=False).get_image_features(pixels(1, size=70))
+
+    def test_three_projection_layers(self, make_model):
+        model = make_model(projector_num_layers=3)
+        layers = list(model.model.multi_modal_projector)
+        assert [type(layer) for layer in layers] == [nn.Linear] * 3
+        assert torch.stack(model.get_image_features(pixels(1)).pooler_output).shape == (1, 6, 32)
+
+
+class TestForward:
+    @both_variants
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_rows_with_zero_one_and_two_images_are_what_they_are_alone(
+        self, make_model, make_prompt, pad, qformer, side
+    ):
+        model = make_model(qformer)
+        rows = [
+            make_prompt(model, 1, 5, "image", 6, "image", 7),
+            make_prompt(model, 1, 9, 10),
+            make_prompt(model, 1, "image", 11, 12, 13),
+        ]
+        images, counts = pixels(3), [2, 0, 1]
+        together = model(**pad(rows, side), pixel_values=images).logits
+        first = 0
+        for row, count, logits in zip(rows, counts, together, strict=True):
+            own = images[first : first + count] if count else None
+            alone = model(input_ids=torch.tensor([row]), pixel_values=own).logits[0]
+            torch.testing.assert_close(logits[-len(row) :] if side == "left" else logits[: len(row)], alone)
+            first += count
+
+    @both_variants
+    def test_is_the_language_models_own_distribution(self, make_model, make_prompt, qformer):
+        model = make_model(qformer)
+        ids = torch.tensor([make_prompt(model, 1, 5, "image", 7, 8, 9)])
+        labels = torch.where(ids == model.config.image_token_id, -100, ids)
+        ours = model(input_ids=ids, pixel_values=pixels(1), labels=labels)
+
+        llama = own_language_model(model)
+        features = model.get_image_features(pixels(1)).pooler_output[0]
+        embed = llama.get_input_embeddings()
+        embeds = torch.cat([embed(torch.tensor([1, 5])), features, embed(torch.tensor([7, 8, 9]))])[None]
+        theirs = llama(inputs_embeds=embeds, labels=labels)
+
+        torch.testing.assert_close(ours.logits[..., :-1], theirs.logits)
+        torch.testing.assert_close(ours.logits.softmax(-1)[..., :-1], theirs.logits.softmax(-1))
+        assert (ours.logits.softmax(-1)[..., -1] == 0).all()
+        torch.testing.assert_close(ours.loss, theirs.loss)
+
+    def test_labels_on_placeholders_carry_no_loss(self, make_model, make_prompt):
+        model = make_model()
+        ids = torch.tensor([make_prompt(model, 1, "image", 7, 8)])
+        masked = torch.where(ids == model.config.image_token_id, -100, ids)
+        with_placeholders = model(input_ids=ids, pixel_values=pixels(1), labels=ids)
+        without = model(input_ids=ids, pixel_values=pixels(1), labels=masked)
+        assert with_placeholders.loss == without.loss
+
+    @both_variants
+    def test_features_stand_for_pixels(self, make_model, make_prompt, qformer):
+        model = make_model(qformer)
+        ids = torch.tensor([make_prompt(model, 1, "image", 5, "image", 7)])
+        expected = model(input_ids=ids, pixel_values=pixels(2)).logits
+        features = model.model.get_vision_features(pixels(2)).pooler_output
+        assert features.shape == (2, model.config.num_image_tokens, model.config.projector_input_size)
+        outputs = model.get_image_features(pixels(2))
+        model.model.vision_tower, model.model.qformer = None, None  # the towers do not run again
+        torch.testing.assert_close(model(input_ids=ids, vision_features=features).logits, expected)
+        torch.testing.assert_close(model(input_ids=ids, mm_encoder_outputs={"image": outputs}).logits, expected)
+
+    def test_logits_to_keep(self, make_model, make_prompt):
+        model = make_model()
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7, 8)]), "pixel_values": pixels(1)}
+        full = model(**inputs).logits
+        torch.testing.assert_close(model(**inputs, logits_to_keep=2).logits, full[:, -2:])
+        torch.testing.assert_close(model(**inputs, logits_to_keep=torch.tensor([0, 8])).logits, full[:, [0, 8]])
+
+    @both_variants
+    @pytest.mark.parametrize("images", [0, 1, 3])
+    def test_states_both_numbers_where_placeholders_do_not_fit(self, make_model, make_prompt, qformer, images):
+        model = make_model(qformer)
+        tokens = model.config.num_image_tokens
+        ids = torch.tensor([make_prompt(model, 1, "image", 5, "image", 7)])
+        expected = f"{2 * tokens} image placeholders, but " + (
+            "0 images" if images == 0 else f"the images give {images * tokens}"
+        )
+        with pytest.raises(ValueError, match=expected):
+            model(input_ids=ids, pixel_values=pixels(images) if images else None)
+        with pytest.raises(ValueError, match=expected):
+            model.generate(input_ids=ids, pixel_values=pixels(images) if images else None, max_new_tokens=1)
+
+    def test_refuses_images_in_two_forms(self, make_model, make_prompt):
+        model = make_model()
+        features = model.model.get_vision_features(pixels(1)).pooler_output
+        with pytest.raises(ValueError, match="Give the images once"):
+            model(
+                input_ids=torch.tensor([make_prompt(model, 1, "image")]),
+                pixel_values=pixels(1),
+                vision_features=features,
+            )
+
+
+class TestTraining:
+    def test_frozen_parts_stay_in_eval_mode(self, make_model):
+        model = make_model()
+        model.requires_grad_(False)
+        model.model.multi_modal_projector.requires_grad_(True)
+        model.train()
+        assert model.training
+        assert model.model.multi_modal_projector.training
+        for part in (model.model.vision_tower, model.model.qformer, model.model.language_model, model.lm_head):
+            assert not any(module.training for module in part.modules())
+        model.model.qformer.requires_grad_(True)
+        model.train()
+        assert all(module.training for module in model.model.qformer.modules())
+
+    def test_frozen_dropout_does_not_wake_up(self, make_model, make_prompt):
+        model = make_model()
+        assert model.config.qformer_config.hidden_dropout_prob == 0.1
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        expected = model(**inputs).logits
+        model.requires_grad_(False)
+        model.model.multi_modal_projector.requires_grad_(True)
+        model.train()
+        torch.testing.assert_close(model(**inputs).logits, expected)
+        model.requires_grad_(True)
+        model.train()
+        assert not torch.allclose(model(**inputs).logits, expected)
+
+    def test_gradient_checkpointing_works_through_a_frozen_language_model(self, make_model, make_prompt):
+        model = make_model()
+        model.requires_grad_(False)
+        model.model.multi_modal_projector.requires_grad_(True)
+        ids = torch.tensor([make_prompt(model, 1, "image", 7, 8)])
+        passes = []
+        model.model.language_model.layers[0].self_attn.register_forward_hook(lambda *_: passes.append(1))
+
+        def gradient() -> torch.Tensor:
+            model.zero_grad()
+            passes.clear()
+            model.train()
+            model(input_ids=ids, pixel_values=pixels(1), labels=ids).loss.backward()
+            return model.model.multi_modal_projector.weight.grad.clone()
+
+        plain = gradient()
+        assert len(passes) == 1
+        model.gradient_checkpointing_enable()
+        torch.testing.assert_close(gradient(), plain)
+        assert len(passes) == 2  # once forward, once again on the way back
+
+
+class TestSaving:
+    @both_variants
+    @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+    def test_a_fresh_process_gives_the_same_logits(self, make_model, make_prompt, tmp_path, qformer, tied):
+        model = make_model(qformer, text={"tie_word_embeddings": tied})
+        ids = make_prompt(model, 1, "image", 7, 8)
+        model.save_pretrained(tmp_path, max_shard_size="20KB")
+        shards = json.loads((tmp_path / "model.safetensors.index.json").read_text())["weight_map"]
+        assert len(set(shards.values())) > 2
+        assert ("lm_head.weight" in shards) != tied
+        torch.save(pixels(1), tmp_path / "pixels.pt")
+        program = (
+            "import sys, torch, minigpt4\n"
+            "from transformers import AutoModelForImageTextToText\n"
+            "folder, ids = sys.argv[1], [int(token) for token in sys.argv[2:]]\n"
+            "model, report = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True)\n"
+            "assert not any(report.values()), report\n"
+            "logits = model(input_ids=torch.tensor([ids]), pixel_values=torch.load(folder + '/pixels.pt')).logits\n"
+            "torch.save(logits, folder + '/logits.pt')\n"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path), *map(str, ids)], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+        expected = model(input_ids=torch.tensor([ids]), pixel_values=pixels(1)).logits
+        assert torch.equal(torch.load(tmp_path / "logits.pt"), expected)
+
+    @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+    def test_resizing_keeps_the_placeholder_out(self, make_model, make_prompt, tied):
+        model = make_model(text={"tie_word_embeddings": tied})
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        before = model(**inputs).logits
+        model.resize_token_embeddings(120)
+        after = model(**inputs).logits
+        assert after.shape[-1] == 120 == model.config.text_config.vocab_size
+        torch.testing.assert_close(after[..., :101], before)
+        assert (after[..., model.config.image_token_id] == torch.finfo(after.dtype).min).all()
+        assert (model.lm_head.weight is model.get_input_embeddings().weight) == tied
+
+    def test_lora_saves_loads_and_merges(self, make_model, make_prompt, tmp_path):
+        from peft import LoraConfig, PeftModel, get_peft_model
+
+        model = make_model()
+        base = copy.deepcopy(model)
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        plain = model(**inputs).logits
+        lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], modules_to_save=["multi_modal_projector"])
+        peft = get_peft_model(model, lora)
+        touched = {name for name, parameter in peft.named_parameters() if parameter.requires_grad}
+        assert all("language_model" in name or "multi_modal_projector" in name for name in touched)
+        for parameter in peft.parameters():
+            if parameter.requires_grad:
+                nn.init.normal_(parameter, std=0.1)
+        expected = peft(**inputs).logits
+        assert not torch.allclose(expected, plain)
+        peft.save_pretrained(tmp_path)
+        loaded = PeftModel.from_pretrained(base, tmp_path)
+        torch.testing.assert_close(loaded(**inputs).logits, expected)
+        torch.testing.assert_close(loaded.merge_and_unload()(**inputs).logits, expected)
+
+    def test_disk_offload(self, make_model, make_prompt, tmp_path):
+        model = make_model()
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        model.save_pretrained(tmp_path / "model")
+        device_map = {
+            "model.vision_tower": "cpu",
+            "model.qformer": "disk",
+            "model.query_tokens": "cpu",
+            "model.multi_modal_projector": "cpu",
+            "model.language_model": "disk",
+            "lm_head": "cpu",
+        }
+        offloaded = AutoModelForImageTextToText.from_pretrained(
+            tmp_path / "model", device_map=device_map, offload_folder=tmp_path / "offload"
+        )
+        torch.testing.assert_close(offloaded(**inputs).logits, model(**inputs).logits)
+
+
+class TestLanguageModels:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            {"model_type": "mistral"},
+            {"model_type": "qwen2", "tie_word_embeddings": True},
+            {"model_type": "qwen3"},
+            {"model_type": "gemma", "head_dim": 8},
+        ],
+        ids=lambda text: text["model_type"],
+    )
+    def test_takes_any_with_a_plain_head(self, make_model, make_prompt, text):
+        model = make_model(text=text)
+        ids = torch.tensor([make_prompt(model, 1, "image", 7, 8)])
+        outputs = model(input_ids=ids, pixel_values=pixels(1), labels=ids)
+        assert torch.isfinite(outputs.loss)
+        assert (
+            model.generate(input_ids=ids, pixel_values=pixels(1), max_new_tokens=3, pad_token_id=0).shape[1]
+            <= ids.shape[1] + 3
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ({"model_type": "phi"}, "The head of the language model 'phi' has a bias"),
+            ({"model_type": "gemma2"}, "'gemma2' has final_logit_softcapping=30.0"),
+            ({"model_type": "cohere"}, "'cohere' has logit_scale=0.0625"),
+            ({"model_type": "granite", "logits_scaling": 8.0}, "'granite' has logits_scaling=8.0"),
+            ({"model_type": "opt"}, "'opt' has no embed_tokens"),
+            ({"model_type": "t5"}, "'t5' is not a causal one"),
+        ],
+        ids=lambda value: value["model_type"] if isinstance(value, dict) else "",
+    )
+    def test_refuses_one_that_would_run_wrongly(self, make_model, text, message):
+        with pytest.raises(ValueError, match=message):
+            make_model(text=text)
+
+    def test_refuses_a_vocabulary_without_a_row_for_the_placeholder(self, make_model):
+        with pytest.raises(ValueError, match="image_token_id is 101, but the language model has only 101 rows"):
+            make_model(image_token_id=101)
+
+
+class TestDispatch:
+    @torch.no_grad()  # flex attention has no backward on a CPU
+    @both_variants
+    @pytest.mark.parametrize("attention", ["sdpa", "flex_attention"])
+    def test_attention_implementations_agree_with_eager(self, make_model, make_prompt, pad, qformer, attention):
+        model = make_model(qformer)
+        inputs = pad([make_prompt(model, 1, "image", 7, 8), make_prompt(model, 1, 9)], "right")
+        model.set_attn_implementation("eager")
+        expected = model(**inputs, pixel_values=pixels(1)).logits
+        model.set_attn_implementation(attention)
+        real = inputs["attention_mask"].bool()
+        torch.testing.assert_close(
+            model(**inputs, pixel_values=pixels(1)).logits[real], expected[real], atol=1e-4, rtol=1e-4
+        )
+
+    def test_flash_attention_reaches_all_but_the_qformer(self, make_config):
+        config = make_config()
+        config._attn_implementation = {"": "sdpa", "qformer_config": "flash_attention_2"}
+        assert config.qformer_config._attn_implementation == "flash_attention_2"
+        from minigpt4 import MiniGPT4ForConditionalGeneration
+
+        MiniGPT4ForConditionalGeneration(config)
+        assert config.qformer_config._attn_implementation == "sdpa"
+
+    @pytest.mark.parametrize(
+        ("quantization_config", "field"),
+        [
+            (BitsAndBytesConfig(load_in_4bit=True), "llm_int8_skip_modules"),
+            (QuantoConfig(weights="int8"), "modules_to_not_convert"),
+        ],
+        ids=["bitsandbytes", "quanto"],
+    )
+    def test_quantization_leaves_towers_and_projection_alone(self, quantization_config, field):
+        assert getattr(_quantize_language_model_only(quantization_config), field) == UNQUANTIZED_MODULES
+        setattr(quantization_config, field, ["lm_head"])
+        assert getattr(_quantize_language_model_only(quantization_config), field) == ["lm_head"]
