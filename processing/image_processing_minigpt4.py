@@ -1,7 +1,7 @@
 """The image processor of MiniGPT-4 with torchvision: in batches, on a GPU too."""
 
 from transformers.image_processing_backends import TorchvisionBackend
-from transformers.utils import requires_backends
+from transformers.utils import is_torchvision_available
 
 from .image_loading import ImageInputMixin
 
@@ -24,7 +24,10 @@ class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
     """
 
     def __init__(self, **kwargs):
-        requires_backends(self, ["torchvision"])
+        if not is_torchvision_available():
+            raise ImportError(
+                "MiniGPT4ImageProcessor needs torchvision: install it, or take MiniGPT4ImageProcessorPil, which does not."
+            )
         super().__init__(**kwargs)
 
 
