@@ -1,0 +1,215 @@
+import copy
+import shutil
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+)
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+
+both_variants = pytest.mark.parametrize("qformer", [True, False], ids=["qformer", "no_qformer"])
+
+
+def pixels(count: int) -> torch.Tensor:
+    return torch.randn(count, 3, 56, 56, generator=torch.Generator().manual_seed(1))
+
+
+def as_the_original_generates(model, ids: list[int], images: torch.Tensor, **kwargs) -> torch.Tensor:
+    """The original's way: the language model over its own vocabulary, from embeddings, so that it never sees the prompt's ids."""
+    config = copy.deepcopy(model.config.text_config)
+    config.vocab_size -= 1
+    llama = LlamaForCausalLM(config).eval()
+    state = {f"model.{name}": tensor for name, tensor in model.model.language_model.state_dict().items()}
+    state["model.embed_tokens.weight"] = state["model.embed_tokens.weight"][:-1]
+    state["lm_head.weight"] = model.lm_head.weight[:-1]
+    llama.load_state_dict(state)
+    features = iter(torch.cat(model.get_image_features(images).pooler_output))
+    embed = llama.get_input_embeddings()
+    embeds = [next(features) if token == model.config.image_token_id else embed(torch.tensor(token)) for token in ids]
+    return llama.generate(inputs_embeds=torch.stack(embeds)[None], pad_token_id=0, eos_token_id=None, **kwargs)
+
+
+@both_variants
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"do_sample": False},
+        {"do_sample": False, "repetition_penalty": 1.5},
+        {"do_sample": False, "no_repeat_ngram_size": 1},
+        {"do_sample": False, "no_repeat_ngram_size": 2, "repetition_penalty": 1.05},
+        {"do_sample": False, "num_beams": 3, "repetition_penalty": 1.2, "num_return_sequences": 3},
+    ],
+    ids=str,
+)
+def test_generates_what_the_original_generates(make_model, make_prompt, qformer, kwargs):
+    model = make_model(qformer)
+    # Two images with the same token after each: banning n-grams of placeholders would be seen at once.
+    ids = make_prompt(model, 1, "image", 5, 6, 5, "image")
+    torch.manual_seed(3)
+    expected = as_the_original_generates(model, ids, pixels(2), max_new_tokens=12, **kwargs)
+    torch.manual_seed(3)
+    ours = model.generate(
+        input_ids=torch.tensor([ids]),
+        pixel_values=pixels(2),
+        max_new_tokens=12,
+        pad_token_id=0,
+        eos_token_id=None,
+        **kwargs,
+    )
+    assert ours[:, len(ids) :].tolist() == expected.tolist()
+
+
+@both_variants
+def test_samples_from_the_distribution_of_the_original(make_model, make_prompt, qformer):
+    model = make_model(qformer)
+    ids = make_prompt(model, 1, "image", 5, 6)
+    settings = {
+        "do_sample": True,
+        "temperature": 0.6,
+        "top_p": 0.9,
+        "repetition_penalty": 1.05,
+        "max_new_tokens": 1,
+        "return_dict_in_generate": True,
+        "output_scores": True,
+    }
+    theirs = as_the_original_generates(model, ids, pixels(1), **settings).scores[0]
+    ours = model.generate(input_ids=torch.tensor([ids]), pixel_values=pixels(1), pad_token_id=0, **settings).scores[0]
+    torch.testing.assert_close(ours.softmax(-1)[:, :-1], theirs.softmax(-1))
+    assert (ours.softmax(-1)[:, -1] == 0).all()
+
+
+def test_processors_of_the_caller_see_the_prompt(make_model, make_prompt):
+    model = make_model()
+    ids = torch.tensor([make_prompt(model, 1, "image", 5, 6)])
+    seen = []
+
+    class Spy(NoRepeatNGramLogitsProcessor):
+        def __call__(self, input_ids, scores):
+            seen.append(input_ids.shape[1])
+            return super().__call__(input_ids, scores)
+
+    own = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(1.3), Spy(1)])
+    outputs = model.generate(
+        input_ids=ids, pixel_values=pixels(1), max_new_tokens=3, do_sample=False, logits_processor=own, pad_token_id=0
+    )
+    assert seen == [ids.shape[1] + step for step in range(3)]
+    assert not set(outputs[0, ids.shape[1] :].tolist()) & set(ids[0].tolist())
+
+
+@both_variants
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_a_batch_gives_what_each_row_gives_alone(make_model, make_prompt, pad, qformer, num_beams):
+    model = make_model(qformer)
+    rows = [
+        make_prompt(model, 1, 5, "image", 6, "image", 7),
+        make_prompt(model, 1, 9, 10),
+        make_prompt(model, 1, "image", 11, 12, 13),
+    ]
+    images, counts = pixels(3), [2, 0, 1]
+    settings = {
+        "max_new_tokens": 8,
+        "do_sample": False,
+        "num_beams": num_beams,
+        "pad_token_id": 0,
+        "eos_token_id": None,
+    }
+    inputs = pad(rows, "left")
+    width = inputs["input_ids"].shape[1]
+    together = model.generate(**inputs, pixel_values=images, **settings)[:, width:]
+    first = 0
+    for row, count, answer in zip(rows, counts, together, strict=True):
+        own = {"pixel_values": images[first : first + count]} if count else {}
+        alone = model.generate(input_ids=torch.tensor([row]), **own, **settings)[0, len(row) :]
+        assert answer.tolist() == alone.tolist()
+        first += count
+
+
+@both_variants
+def test_features_stand_for_pixels(make_model, make_prompt, qformer):
+    model = make_model(qformer)
+    ids = torch.tensor([make_prompt(model, 1, "image", 5, "image", 7)])
+    settings = {"max_new_tokens": 6, "do_sample": False, "num_beams": 2, "pad_token_id": 0}
+    expected = model.generate(input_ids=ids, pixel_values=pixels(2), **settings)
+    vision_features = model.model.get_vision_features(pixels(2)).pooler_output
+    image_features = model.get_image_features(pixels(2)).pooler_output
+    model.model.vision_tower, model.model.qformer = None, None  # the towers do not run again
+    assert torch.equal(model.generate(input_ids=ids, vision_features=vision_features, **settings), expected)
+    outputs = {"image": BaseModelOutputWithPooling(pooler_output=image_features)}
+    assert torch.equal(model.generate(input_ids=ids, mm_encoder_outputs=outputs, **settings), expected)
+
+
+def test_the_placeholder_is_never_generated(make_model, make_prompt):
+    model = make_model()
+    with torch.no_grad():  # an untrained row that would win every time
+        model.lm_head.weight[model.config.image_token_id] = 100 * model.lm_head.weight.mean(0)
+    ids = torch.tensor([make_prompt(model, 1, "image", 5)]).expand(4, -1)
+    torch.manual_seed(0)
+    sampled = model.generate(
+        input_ids=ids,
+        pixel_values=pixels(4),
+        do_sample=True,
+        temperature=5.0,
+        top_k=0,
+        max_new_tokens=40,
+        pad_token_id=0,
+    )
+    assert not (sampled[:, ids.shape[1] :] == model.config.image_token_id).any()
+
+
+@both_variants
+def test_static_cache_and_compilation(make_model, make_prompt, pad, qformer):
+    model = make_model(qformer)
+    inputs = pad([make_prompt(model, 1, "image", 5, 6), make_prompt(model, 1, 7, "image")], "left")
+    settings = {"pixel_values": pixels(2), "max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
+    expected = model.generate(**inputs, **settings)
+    assert torch.equal(model.generate(**inputs, **settings, cache_implementation="static"), expected)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    torch.testing.assert_close(
+        compiled(**inputs, pixel_values=pixels(2)).logits, model(**inputs, pixel_values=pixels(2)).logits
+    )
+
+
+class TestStopStrings:
+    @pytest.fixture
+    def checkpoint(self, tiny_checkpoint, tmp_path):
+        folder = tmp_path / "checkpoint"
+        shutil.copytree(tiny_checkpoint, folder)
+        return folder
+
+    def test_each_row_stops_by_itself(self, checkpoint):
+        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        prompts = tokenizer(["abc", "some longer text", "xyz"], padding=True, return_tensors="pt")
+        width = prompts["input_ids"].shape[1]
+        model.generation_config.stop_strings = None
+        model.generation_config.suppress_tokens = list(range(tokenizer.convert_tokens_to_ids("▁")))  # no bytes
+        free = model.generate(**prompts, max_new_tokens=16)[:, width:]
+        # The string that the first row writes in the middle of its answer becomes the end mark.
+        mark = tokenizer.decode(free[0, 6:8])
+        model.generation_config.stop_strings = [mark]
+        stopped = model.generate(**prompts, max_new_tokens=16)[:, width:]
+        for row, (before, after) in enumerate(zip(free, stopped, strict=True)):
+            text = tokenizer.decode(after, skip_special_tokens=True)
+            full = tokenizer.decode(before, skip_special_tokens=True)
+            if mark in full:
+                assert text == full[: full.index(mark) + len(mark)], row
+            else:
+                assert text == full, row
+        assert mark in tokenizer.decode(free[0])
+        assert not all(mark in tokenizer.decode(row) for row in free)
+
+    def test_a_model_without_a_tokenizer_beside_it_says_what_to_pass(self, checkpoint):
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            (checkpoint / name).unlink()
+        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
+        with pytest.raises(ValueError, match=r"Generation stops at \['###'\].*pass tokenizer=processor.tokenizer"):
+            model.generate(torch.tensor([[1, 5]]))
+        assert model.generate(torch.tensor([[1, 5]]), tokenizer=tokenizer).shape[1] > 2
