@@ -78,7 +78,7 @@ def _pretrain_parts(recipe: NanoRecipe, steps: Path) -> None:
     if not missing:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(tqdm.get_lock(),)) as pool:
+    with ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(context.RLock(),)) as pool:
         for job in [pool.submit(maker, recipe, steps, row) for row, maker in enumerate(missing)]:
             job.result()
 
