@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+from transformers.image_processing_utils import BaseImageProcessor
 from transformers.image_utils import (
     OPENAI_CLIP_MEAN,
     OPENAI_CLIP_STD,
@@ -70,7 +71,7 @@ def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: flo
     raise FileNotFoundError(f"No image file at {name!r} (and it is no http(s) address or base64 image either).")
 
 
-class ImageInputMixin:
+class ImageInputMixin(BaseImageProcessor):
     """
     What the two image processors share: the published defaults, and inputs of every kind made into upright RGB.
 
@@ -135,9 +136,9 @@ def _decode(source, name: str) -> PIL.Image.Image:
         raise ValueError(f"{name} is too large to open safely: {error}") from error
     except PIL.UnidentifiedImageError as error:
         raise ValueError(f"{name} is not an image in a format that Pillow reads.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's decoders raise any of these
-        if isinstance(error, PermissionError):
-            raise
+    except (PermissionError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, EOFError, RuntimeError and more
         raise ValueError(f"{name} is damaged or cut short: {error}") from error
 
 
@@ -146,7 +147,7 @@ def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    if image.mode.startswith("I") and (image.mode != "I" or image.getextrema()[1] > 255):
+    if image.mode.startswith("I;16") or (image.mode == "I" and np.asarray(image).max() > 255):
         image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
     return image.convert("RGB")
 

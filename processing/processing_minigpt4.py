@@ -82,9 +82,9 @@ class MiniGPT4Processor(ProcessorMixin):
                 if not row.strip():
                     raise ValueError(f"The text of row {index} is empty: give a prompt.")
             placeholders = [row.count(self.image_token) for row in text]
-            per_row = isinstance(images, list | tuple) and all(isinstance(row, list | tuple) for row in images)
-            if per_row and len(images) == len(text):
-                for index, (expected, row) in enumerate(zip(placeholders, images, strict=True)):
+            rows = images if isinstance(images, list | tuple) else []
+            if len(rows) == len(text) and all(isinstance(row, list | tuple) for row in rows):
+                for index, (expected, row) in enumerate(zip(placeholders, rows, strict=True)):
                     if expected != len(row):
                         raise ValueError(
                             f"Row {index} has {expected} {self.image_token} in its text, but {len(row)} images: "

@@ -78,11 +78,11 @@ def exact_tokenizer(
     )
     # normalized=False everywhere: a normalized "<s>" would be searched for as "▁<s>" and missed inside a text.
     specials = [*text_tokens.values(), pad_token, image_token]
-    for _, token in sorted(added.items()):
-        if token.content not in specials:
-            backend.add_tokens([AddedToken(token.content, special=token.special, normalized=False)])
-        else:  # in its turn, so that it keeps its id
-            backend.add_special_tokens([AddedToken(token.content, normalized=False)])
+    for _, known in sorted(added.items()):  # in their turn, so that they keep their ids
+        if known.special or known.content in specials:
+            backend.add_special_tokens([AddedToken(known.content, normalized=False)])
+        else:
+            backend.add_tokens([AddedToken(known.content, normalized=False)])
     backend.add_special_tokens([AddedToken(token, normalized=False) for token in specials])
     backend.post_processor = processors.TemplateProcessing(
         single=f"{bos_token} $A", special_tokens=[(bos_token, backend.token_to_id(bos_token))]
@@ -133,15 +133,15 @@ def load_llama_tokenizer(path: str | Path, *, vocab_size: int | None = None, **k
     backend = Tokenizer(_sentencepiece_bpe(file))
 
     extras_file = file.with_name("added_tokens.json")
-    extras = json.loads(extras_file.read_text(encoding="utf-8")) if extras_file.is_file() else {}
+    extras: dict[str, int] = json.loads(extras_file.read_text(encoding="utf-8")) if extras_file.is_file() else {}
     pieces = backend.get_vocab_size()
     if vocab_size == pieces + 1 and not extras:
         extras = {VICUNA_PAD_TOKEN: pieces}
-    for token in sorted(extras, key=extras.get):
+    for token, index in sorted(extras.items(), key=lambda extra: extra[1]):
         backend.add_special_tokens([AddedToken(token, normalized=False)])
-        if backend.token_to_id(token) != extras[token]:
+        if backend.token_to_id(token) != index:
             raise ValueError(
-                f"{extras_file} gives {token!r} the id {extras[token]}, but its place is {backend.token_to_id(token)}: "
+                f"{extras_file} gives {token!r} the id {index}, but its place is {backend.token_to_id(token)}: "
                 "the file belongs to another tokenizer.model."
             )
     if vocab_size is not None and vocab_size != backend.get_vocab_size():

@@ -1,6 +1,8 @@
 import base64
+import contextlib
 import http.server
 import io
+import random
 import struct
 import threading
 import zlib
@@ -124,6 +126,19 @@ def test_a_file_cut_short_is_named(tmp_path, kind):
         load_image(tmp_path / "cut")
     with pytest.raises(ValueError, match="cut is damaged or cut short"):
         load_image(PIL.Image.open(tmp_path / "cut"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_read_or_refused_but_never_crash(picture):
+    rng = random.Random(0)
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"):
+        content = encoded(picture, kind)
+        for _ in range(60):
+            damaged = bytearray(content)
+            for _ in range(rng.randint(1, 6)):
+                damaged[rng.randrange(min(len(damaged), 300))] = rng.randrange(256)
+            with contextlib.suppress(ValueError):
+                assert load_image(bytes(damaged)).mode == "RGB"
 
 
 def test_a_decompression_bomb_is_refused_with_its_size(tmp_path):
