@@ -39,7 +39,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
     - `repetition_penalty` and `no_repeat_ngram_size` look at generated tokens only. To have them look at the prompt too,
       pass transformers' own processors as `logits_processor`.
     - Stop strings of the generation config end each row by itself; their tokenizer is found next to the checkpoint.
-    - `vision_features` are projected once, before the first step.
+    - `vision_features` are projected once, before the first step; an assistant model sees the images too.
     """
 
     def _get_logits_processor(
@@ -76,6 +76,20 @@ class MiniGPT4GenerationMixin(GenerationMixin):
                 ) from error
             self._stop_tokenizer = tokenizer
         return tokenizer
+
+    def prepare_inputs_for_generation(
+        self, input_ids, next_sequence_length=None, past_key_values=None, is_first_iteration=False, **kwargs
+    ):
+        # The first step of an assistant model counts as a later one in transformers, and would not see the images.
+        if next_sequence_length != 1 and past_key_values is not None and past_key_values.get_seq_length() == 0:
+            is_first_iteration = True
+        return super().prepare_inputs_for_generation(
+            input_ids,
+            next_sequence_length=next_sequence_length,
+            past_key_values=past_key_values,
+            is_first_iteration=is_first_iteration,
+            **kwargs,
+        )
 
     def _prepare_multimodal_encoder_kwargs_for_generation(self, model_kwargs):
         if model_kwargs.get("pixel_values") is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 import yaml
 from rich.console import Console
 from transformers import HfArgumentParser, PreTrainedModel, ProcessorMixin, Trainer, TrainingArguments
@@ -107,5 +108,6 @@ def load_recipe(name: str | Path, **overrides) -> tuple[StageArguments, Sequence
         shipped = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
         raise FileNotFoundError(f"There is no recipe {str(name)!r}: give a YAML file, or one of {shipped}.")
     parser = HfArgumentParser((StageArguments, SequenceArguments))
-    recipe = yaml.safe_load(path.read_text())
+    # Recipes are written for accelerators: without one, TrainingArguments wants to be told that the CPU is meant.
+    recipe = {"use_cpu": not torch.accelerator.is_available(), **yaml.safe_load(path.read_text())}
     return parser.parse_dict({**recipe, **overrides})

@@ -145,6 +145,18 @@ def test_features_stand_for_pixels(make_model, make_prompt, qformer):
     assert torch.equal(model.generate(input_ids=ids, mm_encoder_outputs=outputs, **settings), expected)
 
 
+def test_an_assistant_sees_the_images(make_model, make_prompt):
+    model, assistant = make_model(), make_model()
+    inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 5)]), "pixel_values": pixels(1)}
+    settings = {"max_new_tokens": 10, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    expected = model.generate(**inputs, **settings)
+    seen = []
+    project = assistant.model.get_placeholder_mask
+    assistant.model.get_placeholder_mask = lambda *args: seen.append(1) or project(*args)
+    assert torch.equal(model.generate(**inputs, **settings, assistant_model=assistant), expected)
+    assert seen
+
+
 def test_the_placeholder_is_never_generated(make_model, make_prompt):
     model = make_model()
     with torch.no_grad():  # an untrained row that would win every time
