@@ -71,7 +71,7 @@ def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int 
     streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
     conversations = [[user_turn(prompt, picture)]]
     [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
-    print()
+    print(flush=True)
     if not result.finished:
         _note_cut(name)
 

@@ -1,0 +1,52 @@
+"""The command as it is installed: it starts quickly, and its page is one that a stranger can use."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+
+SCRIPT = Path(sys.executable).with_name("minigpt4")
+
+
+def start(*command) -> subprocess.CompletedProcess:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True)
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from minigpt4.cli import run; run(sys.argv[1:]); print(sorted({'torch', 'transformers', 'PIL'} & set(sys.modules)))"
+    for arguments in (["--help"], ["describe", "--help"], ["--version"]):
+        assert start(sys.executable, "-c", code, *arguments).stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [(SCRIPT,), (sys.executable, "-m", "minigpt4")])
+def test_both_ways_to_start(command):
+    result = start(*command, "--version")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"minigpt4 {version('minigpt4')} ")
+
+
+def test_error_of_the_installed_command(tmp_path):
+    result = start(SCRIPT, "describe", tmp_path)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [f"minigpt4: {tmp_path}: no picture in this folder (0 other files)"]
+
+
+def test_answer_of_the_installed_command(tiny_checkpoint, picture):
+    result = start(SCRIPT, "describe", "--model", tiny_checkpoint, picture, "--max-new-tokens", "3")
+    assert result.returncode == 0
+    assert result.stdout.strip()
+    assert result.stderr.splitlines() == [
+        f"minigpt4: {picture}: the answer reached its longest before its end; allow more with --max-new-tokens"
+    ]
+
+
+def test_page_names_every_command(command):
+    without, page = command(), command("--help")
+    assert without.out.strip() == page.out.strip()
+    assert page.code == 0
+    for name in ("demo", "describe", "chat", "train", "evaluate", "--version", "--debug"):
+        assert name in page.out
