@@ -1,0 +1,3 @@
+"""The sdist leaves it out. `ConfigTester` reads it only for configurations without parts of their own."""
+
+config_common_kwargs: dict = {}

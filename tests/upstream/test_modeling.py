@@ -1,0 +1,158 @@
+"""transformers' own model tests on MiniGPT-4, with and without a Q-Former."""
+
+import shutil
+import unittest
+from unittest.mock import PropertyMock, patch
+
+import pytest
+from transformers import GenerationConfig
+from transformers.testing_utils import torch_device
+from transformers_tests import test_modeling_common as common
+from transformers_tests import test_pipeline_mixin as pipelines
+from transformers_tests.generation.test_utils import GenerationTesterMixin
+from transformers_tests.test_configuration_common import ConfigTester
+from transformers_tests.test_memory_cleanup_mixin import MemoryCleanupMixin
+from transformers_tests.test_modeling_common import ModelTesterMixin, floats_tensor, ids_tensor
+from transformers_tests.test_pipeline_mixin import PipelineTesterMixin
+from transformers_tests.test_training_mixin import TrainingTesterMixin
+
+from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4Model
+
+
+def text_ids(shape, vocab_size):
+    """Random text. It must not name the placeholder, which the model refuses where there is no image for it."""
+    return ids_tensor(shape, vocab_size - 4) + 4
+
+
+class MiniGPT4ModelTester:
+    """A tiny model and a batch for it: rows of four image tokens and four text tokens."""
+
+    is_training = True
+    batch_size = 7  # a test that wants seven rows fills up smaller batches with pixels and text at random
+    num_text_tokens = 4
+    num_image_tokens = 4
+    vision_config = {
+        "image_size": 16,
+        "patch_size": 4,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    text_config = {
+        "model_type": "llama",
+        "vocab_size": 99,
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 512,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    qformer_config = {
+        "hidden_size": 32,
+        "intermediate_size": 37,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "vocab_size": 99,
+    }
+    image_token_id = 3
+    hidden_size = text_config["hidden_size"]
+    num_hidden_layers = text_config["num_hidden_layers"]
+    num_attention_heads = text_config["num_attention_heads"]
+    seq_length = num_image_tokens + num_text_tokens
+    causal_lm_class = MiniGPT4ForConditionalGeneration
+
+    def __init__(self, parent, with_qformer):
+        self.parent = parent
+        self.with_qformer = with_qformer
+
+    def get_config(self):
+        return MiniGPT4Config(
+            vision_config=self.vision_config,
+            qformer_config=self.qformer_config if self.with_qformer else None,
+            text_config=self.text_config,
+            num_query_tokens=self.num_image_tokens,
+            image_token_id=self.image_token_id,
+        )
+
+    def prepare_config_and_inputs_for_common(self):
+        config = self.get_config()
+        image_size = config.vision_config.image_size
+        input_ids = text_ids([self.batch_size, self.seq_length], config.text_config.vocab_size)
+        input_ids[:, : self.num_image_tokens] = config.image_token_id
+        return config, {
+            "input_ids": input_ids,
+            "attention_mask": input_ids.ne(config.text_config.pad_token_id).to(torch_device),
+            "pixel_values": floats_tensor([self.batch_size, 3, image_size, image_size]),
+        }
+
+
+@pytest.fixture(autouse=True, scope="class")
+def checkpoint_for_pipelines(request, tiny_checkpoint, tmp_path_factory):
+    """The pipeline tests load a checkpoint of the class under test from this folder instead of the Hub."""
+    root = tmp_path_factory.mktemp("tiny_models")
+    folder = root / "minigpt4" / "MiniGPT4ForConditionalGeneration"
+    shutil.copytree(tiny_checkpoint, folder)
+    if not getattr(request.cls, "with_qformer", True):
+        parts = MiniGPT4Config.from_pretrained(folder).to_dict()
+        config = MiniGPT4Config(**{**parts, "qformer_config": None, "token_merge_size": 1})
+        model = MiniGPT4ForConditionalGeneration(config)
+        model.generation_config = GenerationConfig.from_pretrained(folder)
+        model.save_pretrained(folder)
+    with patch.object(pipelines, "TRANSFORMERS_TINY_MODEL_PATH", str(root)):
+        yield
+
+
+class MiniGPT4ModelTests(
+    MemoryCleanupMixin,
+    ModelTesterMixin,
+    GenerationTesterMixin,
+    PipelineTesterMixin,
+    TrainingTesterMixin,
+):
+    all_model_classes = (MiniGPT4Model, MiniGPT4ForConditionalGeneration)
+    additional_model_inputs = ("pixel_values",)
+    pipeline_model_mapping = {"image-text-to-text": MiniGPT4ForConditionalGeneration}
+    model_tester = None
+    with_qformer: bool
+    run_under_no_grad = False  # these classes train
+    test_can_init_all_missing_weights_before_2023 = True  # by default it runs only on files with a dated copyright
+    _is_composite = True
+
+    def setUp(self):
+        super().setUp()
+        self.model_tester = MiniGPT4ModelTester(self, with_qformer=self.with_qformer)
+        self.config_tester = ConfigTester(
+            self,
+            config_class=MiniGPT4Config,
+            has_text_modality=False,
+            common_properties=["image_token_id", "num_query_tokens", "token_merge_size", "num_image_tokens"],
+            image_token_id=MiniGPT4ModelTester.image_token_id,
+        )
+
+        placeholder_free = patch.object(common, "ids_tensor", text_ids)
+        placeholder_free.start()
+        self.addCleanup(placeholder_free.stop)
+
+    def test_config(self):
+        self.config_tester.run_common_tests()
+
+    def test_training_overfit(self):
+        # Its text has the ids 1 to 19, so the placeholder takes another one; and it asks the outermost configuration
+        # for the size of the vocabulary.
+        self.model_tester.image_token_id = 98
+        size = PropertyMock(return_value=self.model_tester.text_config["vocab_size"])
+        with patch.object(MiniGPT4Config, "vocab_size", size, create=True):
+            super().test_training_overfit()
+
+
+class MiniGPT4ModelTest(MiniGPT4ModelTests, unittest.TestCase):
+    with_qformer = True
+
+
+class MiniGPT4WithoutQFormerModelTest(MiniGPT4ModelTests, unittest.TestCase):
+    with_qformer = False
