@@ -55,7 +55,7 @@ def _take(line: str, conversation: "Conversation") -> None:
     """Act on one line: a command that starts with `/`, or a message to answer."""
     command, _, argument = line.partition(" ")
     if command == "/image":
-        _show(argument.strip(), conversation)
+        _show(argument.strip().strip("'\""), conversation)  # quotes: as terminals paste dropped files
     elif command == "/reset":
         conversation.reset()
         note("The conversation starts anew.")

@@ -27,7 +27,12 @@ def find_pictures(source: str) -> tuple[list[str], int]:
         return [source], 0
     from PIL import Image
 
-    extensions = {extension for extension, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    # What Pillow opens and is a picture: it also knows the beginnings of films and of PostScript.
+    extensions = {
+        extension
+        for extension, kind in Image.registered_extensions().items()
+        if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
+    }
     files = sorted(file for file in path.rglob("*") if file.is_file())
     pictures = [str(file) for file in files if file.suffix.lower() in extensions and not file.name.startswith(".")]
     if not pictures:

@@ -45,6 +45,11 @@ def test_picture_can_come_in_any_turn(chat, picture):
     assert "goes with your next message" in result.err
 
 
+def test_path_may_be_quoted_and_hold_spaces(chat, picture, tmp_path):
+    spaced = picture.rename(tmp_path / "my picture.png")
+    assert "goes with your next message" in chat(f"/image '{spaced}'\n").err
+
+
 def test_slips_of_the_keyboard_do_not_end_it(chat, tmp_path):
     result = chat(f"/image {tmp_path / 'gone.png'}\n/image\n/imge x\n\nHello\n/quit\nnever read\n")
     assert result.code == 0

@@ -22,7 +22,8 @@ def folder(tmp_path, picture):
     (folder / "below").mkdir(parents=True)
     for index, name in enumerate(("b.png", "a.JPG", "below/c.webp")):
         Image.new("RGB", (20, 30), (90 * index, 40, 200)).save(folder / name)
-    (folder / "notes.txt").write_text("about the pictures")
+    for name in ("notes.txt", "film.mpg", ".hidden.png"):
+        (folder / name).write_text("no picture")
     return folder
 
 
@@ -56,7 +57,7 @@ def test_folder_in_the_order_of_names(describe, folder):
     names = [json.loads(line)["image"] for line in result.out.splitlines()]
     assert names == [str(folder / name) for name in ("a.JPG", "b.png", "below/c.webp")]
     assert result.code == 0
-    assert "left out 1 other" in result.err
+    assert "left out 3 other" in result.err
 
 
 def test_batches_do_not_change_the_answers(describe, folder):
@@ -105,6 +106,7 @@ def test_file_name_that_looks_like_an_option(describe, picture, tmp_path, monkey
 
 
 def test_no_library_speaks(describe, folder):
-    (folder / "notes.txt").unlink()
+    for name in ("notes.txt", "film.mpg", ".hidden.png"):
+        (folder / name).unlink()
     result = describe(folder, "--json")
     assert all(line.endswith("allow more with --max-new-tokens") for line in result.err.splitlines())

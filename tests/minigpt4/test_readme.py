@@ -76,6 +76,13 @@ def test_command_in_the_text_exists(line, command):
     assert command(*words[:2], "--help").code == 0
 
 
+def test_scores_are_those_of_the_card():
+    rows = re.findall(r"^\| (?:scenes|facts|questions) .*\|$", README, flags=re.MULTILINE)
+    assert len(rows) == 3
+    card = (ROOT / "hub_cards" / "nano" / "README.md").read_text(encoding="utf-8")
+    assert set(rows) <= set(card.splitlines())
+
+
 def test_no_other_shell_lines():
     rest = {line for line in SHELL_LINES if not line.startswith(("make ", "minigpt4 "))}
     assert rest <= {"source .venv/bin/activate"}

@@ -1,0 +1,43 @@
+"""Whichever way people import things, the Auto classes know MiniGPT-4; and `import minigpt4` alone imports next to nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import minigpt4\nfrom transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor",
+        "from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor\nimport minigpt4",
+        "import minigpt4\nimport transformers\nfrom transformers import *",
+        "from minigpt4 import MiniGPT4Processor as AutoProcessor\n"
+        "from minigpt4 import MiniGPT4ForConditionalGeneration as AutoModelForImageTextToText",
+        "import minigpt4.modeling_minigpt4.modeling_minigpt4\nimport transformers\n"
+        "AutoModelForImageTextToText, AutoProcessor = transformers.AutoModelForImageTextToText, transformers.AutoProcessor",
+        "import trl, peft, minigpt4\nfrom transformers import AutoModelForImageTextToText, AutoProcessor",
+    ],
+    ids=["before", "after", "star", "own_classes", "submodule", "beside_trl"],
+)
+def test_a_checkpoint_loads(imports, tiny_checkpoint):
+    program = (
+        f"{imports}\nimport sys\n"
+        "model = AutoModelForImageTextToText.from_pretrained(sys.argv[1])\n"
+        "processor = AutoProcessor.from_pretrained(sys.argv[1])\n"
+        "print(type(model).__name__, type(processor).__name__, type(processor.image_processor).__name__)\n"
+    )
+    result = run(program, str(tiny_checkpoint))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split()[:2] == ["MiniGPT4ForConditionalGeneration", "MiniGPT4Processor"]
+    assert result.stdout.split()[2].startswith("MiniGPT4ImageProcessor")
+    assert "arning" not in result.stderr
+
+
+def test_importing_the_package_imports_neither_torch_nor_transformers():
+    result = run("import sys, minigpt4; print('torch' in sys.modules, 'transformers' in sys.modules)")
+    assert result.stdout.split() == ["False", "False"], result.stderr
