@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from .registration import register_when_needed
+from .registration import register, register_when_needed
 
 
 __version__ = version("minigpt4")
@@ -16,7 +16,7 @@ _HOMES = {
     "MiniGPT4Model": "minigpt4.modeling_minigpt4.modeling_minigpt4",
     "MiniGPT4ForConditionalGeneration": "minigpt4.modeling_minigpt4.modeling_minigpt4",
     "MiniGPT4Processor": "minigpt4.processing.processing_minigpt4",
-    "MiniGPT4ImageProcessor": "minigpt4.processing.image_processing_minigpt4",
+    "MiniGPT4ImageProcessor": "minigpt4.processing",  # the Pillow one where there is no torchvision
     "MiniGPT4ImageProcessorPil": "minigpt4.processing.image_processing_pil_minigpt4",
     "nano_path": "minigpt4.hub_cards",
 }
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("MiniGPT4"):
+        register()  # `MiniGPT4Processor.from_pretrained` finds its parts through the Auto classes
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -1,13 +1,15 @@
 """Makes transformers' Auto classes and pipelines know MiniGPT-4, without making `import minigpt4` slow."""
 
 import sys
+from functools import cache
 from types import ModuleType
 
 import wrapt
 
 
+@cache
 def register() -> None:
-    """Registers MiniGPT-4 with the Auto classes of transformers; a second call changes nothing."""
+    """Registers MiniGPT-4 with the Auto classes of transformers, once."""
     from transformers.models.auto import (
         AutoConfig,
         AutoImageProcessor,
@@ -37,7 +39,7 @@ def register() -> None:
 def register_when_needed() -> None:
     """
     Registers at once where the Auto classes are loaded already, else when somebody takes one of them, or `pipeline`,
-    from `transformers`.
+    from `transformers`, or a class of ours from `minigpt4`.
 
     Importing our own classes costs seconds, since they import torch; `transformers` itself is lazy for the same reason.
     Our modules take the Auto classes from `transformers.models.auto`, which is not watched: nothing runs in circles.
@@ -51,13 +53,10 @@ def register_when_needed() -> None:
 
 def _watch_lazy_modules(import_utils: ModuleType) -> None:
     def take_attribute(take, lazy_module, names, _):
-        nonlocal registered
         value = take(*names)
         is_auto = names[0].startswith("Auto") or names[0] == "pipeline"
-        if is_auto and lazy_module.__name__ == "transformers" and not registered:
-            registered = True
+        if is_auto and lazy_module.__name__ == "transformers":
             register()
         return value
 
-    registered = False
     wrapt.wrap_function_wrapper(import_utils, "_LazyModule.__getattr__", take_attribute)

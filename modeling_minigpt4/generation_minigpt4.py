@@ -1,6 +1,7 @@
 """How MiniGPT-4 generates: transformers' `generate`, with what the published models do differently."""
 
 import torch
+from transformers import PreTrainedTokenizerFast
 from transformers.generation import (
     GenerationMixin,
     LogitsProcessor,
@@ -9,7 +10,6 @@ from transformers.generation import (
     RepetitionPenaltyLogitsProcessor,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.auto import AutoTokenizer
 
 
 class GeneratedTokensOnly(LogitsProcessor):
@@ -67,7 +67,9 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         tokenizer = getattr(self, "_stop_tokenizer", None)
         if tokenizer is None:
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self.config.name_or_path, **self._checkpoint_kwargs)
+                tokenizer = PreTrainedTokenizerFast.from_pretrained(
+                    self.config.name_or_path, **self._checkpoint_kwargs
+                )
             except (OSError, ValueError) as error:
                 raise ValueError(
                     f"Generation stops at {stop_strings}, which needs a tokenizer, and there is none in "
