@@ -1,26 +1,22 @@
-"""Make transformers' own model tests importable here as the package `transformers_tests`.
-
-The sdist's `tests/` folder has no fixed place and would collide with our own `tests/`, so it gets a name of its own.
-What the sdist leaves out is looked up in `left_out/`. The counts of the suite are printed at the end of a run.
-"""
+"""What the tests on transformers' own suite share, and the counts of that suite at the end of a run."""
 
 import gc
-import importlib
 import importlib.util
+import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import transformers.utils
 from transformers.models.auto import modeling_auto, processing_auto
-
-import minigpt4
 
 
 HERE = Path(__file__).parent
-SUITE = ["test_modeling.py", "test_processing.py", "test_image_processing.py"]
+sys.path.insert(0, str(HERE))  # for `transformers_tests`, in processes that a test starts too
+# Of the tests that transformers calls slow, those that need no GPU take seconds here.
+os.environ.setdefault("RUN_SLOW", "1")
+
 # Markers that the mixins put on their tests; the sdist's own list of them is in a file for its repository.
 MARKERS = [
     "accelerate_tests",
@@ -38,42 +34,18 @@ MARKERS = [
     "torch_compile_test",
 ]
 
+spec = importlib.util.spec_from_file_location("fetch_transformers_tests", HERE / "fetch.py")
+fetch = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fetch)
 
-def load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fetch = load("fetch_transformers_tests", HERE / "fetch.py")
-collect_ignore = ["left_out"]
+collect_ignore = ["transformers_tests"]
 missing = None
 try:
-    tests = fetch.fetch() / "tests"
+    fetch.fetch()
 except fetch.FetchError as error:
     # The rest of our tests can still run; test_harness.py fails with this line.
     missing = str(error)
-    collect_ignore += SUITE
-else:
-    package = ModuleType("transformers_tests")
-    package.__path__ = [str(tests), str(HERE / "left_out")]
-    sys.modules["transformers_tests"] = package
-    # The mixins import it by this name from a folder that they put on the path themselves.
-    sys.modules["fetch_hub_objects_for_ci"] = load("fetch_hub_objects_for_ci", HERE / "left_out" / "hub_objects.py")
-    with pytest.MonkeyPatch.context() as patch:
-        # The mixins take classes by name from a second copy of transformers, which they load from sources beside the
-        # tests: they get the installed one, and our classes.
-        classes = ModuleType("transformers")
-        classes.__getattr__ = lambda name: getattr(minigpt4 if name.startswith("MiniGPT4") else transformers, name)
-        patch.setattr(transformers.utils, "direct_transformers_import", lambda *args, **kwargs: classes)
-        # The pipeline tests read a list of the Hub's tiny checkpoints; ours is made by test_modeling.py.
-        patch.setenv("TRANSFORMERS_TINY_MODEL_PATH", str(HERE / "left_out" / "tiny_models"))
-        importlib.import_module("transformers_tests.test_configuration_common")
-        pipelines = importlib.import_module("transformers_tests.test_pipeline_mixin")
-    pipelines.pipeline_test_mapping["image-text-to-text"] = {
-        "test": "transformers_tests.pipelines.image_text_to_text.ImageTextToTextPipelineTests"
-    }
+    collect_ignore += ["test_modeling.py", "test_processing.py", "test_image_processing.py"]
 
 
 def pytest_configure(config):
@@ -83,8 +55,20 @@ def pytest_configure(config):
 
 @pytest.fixture
 def sdist_error():
-    """Why the sdist is not there: one line, or None."""
+    """Why transformers' tests are not there: one line, or None."""
     return missing
+
+
+@pytest.fixture
+def fetcher(tmp_path, monkeypatch):
+    """The module `fetch.py` with an empty cache, and a pip that knows no index but the folder `packages`."""
+    monkeypatch.setattr(fetch, "CACHE", tmp_path / "cache")
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(packages))
+    return fetch
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -103,10 +87,17 @@ def listed_among_transformers_models():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(modeling_auto.MODEL_MAPPING_NAMES, "minigpt4", "MiniGPT4Model")
-        patch.setitem(processing_auto.PROCESSOR_MAPPING_NAMES, "minigpt4", "MiniGPT4Processor")
         image_text_to_text = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
         patch.setitem(image_text_to_text, "minigpt4", "MiniGPT4ForConditionalGeneration")
+        patch.setitem(processing_auto.PROCESSOR_MAPPING_NAMES, "minigpt4", "MiniGPT4Processor")
         yield
+
+
+def reason_group(reason):
+    """The reason of a skip without what differs from test to test."""
+    if "is not in `self.pipeline_model_mapping`" in reason:
+        return "pipeline of another task"
+    return re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", reason.removeprefix("Skipped: "))
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -118,7 +109,7 @@ def pytest_terminal_summary(terminalreporter):
             if getattr(report, "nodeid", "").startswith(here) and "test_harness.py" not in report.nodeid:
                 counts[outcome] += 1
                 if outcome == "skipped":
-                    reasons[report.longrepr[2].removeprefix("Skipped: ")] += 1
+                    reasons[reason_group(report.longrepr[2])] += 1
     if not counts:
         return
     terminalreporter.section("transformers' own suite on MiniGPT-4")
