@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from minigpt4.commands import chat, demo, describe, evaluate, train
+from minigpt4.commands import chat, convert, demo, describe, evaluate, train
 
 
 app = typer.Typer(
@@ -31,6 +31,10 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(describe.describe)
 app.command()(chat.chat)
+app.command()(convert.convert)
+app.command()(convert.verify)
+app.command()(convert.export)
+app.command()(convert.assemble)
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 

@@ -1,0 +1,10 @@
+"""The published files <-> complete folders: convert, verify, export, assemble."""
+
+from .assemble import assemble
+from .convert import convert
+from .export import export
+from .families import FAMILIES, Family, get_family
+from .verify import print_report, verify
+
+
+__all__ = ["FAMILIES", "Family", "assemble", "convert", "export", "get_family", "print_report", "verify"]

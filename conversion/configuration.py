@@ -1,0 +1,102 @@
+"""The configuration of a result: a family's, a language model's, and what is stated otherwise."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig, PreTrainedTokenizerBase
+
+from minigpt4.modeling_minigpt4 import MiniGPT4Config
+
+from .families import Family
+
+
+PARTS = {"vision_config": Blip2VisionConfig, "qformer_config": Blip2QFormerConfig}
+
+
+def read_overrides(config: str | Path | Mapping | None) -> dict:
+    """
+    Fields of a configuration from a JSON file, or as they are.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: where it is no JSON object, or names fields that do not exist.
+    """
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        overrides, name = dict(config), "config"
+    else:
+        name = str(config)
+        try:
+            overrides = json.loads(Path(config).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"There is no file {config}: --config is a JSON file.") from error
+        except ValueError as error:
+            raise ValueError(f"{config} is no JSON: {error}.") from error
+        if not isinstance(overrides, dict):
+            raise ValueError(
+                f"{config} holds a {type(overrides).__name__}: an object of MiniGPT4Config fields is needed."
+            )
+    _refuse_unknown(overrides, MiniGPT4Config, name)
+    for part, part_class in PARTS.items():
+        if isinstance(overrides.get(part), Mapping):
+            _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
+    return overrides
+
+
+def make_config(
+    family: Family, text_config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, overrides: Mapping
+) -> MiniGPT4Config:
+    """
+    The configuration of a MiniGPT-4 of a family around a language model.
+
+    Args:
+        family (`Family`): gives the image size and whether there is a Q-Former.
+        text_config (`PreTrainedConfig`): of the language model, as published.
+        tokenizer (`PreTrainedTokenizerBase`): knows the image token.
+        overrides (`Mapping`): fields, nested, that replace the others.
+    """
+    image_token_id = tokenizer.convert_tokens_to_ids(tokenizer.image_token)
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    rows = {"vocab_size": max(text_config.vocab_size, image_token_id + 1)}
+    fields_ = {
+        "vision_config": {"image_size": family.image_size},
+        "qformer_config": {} if family.qformer else None,
+        "text_config": text_config.to_dict() | ids | rows,
+        "image_token_id": image_token_id,
+        "dtype": text_config.dtype,
+        "architectures": ["MiniGPT4ForConditionalGeneration"],
+    }
+    return MiniGPT4Config(**_merged(fields_, overrides))
+
+
+def read_text_config(folder: Path) -> PreTrainedConfig:
+    """
+    The configuration of the language model in a folder.
+
+    Raises:
+        ValueError: where there is none that transformers knows.
+    """
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a language model.")
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{folder / 'config.json'} describes no model that transformers knows: {reason}") from error
+
+
+def _merged(values: Mapping, overrides: Mapping) -> dict:
+    merged = dict(values)
+    for name, value in overrides.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if nested else value
+    return merged
+
+
+def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
+    known = {field.name for field in fields(config_class)}
+    if unknown := sorted(overrides.keys() - known):
+        raise ValueError(f"{name} sets {unknown[0]}, which {config_class.__name__} does not have.")

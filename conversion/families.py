@@ -1,0 +1,64 @@
+"""The three published families: what their files do not say. What a family decides is saved in the result."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Family:
+    """
+    What the published models of one family have in common.
+
+    Args:
+        title (`str`): what to call the model.
+        image_size (`int`): pixels of a side.
+        qformer (`bool`): whether BLIP-2's Q-Former stands before the projection; else 4 patches are merged into one token.
+        stop_strings (`list[str]`): what ends an answer, besides the language model's own end.
+        lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
+        generation (`dict`): defaults of the published demo.
+    """
+
+    title: str
+    image_size: int
+    qformer: bool
+    stop_strings: tuple[str, ...] = ()
+    lora_alpha: int | None = None
+    generation: dict = field(default_factory=dict)
+
+
+# The demo of MiniGPT-4 samples like this.
+SAMPLING = {
+    "do_sample": True,
+    "temperature": 1.0,
+    "top_p": 0.9,
+    "repetition_penalty": 1.05,
+    "num_beams": 1,
+    "max_new_tokens": 300,
+}
+
+# A family's name is also that of its chat template.
+FAMILIES = {
+    "vicuna": Family("MiniGPT-4 (Vicuna)", image_size=224, qformer=True, stop_strings=("###",), generation=SAMPLING),
+    "llama2": Family("MiniGPT-4 (LLaMA-2-Chat)", image_size=224, qformer=False, generation=SAMPLING),
+    "v2": Family(
+        "MiniGPT-v2",
+        image_size=448,
+        qformer=False,
+        lora_alpha=16,
+        generation=SAMPLING | {"temperature": 0.6, "max_new_tokens": 500},
+    ),
+}
+
+
+def get_family(name: str) -> Family:
+    """
+    The family called `name`.
+
+    Raises:
+        ValueError: an unknown family.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"There is no family {name!r}: choose one of {', '.join(FAMILIES)}.")
+    return FAMILIES[name]
+
+
+__all__ = ["FAMILIES", "Family", "get_family"]

@@ -1,0 +1,131 @@
+"""Writing the folder that comes out: shard by shard, under a temporary name until it is whole."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import torch
+from huggingface_hub import split_torch_state_dict_into_shards
+from safetensors.torch import save_file
+from tqdm import tqdm
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
+
+from minigpt4.modeling_minigpt4 import MiniGPT4Config
+from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
+
+from .families import get_family
+from .plan import Plan
+
+
+# A shard, and what of its sources is mapped, are all that is in memory at a time.
+MAX_SHARD_SIZE = "1GB"
+# Pickling and JSON files beside the weights.
+ROOM_BESIDE_WEIGHTS = 50_000_000
+
+
+@contextmanager
+def unfinished(output: str | Path) -> Iterator[Path]:
+    """
+    A folder to write into, which gets its name `output` when everything went well and is removed otherwise.
+
+    What a killed run leaves is called `OUTPUT.unfinished`; the next run removes it.
+
+    Raises:
+        FileExistsError: where there is something at `output`.
+    """
+    output = Path(output)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
+    folder = output.with_name(output.name + ".unfinished")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        folder.replace(output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_weights(
+    plan: Plan, folder: Path, *, max_shard_size: str | int = MAX_SHARD_SIZE, quiet: bool = False
+) -> None:
+    """
+    Writes all tensors of a plan as safetensors, sharded, with their index.
+
+    Args:
+        plan (`Plan`): a whole one.
+        folder (`Path`): where to.
+        max_shard_size (`str` or `int`, defaults to `"1GB"`): of a file, in bytes; it bounds the memory.
+        quiet (`bool`, defaults to `False`): no progress bar on a terminal.
+
+    Raises:
+        OSError: where the disk has no room for them, before anything is written.
+    """
+    tensors = plan.ordered()
+    split = split_torch_state_dict_into_shards(
+        {name: planned.meta for name, planned in tensors.items()}, max_shard_size=max_shard_size
+    )
+    total = split.metadata["total_size"]
+    free = shutil.disk_usage(folder).free
+    if free < total + ROOM_BESIDE_WEIGHTS:
+        raise OSError(f"The weights take {total / 1e9:.1f} GB, but {folder.parent} has {free / 1e9:.1f} GB left.")
+    with tqdm(total=total, unit="B", unit_scale=True, desc="Weights", disable=True if quiet else None) as bar:
+        for file, names in split.filename_to_tensors.items():
+            shard = {}
+            for name in names:
+                shard[name] = _made(tensors[name].make(), tensors[name].meta)
+                bar.update(shard[name].nbytes)
+            save_file(shard, folder / file, metadata={"format": "pt"})
+            shard.clear()
+            plan.close_sources()
+    if split.is_sharded:
+        index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
+        (folder / SAFE_WEIGHTS_INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def _made(tensor: torch.Tensor, meta: torch.Tensor) -> torch.Tensor:
+    assert (tensor.shape, tensor.dtype) == (meta.shape, meta.dtype)
+    return tensor.clone(memory_format=torch.contiguous_format)  # off the mapped file, and sharing memory with no other
+
+
+def write_rest(
+    folder: Path, family: str, config: MiniGPT4Config, tokenizer: PreTrainedTokenizerBase, made: dict[str, str]
+) -> None:
+    """
+    Writes everything beside the weights: configuration, generation defaults, processor and card.
+
+    Args:
+        folder (`Path`): where to.
+        family (`str`): its name.
+        config (`MiniGPT4Config`): of the model.
+        tokenizer (`PreTrainedTokenizerBase`): knows the image token.
+        made (`dict[str, str]`): what the model was made from, part -> name, for the card.
+    """
+    record = get_family(family)
+    config.save_pretrained(folder)
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    stops = {"stop_strings": list(record.stop_strings)} if record.stop_strings else {}
+    GenerationConfig(**record.generation, **stops, **ids).save_pretrained(folder)
+    size = config.vision_config.image_size
+    MiniGPT4Processor(
+        MiniGPT4ImageProcessorPil(size={"height": size, "width": size}),
+        tokenizer,
+        chat_template=chat_template(family),
+        num_image_tokens=config.num_image_tokens,
+        stop_strings=[*record.stop_strings, tokenizer.eos_token],
+    ).save_pretrained(folder)
+    card = Template(files("minigpt4.hub_cards").joinpath("converted_card.md").read_text(encoding="utf-8"))
+    text = card.substitute(
+        title=record.title,
+        family=family,
+        image_size=size,
+        image_tokens=config.num_image_tokens,
+        language_model=config.text_config.model_type,
+        sources="\n".join(f"| {part} | `{name}` |" for part, name in made.items()),
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")

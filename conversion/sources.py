@@ -1,0 +1,170 @@
+"""Reading the published files: PyTorch and safetensors, whole or sharded, here or on the Hub. Nothing in them runs."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from huggingface_hub import list_repo_files, snapshot_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError, safe_open
+
+
+# Each in its sharded and its whole form; the first that is there counts.
+WEIGHTS = [
+    ("model.safetensors.index.json", "model.safetensors"),
+    ("pytorch_model.bin.index.json", "pytorch_model.bin"),
+]
+
+
+class Source:
+    """
+    The tensors of a file or of a folder with weights, memory-mapped: none is read before it is used.
+
+    Args:
+        path (`str` or `Path`):
+            A `.safetensors` file, a file of `torch.save` (a state dict, or one under `"model"`), or a folder with
+            `model.safetensors` or `pytorch_model.bin`, whole or sharded.
+
+    Attributes:
+        files (`dict[str, Path]`): the file that holds each tensor.
+        meta (`dict[str, torch.Tensor]`): each tensor without its data, on the meta device.
+        settings (`dict`): the configuration stored in a MiniGPT-4 checkpoint, or `{}`.
+
+    Raises:
+        FileNotFoundError: where there is nothing to read.
+        ValueError: a file that is cut short or no weights, or that holds Python objects, which could run code.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.files: dict[str, Path] = {}
+        self.meta: dict[str, torch.Tensor] = {}
+        self.settings: dict = {}
+        self._opened: dict[Path, dict[str, torch.Tensor]] = {}
+        for file, keys in _weight_files(self.path).items():
+            tensors, settings = _open(file)
+            self.settings |= settings
+            if keys is not None and (lost := sorted(keys - tensors.keys())):
+                raise ValueError(f"{file} lacks {lost[0]}, which the index beside it says it holds: get it again.")
+            for key, tensor in tensors.items():
+                if key in self.files:
+                    raise ValueError(f"{key} is both in {self.files[key]} and in {file}: keep one.")
+                self.files[key] = file
+                self.meta[key] = torch.empty_like(tensor, device="meta")
+        if not self.meta:
+            raise ValueError(f"{self.path} holds no tensors: give a file of weights.")
+
+    def read(self, key: str) -> torch.Tensor:
+        """The tensor called `key`, on the mapped file: copy it before `close`."""
+        file = self.files[key]
+        if file not in self._opened:
+            self._opened[file] = _open(file)[0]
+        return self._opened[file][key]
+
+    def close(self) -> None:
+        """Gives back the memory of what was read so far; `read` opens the files again."""
+        self._opened.clear()
+
+
+def local_folder(name: str | Path) -> Path:
+    """
+    The folder of a model: itself where it is one, else downloaded from the Hub.
+
+    Raises:
+        FileNotFoundError: where it is neither a folder nor a model that the Hub gives out.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    name = str(name)
+    try:
+        try:
+            has_safetensors = any(file.endswith(".safetensors") for file in list_repo_files(name))
+        except ConnectionError:  # offline: take what was downloaded before
+            has_safetensors = False
+        weights = ["*.safetensors"] if has_safetensors else ["*.safetensors", "*.bin"]
+        return Path(snapshot_download(name, allow_patterns=[*weights, "*.json", "tokenizer.model"]))
+    except (OSError, HFValidationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FileNotFoundError(
+            f"{name} is neither a folder here nor a model that the Hub gives out: {reason}"
+        ) from error
+
+
+def open_source(name: str | Path) -> Source:
+    """A file, a folder, or a model on the Hub as a [`Source`]."""
+    path = Path(name)
+    if not path.exists():
+        # A Hub id has one slash and does not look like a file.
+        if len(path.parts) != 2 or path.is_absolute() or path.suffix in (".pth", ".pt", ".bin", ".safetensors"):
+            raise FileNotFoundError(f"There is no file or folder {name}.")
+        path = local_folder(str(name))
+    return Source(path)
+
+
+def _weight_files(path: Path) -> dict[Path, set[str] | None]:
+    """The files with weights, and the keys that each must hold where an index says so."""
+    if path.is_file():
+        return {path: None}
+    if not path.is_dir():
+        raise FileNotFoundError(f"There is no file or folder {path}.")
+    for index_name, whole in WEIGHTS:
+        if (index := path / index_name).is_file():
+            try:
+                weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{index} is no index of weights: get it again.") from error
+            files: dict[Path, set[str] | None] = {}
+            for key, name in weight_map.items():
+                if Path(name).name != name:
+                    raise ValueError(f"{index} points outside of its folder, to {name}: do not trust this folder.")
+                files.setdefault(path / name, set()).add(key)
+            if lost := [file for file in files if not file.is_file()]:
+                raise FileNotFoundError(f"{lost[0]} is missing, but {index_name} names it: get the whole folder.")
+            return files
+        if (path / whole).is_file():
+            return {path / whole: None}
+    names = " or ".join(whole for _, whole in WEIGHTS)
+    raise FileNotFoundError(f"{path} holds no weights: there is no {names}, nor an index of shards.")
+
+
+def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """The tensors of one file, memory-mapped, and the settings beside them."""
+    if file.suffix == ".safetensors":
+        try:
+            with safe_open(file, "pt") as opened:
+                return {key: opened.get_tensor(key) for key in opened.keys()}, {}  # noqa: SIM118 - no mapping
+        except SafetensorError as error:
+            raise ValueError(f"{file} is cut short or no safetensors file ({error}): get it again.") from error
+    content = _unpickle(file)
+    settings = {}
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        settings = content.get("config") or {}
+        content = content["model"]
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{file} holds a {type(content).__name__} and no state dict: give a file of weights.")
+    for key, value in content.items():
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"{file}: {key} is a {type(value).__name__} and no tensor: give a file of weights.")
+    return dict(content), settings
+
+
+def _unpickle(file: Path):
+    arguments = {"map_location": "cpu", "weights_only": True}
+    try:
+        try:
+            return torch.load(file, mmap=True, **arguments)
+        except RuntimeError as error:
+            if "mmap" not in str(error):
+                raise
+            return torch.load(file, **arguments)  # PyTorch's format before 1.6 cannot be mapped: read into memory
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error):
+            raise ValueError(
+                f"{file} holds more than tensors and plain values, and reading it could run code: refused. "
+                "Save its state dict alone where you trust it."
+            ) from error
+        raise ValueError(f"{file} is no file of PyTorch weights: get it again.") from error
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"{file} is cut short or no file of PyTorch weights: get it again.") from error

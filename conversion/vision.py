@@ -1,0 +1,83 @@
+"""The vision tower, from EVA's file or from a BLIP-2 folder of the Hub."""
+
+import torch
+from torch.nn import functional
+
+from .names import BLIP2_FOLDER, EVA, NOT_VISION_FOLDER, UNUSED_BLIP2_FOLDER, UNUSED_EVA, rename
+from .plan import Plan
+from .sources import Source
+
+
+POSITIONS = "model.vision_tower.embeddings.position_embedding"
+
+
+def plan_vision(plan: Plan, source: Source) -> None:
+    """Plans the vision tower without the LayerNorm at its end, which was published with the Q-Former."""
+    names = [name for name in plan.select("model.vision_tower.") if ".post_layernorm." not in name]
+    if is_blip2_folder(source):
+        table, unused = BLIP2_FOLDER, {**UNUSED_BLIP2_FOLDER, **NOT_VISION_FOLDER}
+    else:
+        last = str(plan.config.vision_config.num_hidden_layers)
+        table, unused = EVA, [pattern.replace("{num_layers}", last) for pattern in UNUSED_EVA]
+    keys = {rename(name, table): name for name in names}
+    positions = rename(POSITIONS, table)
+    biases = [] if table is BLIP2_FOLDER else [key for key in keys if key.endswith(".qkv.bias")]
+    parts = [part for key in biases for part in _bias_parts(key)]
+    plan.claim(source, {*keys, *parts}.difference(biases), unused, "vision tower")
+
+    plan.copy(source, {key: name for key, name in keys.items() if key not in {positions, *biases}})
+    _plan_positions(plan, source, positions)
+    for key in biases:
+        _plan_bias(plan, source, _bias_parts(key), keys[key])
+
+
+def is_blip2_folder(source: Source) -> bool:
+    """Whether a source has the names of transformers' BLIP-2."""
+    return any(key.startswith("vision_model.") for key in source.meta)
+
+
+def _bias_parts(key: str) -> list[str]:
+    return [key.replace("qkv.bias", part) for part in ("q_bias", "v_bias")]
+
+
+def _plan_bias(plan: Plan, source: Source, parts: list[str], name: str) -> None:
+    # EVA has biases for queries and values; that of the keys is zero.
+    def join(q_bias: torch.Tensor, v_bias: torch.Tensor) -> torch.Tensor:
+        return torch.cat((q_bias, torch.zeros_like(q_bias), v_bias))
+
+    plan.add(
+        name,
+        join(*(source.meta[part] for part in parts)),
+        lambda: join(*(source.read(part) for part in parts)),
+        f"{parts[0]} and {parts[1]} in {source.files[parts[0]]}",
+    )
+
+
+def _plan_positions(plan: Plan, source: Source, key: str) -> None:
+    meta, wanted = source.meta[key], plan.wanted[POSITIONS]
+    origin = f"{key} in {source.files[key]}"
+    if meta.shape == wanted:
+        plan.add(POSITIONS, meta, lambda: source.read(key), origin)
+        return
+    side = int((wanted[1] - 1) ** 0.5)
+    if meta.dim() != 3 or meta.shape[1] < 2 or int((meta.shape[1] - 1) ** 0.5) ** 2 != meta.shape[1] - 1:
+        raise ValueError(f"{origin} has shape {tuple(meta.shape)}, but (1, 1 + a square, width) is needed.")
+    plan.add(
+        POSITIONS,
+        torch.empty(1, wanted[1], meta.shape[2], device="meta"),
+        lambda: resize_positions(source.read(key), side),
+        f"{origin}, resized",
+    )
+
+
+def resize_positions(positions: torch.Tensor, side: int) -> torch.Tensor:
+    """
+    Position embeddings of shape `(1, 1 + old**2, width)` for a grid of `side` by `side` patches, in float32.
+
+    The class token keeps its own; the grid is resized by bicubic interpolation, `align_corners=False`.
+    """
+    class_position, grid = positions.float().split([1, positions.shape[1] - 1], dim=1)
+    old = int(grid.shape[1] ** 0.5)
+    grid = grid.unflatten(1, (old, old)).permute(0, 3, 1, 2)
+    grid = functional.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
+    return torch.cat((class_position, grid.permute(0, 2, 3, 1).flatten(1, 2)), dim=1)

@@ -1,0 +1,124 @@
+"""`minigpt4 convert`, `verify`, `export` and `assemble`: the published files and complete folders."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from minigpt4.commands.console import note
+
+
+FamilyName = Annotated[
+    Literal["vicuna", "llama2", "v2"],
+    typer.Argument(metavar="FAMILY", help="vicuna or llama2 (MiniGPT-4), or v2 (MiniGPT-v2)."),
+]
+Vision = Annotated[
+    str, typer.Option("--vision", metavar="FILE", help="eva_vit_g.pth, or a folder or Hub id of BLIP-2.")
+]
+QFormer = Annotated[
+    str | None,
+    typer.Option(
+        "--qformer",
+        metavar="FILE",
+        help="blip2_pretrained_flant5xxl.pth, or a folder or Hub id of BLIP-2. Needed for vicuna.",
+    ),
+]
+LanguageModel = Annotated[
+    str, typer.Option("--language-model", metavar="DIR", help="Folder or Hub id of the language model.")
+]
+Overrides = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="JSON of MiniGPT4Config fields that replace the family's."),
+]
+OutputFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder for the model.")]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="Folder or Hub id of a MiniGPT-4.")]
+
+
+def convert(
+    family: FamilyName,
+    vision: Vision,
+    language_model: LanguageModel,
+    checkpoint: Annotated[str, typer.Option("--checkpoint", metavar="FILE", help="The MiniGPT-4 checkpoint.")],
+    output: OutputFolder,
+    qformer: QFormer = None,
+    config: Overrides = None,
+    keep_lora: Annotated[
+        bool, typer.Option("--keep-lora", help="Keep the LoRA as a PEFT adapter instead of merging it.")
+    ] = False,
+) -> None:
+    """Turn the published files into one folder that every --model takes.
+
+    A file that does not fit stops it before anything is written.
+    """
+    from minigpt4.conversion import convert as run
+
+    run(
+        family,
+        vision=vision,
+        qformer=qformer,
+        language_model=language_model,
+        checkpoint=checkpoint,
+        config=config,
+        keep_lora=keep_lora,
+        output=output,
+    )
+    note(f"The model is in {output}: minigpt4 chat --model {output}")
+
+
+def assemble(
+    family: FamilyName,
+    vision: Vision,
+    language_model: LanguageModel,
+    output: OutputFolder,
+    qformer: QFormer = None,
+    config: Overrides = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides the new projection.")] = 0,
+) -> None:
+    """Build an untrained model around any language model: where stage 1 starts."""
+    from minigpt4.conversion import assemble as run
+
+    run(
+        family,
+        vision=vision,
+        qformer=qformer,
+        language_model=language_model,
+        config=config,
+        seed=seed,
+        output=output,
+    )
+    note(f"The model is in {output}. It is untrained: stage 1 comes next.")
+
+
+def verify(
+    folder: Folder,
+    vision: Annotated[str | None, typer.Option("--vision", metavar="FILE", help="Compare with this file.")] = None,
+    qformer: Annotated[str | None, typer.Option("--qformer", metavar="FILE", help="Compare with this file.")] = None,
+    language_model: Annotated[
+        str | None, typer.Option("--language-model", metavar="DIR", help="Compare with this language model.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", metavar="FILE", help="Compare with this checkpoint.")
+    ] = None,
+) -> None:
+    """Look at every tensor: a table of the parts, and any difference from the files it was made from."""
+    from minigpt4.conversion import print_report
+    from minigpt4.conversion import verify as run
+
+    report = run(folder, vision=vision, qformer=qformer, language_model=language_model, checkpoint=checkpoint)
+    print_report(report, folder)
+    if report.problems:
+        raise ValueError(
+            f"{len(report.problems)} tensors of {folder} are not as they should be: they are listed above."
+        )
+
+
+def export(
+    folder: Folder,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="New file for the checkpoint.")],
+    towers: Annotated[bool, typer.Option("--towers", help="Also ln_vision, the queries and the Q-Former.")] = False,
+) -> None:
+    """Write the trained part as a checkpoint in the original's form."""
+    from minigpt4.conversion import export as run
+
+    run(folder, output, towers=towers)
+    note(f"The checkpoint is {output}.")
