@@ -1,5 +1,6 @@
-"""transformers' own model tests on MiniGPT-4, with and without a Q-Former."""
+"""transformers' own model tests on MiniGPT-4: with and without a Q-Former, and with tied embeddings."""
 
+import copy
 import functools
 import shutil
 import unittest
@@ -29,7 +30,10 @@ def text_ids(shape, vocab_size):
 
 
 class MiniGPT4ModelTester:
-    """A tiny model and a batch for it: rows of four image tokens and four text tokens."""
+    """A tiny model and a batch for it: rows of four image tokens and four text tokens.
+
+    `variant` holds arguments of the configuration that go before those that stand here.
+    """
 
     is_training = True
     batch_size = 7  # a test that wants seven rows fills up smaller batches with pixels and text at random
@@ -70,18 +74,19 @@ class MiniGPT4ModelTester:
     seq_length = num_image_tokens + num_text_tokens
     causal_lm_class = MiniGPT4ForConditionalGeneration
 
-    def __init__(self, parent, with_qformer):
+    def __init__(self, parent, variant):
         self.parent = parent
-        self.with_qformer = with_qformer
+        self.variant = variant
 
     def get_config(self):
-        return MiniGPT4Config(
-            vision_config=self.vision_config,
-            qformer_config=self.qformer_config if self.with_qformer else None,
-            text_config=self.text_config,
-            num_query_tokens=self.num_image_tokens,
-            image_token_id=self.image_token_id,
-        )
+        arguments = {
+            "vision_config": self.vision_config,
+            "qformer_config": self.qformer_config,
+            "text_config": self.text_config,
+            "num_query_tokens": self.num_image_tokens,
+            "image_token_id": self.image_token_id,
+        }
+        return MiniGPT4Config(**copy.deepcopy({**arguments, **self.variant}))
 
     def prepare_config_and_inputs_for_common(self):
         config = self.get_config()
@@ -101,7 +106,7 @@ def checkpoint_for_pipelines(request, tiny_checkpoint, tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny_models")
     folder = root / "minigpt4" / "MiniGPT4ForConditionalGeneration"
     shutil.copytree(tiny_checkpoint, folder)
-    if not getattr(request.cls, "with_qformer", True):
+    if request.cls is MiniGPT4WithoutQFormerModelTest:
         parts = MiniGPT4Config.from_pretrained(folder).to_dict()
         config = MiniGPT4Config(**{**parts, "qformer_config": None, "token_merge_size": 1})
         model = MiniGPT4ForConditionalGeneration(config)
@@ -123,14 +128,14 @@ class MiniGPT4ModelTests(
     additional_model_inputs = ("pixel_values",)
     pipeline_model_mapping = {"image-text-to-text": MiniGPT4ForConditionalGeneration}
     model_tester = None
-    with_qformer: bool
+    variant: dict
     run_under_no_grad = False  # these classes train
     test_can_init_all_missing_weights_before_2023 = True  # by default it runs only on files with a dated copyright
     _is_composite = True
 
     def setUp(self):
         super().setUp()
-        self.model_tester = MiniGPT4ModelTester(self, with_qformer=self.with_qformer)
+        self.model_tester = MiniGPT4ModelTester(self, self.variant)
         self.config_tester = ConfigTester(
             self,
             config_class=MiniGPT4Config,
@@ -168,11 +173,20 @@ class MiniGPT4ModelTests(
 
 
 class MiniGPT4ModelTest(MiniGPT4ModelTests, unittest.TestCase):
-    with_qformer = True
+    variant: dict = {}
 
 
 class MiniGPT4WithoutQFormerModelTest(MiniGPT4ModelTests, unittest.TestCase):
-    with_qformer = False
+    variant = {"qformer_config": None}
+
+
+class MiniGPT4TiedModelTest(MiniGPT4ModelTests, unittest.TestCase):
+    """Another language model, with tied embeddings, and the longer projection of the paper's ablation."""
+
+    variant = {
+        "text_config": {**MiniGPT4ModelTester.text_config, "model_type": "qwen2", "tie_word_embeddings": True},
+        "projector_num_layers": 3,
+    }
 
 
 @pytest.mark.parametrize("test_class", [MiniGPT4ModelTest, MiniGPT4WithoutQFormerModelTest])
