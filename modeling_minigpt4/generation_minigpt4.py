@@ -1,5 +1,7 @@
 """How MiniGPT-4 generates: transformers' `generate`, with what the published models do differently."""
 
+from functools import wraps
+
 import torch
 from transformers import PreTrainedTokenizerFast
 from transformers.generation import (
@@ -79,6 +81,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
             self._stop_tokenizer = tokenizer
         return tokenizer
 
+    @wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks for parameters by name
     def prepare_inputs_for_generation(
         self, input_ids, next_sequence_length=None, past_key_values=None, is_first_iteration=False, **kwargs
     ):

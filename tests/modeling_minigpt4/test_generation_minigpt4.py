@@ -157,6 +157,14 @@ def test_an_assistant_sees_the_images(make_model, make_prompt):
     assert seen
 
 
+def test_generates_from_embeddings(make_model):
+    model = make_model()
+    ids = torch.tensor([[1, 5, 6, 7]])
+    settings = {"max_new_tokens": 5, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    embeds = model.get_input_embeddings()(ids)
+    assert torch.equal(model.generate(inputs_embeds=embeds, **settings), model.generate(ids, **settings)[:, 4:])
+
+
 def test_the_placeholder_is_never_generated(make_model, make_prompt):
     model = make_model()
     with torch.no_grad():  # an untrained row that would win every time
