@@ -7,9 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, LlamaForCausalLM, QuantoConfig
-
-from minigpt4.modeling_minigpt4.modeling_minigpt4 import UNQUANTIZED_MODULES, _quantize_language_model_only
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, LlamaForCausalLM
 
 
 both_variants = pytest.mark.parametrize("qformer", [True, False], ids=["qformer", "no_qformer"])
@@ -376,15 +374,27 @@ class TestDispatch:
         MiniGPT4ForConditionalGeneration(config)
         assert config.qformer_config._attn_implementation == "sdpa"
 
-    @pytest.mark.parametrize(
-        ("quantization_config", "field"),
-        [
-            (BitsAndBytesConfig(load_in_4bit=True), "llm_int8_skip_modules"),
-            (QuantoConfig(weights="int8"), "modules_to_not_convert"),
-        ],
-        ids=["bitsandbytes", "quanto"],
-    )
-    def test_quantization_leaves_towers_and_projection_alone(self, quantization_config, field):
-        assert getattr(_quantize_language_model_only(quantization_config), field) == UNQUANTIZED_MODULES
-        setattr(quantization_config, field, ["lm_head"])
-        assert getattr(_quantize_language_model_only(quantization_config), field) == ["lm_head"]
+    @both_variants
+    @pytest.mark.parametrize("bits", [4, 8])
+    @torch.no_grad()
+    def test_quantization_leaves_towers_and_projection_alone(self, make_model, make_prompt, tmp_path, qformer, bits):
+        model = make_model(qformer, text={"hidden_size": 128})  # bitsandbytes packs whole blocks only
+        model.save_pretrained(tmp_path / "plain")
+        asked = BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
+        quantized = AutoModelForImageTextToText.from_pretrained(tmp_path / "plain", quantization_config=asked)
+        assert asked.llm_int8_skip_modules is None  # what the caller gave stays the caller's
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        quantized.save_pretrained(tmp_path / "quantized")
+        for loaded in (quantized, AutoModelForImageTextToText.from_pretrained(tmp_path / "quantized")):
+            kinds = {name: type(module) for name, module in loaded.named_modules() if isinstance(module, nn.Linear)}
+            assert {name for name, kind in kinds.items() if kind is not nn.Linear} == {
+                name for name in kinds if ".language_model." in name
+            }
+            assert torch.isfinite(loaded(**inputs).logits).all()
+
+    def test_quantization_of_what_the_caller_names(self, make_model, tmp_path):
+        make_model().save_pretrained(tmp_path)
+        own = BitsAndBytesConfig(load_in_4bit=True, llm_int8_skip_modules=["lm_head", "model.language_model"])
+        quantized = AutoModelForImageTextToText.from_pretrained(tmp_path, quantization_config=own)
+        assert type(quantized.model.vision_tower.encoder.layers[0].mlp.fc1) is not nn.Linear
+        assert type(quantized.model.language_model.layers[0].mlp.up_proj) is nn.Linear
