@@ -38,13 +38,14 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
             "num_attention_heads": 2,
             "image_size": TINY_IMAGE_SIZE,
             "patch_size": 14,
-            "initializer_range": 0.02,
+            "initializer_range": 0.3,
         },
         qformer_config={
             "hidden_size": 16,
             "intermediate_size": 32,
             "num_hidden_layers": 2,
             "num_attention_heads": 2,
+            "initializer_range": 0.3,
         },
         text_config={
             "model_type": "llama",
