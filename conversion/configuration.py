@@ -64,7 +64,7 @@ def make_config(
     fields_ = {
         "vision_config": {"image_size": family.image_size},
         "qformer_config": {} if family.qformer else None,
-        "text_config": text_config.to_dict() | ids | rows,
+        "text_config": {**text_config.to_dict(), **ids, **rows, "_name_or_path": ""},
         "image_token_id": image_token_id,
         "dtype": text_config.dtype,
         "architectures": ["MiniGPT4ForConditionalGeneration"],

@@ -160,11 +160,11 @@ def _unpickle(file: Path):
                 raise
             return torch.load(file, **arguments)  # PyTorch's format before 1.6 cannot be mapped: read into memory
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error):
-            raise ValueError(
-                f"{file} holds more than tensors and plain values, and reading it could run code: refused. "
-                "Save its state dict alone where you trust it."
-            ) from error
-        raise ValueError(f"{file} is no file of PyTorch weights: get it again.") from error
+        if "Unsupported operand" in str(error):  # no pickle at all
+            raise ValueError(f"{file} is no file of PyTorch weights: get it again.") from error
+        raise ValueError(
+            f"{file} holds more than tensors and plain values, and reading it could run code: refused. "
+            "Save its state dict alone where you trust it."
+        ) from error
     except (RuntimeError, EOFError, ValueError) as error:
         raise ValueError(f"{file} is cut short or no file of PyTorch weights: get it again.") from error

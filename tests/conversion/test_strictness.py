@@ -1,0 +1,302 @@
+"""A file that does not fit is one clear error, and leaves nothing behind."""
+
+import json
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from published import LORA_RANK, TEXT_WIDTH, WIDTH
+from safetensors.torch import load_file, save_file
+
+from minigpt4.conversion import convert
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Convert, which must fail with all the words in its one line, and leave nothing."""
+
+    def check(files, *words, error=ValueError, **changes):
+        output = tmp_path / "output"
+        with pytest.raises(error) as caught:
+            convert(files.family, **{**files.arguments, **changes}, output=output)
+        message = str(caught.value)
+        assert all(str(word) in message for word in words), message
+        assert "\n" not in message
+        assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+    return check
+
+
+def change(file: Path, edit) -> None:
+    content = torch.load(file, weights_only=True)
+    tensors = content.get("model", content)
+    edit(tensors)
+    torch.save(content, file)
+
+
+def shard(files, number: int) -> Path:
+    return files.language_model / f"pytorch_model-{number:05}-of-00002.bin"
+
+
+# Source -> its file, one of its keys, and the key's shape.
+PARTS = {
+    "vision": (lambda files: files.vision, "blocks.1.norm1.weight", (WIDTH,)),
+    "bias": (lambda files: files.vision, "blocks.2.attn.v_bias", (WIDTH,)),
+    "qformer": (
+        lambda files: files.qformer,
+        "Qformer.bert.encoder.layer.2.crossattention.self.key.weight",
+        (24, WIDTH),
+    ),
+    "ln_vision": (lambda files: files.qformer, "ln_vision.bias", (WIDTH,)),
+    "language model": (lambda files: shard(files, 2), "model.layers.1.mlp.up_proj.weight", (48, TEXT_WIDTH)),
+    "vocabulary": (lambda files: shard(files, 1), "model.embed_tokens.weight", (421, TEXT_WIDTH)),
+    "checkpoint": (lambda files: files.checkpoint, "llama_proj.weight", (TEXT_WIDTH, 24)),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_missing_tensor(files, refused, part):
+    made = files("vicuna")
+    find, key, _ = PARTS[part]
+    change(find(made), lambda tensors: tensors.pop(key))
+    place = find(made) if part not in ("language model", "vocabulary") else made.language_model
+    refused(made, place, key)
+
+
+@pytest.mark.parametrize("part", ["vision", "qformer", "language model", "checkpoint"])
+def test_unknown_tensor(files, refused, part):
+    made = files("vicuna")
+    find, *_ = PARTS[part]
+    change(find(made), lambda tensors: tensors.update({"what.is.this": torch.zeros(2, 3)}))
+    refused(made, find(made), "what.is.this", "(2, 3)")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_misshapen_tensor(files, refused, part):
+    made = files("vicuna")
+    find, key, shape = PARTS[part]
+    wrong = (shape[0] + 2, *shape[1:])
+    change(find(made), lambda tensors: tensors.update({key: torch.zeros(wrong)}))
+    if part == "bias":  # queries and values are joined with the keys' zeros
+        shape, wrong = (3 * WIDTH,), (3 * WIDTH + 2,)
+    if part == "vocabulary":  # a row of its own is added for the image
+        shape, wrong = (422, TEXT_WIDTH), (423, TEXT_WIDTH)
+    refused(made, find(made), key, wrong, shape)
+
+
+def test_a_vocabulary_of_another_size_than_the_tokenizer(files, refused):
+    made = files("vicuna")
+    config = made.language_model / "config.json"
+    config.write_text(config.read_text().replace('"vocab_size": 421', '"vocab_size": 430'))
+    refused(made, made.language_model / "tokenizer.model", 420, 430)
+
+
+def test_more_blocks_than_the_one_that_is_left_out(files, refused):
+    made = files("vicuna")
+    config = json.loads(made.config.read_text())
+    config["vision_config"]["num_hidden_layers"] = 2
+    refused(made, made.vision, "blocks.3.", "vision tower", config=config)
+
+
+@pytest.mark.parametrize("kind", ["cut", "text", "empty"])
+@pytest.mark.parametrize("part", ["vision", "qformer", "checkpoint"])
+def test_damaged_pytorch_file(files, refused, part, kind):
+    made = files("vicuna")
+    file = getattr(made, part)
+    content = {"cut": file.read_bytes()[: file.stat().st_size * 2 // 3], "text": b"<html>404</html>", "empty": b""}
+    file.write_bytes(content[kind])
+    refused(made, file, "get it again")
+
+
+def test_damaged_safetensors_file(files, refused):
+    made = files("llama2")
+    file = made.folder / "vision.safetensors"
+    save_file(torch.load(made.vision), file)
+    file.write_bytes(file.read_bytes()[:-100])
+    refused(made, file, "get it again", vision=file)
+
+
+class Code:
+    """What a hostile file holds: reading it as a pickle writes a file."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (exec, (f"open({str(self.mark)!r}, 'w').close()",))
+
+
+@pytest.mark.parametrize("form", ["zip", "before 1.6", "pickle"])
+def test_a_file_with_code_in_it(files, refused, tmp_path, form):
+    made = files("llama2")
+    mark = tmp_path / "ran"
+    content = {"model": {}, "config": Code(mark)}
+    if form == "pickle":
+        made.checkpoint.write_bytes(pickle.dumps(content, protocol=2))
+    else:
+        torch.save(content, made.checkpoint, _use_new_zipfile_serialization=form == "zip")
+    refused(made, made.checkpoint, "run code")
+    assert not mark.exists()
+    with made.checkpoint.open("rb") as opened:
+        pickle.load(opened) if form == "pickle" else torch.load(opened, weights_only=False)
+    assert mark.exists()  # it would have run
+
+
+def test_things_that_are_no_tensors(files, refused):
+    made = files("llama2")
+    torch.save({"model": {"llama_proj.weight": "no"}}, made.checkpoint)
+    refused(made, made.checkpoint, "llama_proj.weight", "str")
+    torch.save([1, 2], made.checkpoint)
+    refused(made, made.checkpoint, "list")
+    torch.save({"model": {}}, made.checkpoint)
+    refused(made, made.checkpoint, "no tensors")
+
+
+LORA = "llama_model.base_model.model.model.layers.1.self_attn.q_proj.lora_"
+
+
+def test_lora_for_layers_that_are_not_there(files, refused):
+    made = files("v2")
+    key = LORA.replace("layers.1", "layers.7")
+
+    def edit(tensors):
+        tensors[f"{key}A.weight"] = tensors[f"{LORA}A.weight"]
+        tensors[f"{key}B.weight"] = tensors[f"{LORA}B.weight"]
+
+    change(made.checkpoint, edit)
+    refused(made, made.checkpoint, f"{key}A.weight", "model.language_model.layers.7.self_attn.q_proj.weight")
+
+
+def test_lora_of_two_ranks(files, refused):
+    made = files("v2")
+
+    def one_pair(tensors):
+        tensors[f"{LORA}A.weight"] = torch.zeros(5, TEXT_WIDTH)
+        tensors[f"{LORA}B.weight"] = torch.zeros(TEXT_WIDTH, 5)
+
+    change(made.checkpoint, one_pair)
+    refused(made, made.checkpoint, f"{LORA}A.weight", "rank", LORA_RANK, 5)
+
+
+def test_lora_whose_halves_do_not_fit(files, refused):
+    made = files("v2")
+    change(made.checkpoint, lambda tensors: tensors.update({f"{LORA}B.weight": torch.zeros(TEXT_WIDTH, 5)}))
+    refused(made, made.checkpoint, f"{LORA}B.weight", (TEXT_WIDTH, 5), (LORA_RANK, TEXT_WIDTH))
+    change(made.checkpoint, lambda tensors: tensors.pop(f"{LORA}B.weight"))
+    refused(made, made.checkpoint, f"{LORA}A.weight", "half")
+
+
+def test_lora_of_another_language_model(files, refused):
+    made = files("v2")
+    change(made.checkpoint, lambda tensors: tensors.update({f"{LORA}A.weight": torch.zeros(LORA_RANK, 40)}))
+    refused(made, made.checkpoint, f"{LORA}A.weight", (LORA_RANK, 40), (TEXT_WIDTH, TEXT_WIDTH))
+
+
+def test_checkpoint_of_another_family(files, refused, shared_files):
+    checkpoints = {family: shared_files(family).checkpoint for family in ("vicuna", "llama2", "v2")}
+    vicuna = files("vicuna")
+    refused(vicuna, checkpoints["llama2"], (TEXT_WIDTH, 64), (TEXT_WIDTH, 24), checkpoint=checkpoints["llama2"])
+    refused(vicuna, checkpoints["v2"], "LoRA", "v2", checkpoint=checkpoints["v2"])
+    shutil.rmtree(vicuna.folder)
+    llama2 = files("llama2")
+    refused(llama2, checkpoints["vicuna"], (TEXT_WIDTH, 24), (TEXT_WIDTH, 64), checkpoint=checkpoints["vicuna"])
+    refused(llama2, checkpoints["v2"], "LoRA", "v2", checkpoint=checkpoints["v2"])
+    shutil.rmtree(llama2.folder)
+    refused(files("v2"), checkpoints["llama2"], "no LoRA", checkpoint=checkpoints["llama2"])
+
+
+def test_files_in_each_others_place(files, refused):
+    made = files("vicuna")
+    refused(made, made.qformer, "vision tower", vision=made.qformer)
+    refused(made, made.vision, "BLIP-2 file", qformer=made.vision)
+    refused(made, made.vision, "MiniGPT-4 checkpoint", checkpoint=made.vision)
+
+
+def test_vicuna_needs_the_qformer(files, refused):
+    made = files("vicuna")
+    refused(made, "--qformer", qformer=None)
+
+
+def test_sources_that_are_not_there(files, refused):
+    made = files("llama2")
+    refused(made, "nowhere.pth", vision="nowhere.pth", error=FileNotFoundError)
+    refused(made, "no-such/model", vision="no-such/model", error=FileNotFoundError)
+    refused(made, "no-such/model", language_model="no-such/model", error=FileNotFoundError)
+    refused(made, made.checkpoint, "no JSON", config=made.checkpoint)
+
+
+def test_language_model_folder_with_holes(files, refused):
+    made = files("llama2")
+    folder = made.language_model
+    index = folder / "pytorch_model.bin.index.json"
+    whole = json.loads(index.read_text())
+    index.write_text(json.dumps({"weight_map": {**whole["weight_map"], "model.norm.weight": "../checkpoint.pth"}}))
+    refused(made, index, "../checkpoint.pth")
+    index.write_text("{")
+    refused(made, index)
+    index.write_text(json.dumps(whole))
+    shard(made, 2).rename(folder / "elsewhere")
+    refused(made, shard(made, 2), error=FileNotFoundError)
+    index.unlink()
+    refused(made, folder, "no weights", error=FileNotFoundError)
+    (folder / "tokenizer.model").unlink()
+    refused(made, "tokenizer.model", error=FileNotFoundError)
+    (folder / "config.json").unlink()
+    refused(made, folder, "config.json", error=FileNotFoundError)
+
+
+def test_overrides_that_do_not_exist(files, refused):
+    made = files("llama2")
+    refused(made, "image_size", "MiniGPT4Config", config={"image_size": 3})
+    refused(made, "depth", "Blip2VisionConfig", config={"vision_config": {"depth": 3}})
+    made.config.write_text("[]")
+    refused(made, made.config, "list")
+    refused(made, "gone.json", config="gone.json", error=FileNotFoundError)
+
+
+def test_an_unknown_family(files, tmp_path):
+    with pytest.raises(ValueError, match=r"'vicuna2'.* one of vicuna, llama2, v2"):
+        convert("vicuna2", **files("vicuna").arguments, output=tmp_path / "output")
+
+
+def test_there_is_no_lora_to_keep(files, refused):
+    refused(files("llama2"), "--keep-lora", keep_lora=True)
+
+
+def test_what_is_there_is_not_overwritten(shared_files, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="exists already"):
+        convert("llama2", **shared_files("llama2").arguments, output=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_full_disk_is_found_before_anything_is_written(files, refused, monkeypatch):
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    refused(files("llama2"), "GB left", error=OSError)
+
+
+def test_a_killed_run_leaves_nothing_that_looks_finished(shared_files, tmp_path):
+    files, output = shared_files("llama2"), tmp_path / "output"
+    arguments = {name: str(value) for name, value in files.arguments.items()}
+    script = f"""
+import os, signal
+from minigpt4.conversion import convert, folder
+save_file = folder.save_file
+def save_and_die(tensors, path, **kwargs):
+    save_file(tensors, path, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+folder.save_file = save_and_die
+convert("llama2", **{arguments}, output={str(output)!r}, max_shard_size=100_000)
+"""
+    assert subprocess.run([sys.executable, "-c", script], stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == ["output.unfinished"]
+    assert not (tmp_path / "output.unfinished/config.json").exists()
+    convert("llama2", **files.arguments, output=output)
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]
+    assert load_file(output / "model.safetensors")
