@@ -30,11 +30,13 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
         raise ValueError(f"{folder} holds no tokenizer that transformers can load: {reason}") from error
     if tokenizer.eos_token is None:
         raise ValueError(f"The tokenizer in {folder} has no end token: set eos_token in its tokenizer_config.json.")
+    if tokenizer.pad_token is None:  # never the end, which padding would hide
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.bos_token
+    if tokenizer.pad_token in (None, tokenizer.eos_token):
+        raise ValueError(
+            f"The tokenizer in {folder} has no padding token: set pad_token in its tokenizer_config.json."
+        )
     if tokenizer.bos_token is None:
-        tokenizer.bos_token = (
-            tokenizer.eos_token
-        )  # prompts begin with a token; documents of such models, after the end
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.bos_token = tokenizer.eos_token  # prompts begin with a token; texts of such models, after an end
     tokenizer.padding_side = "left"
     return tokenizer

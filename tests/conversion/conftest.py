@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `published` and `restatement`
 
-from published import Published, write_published, write_tokenizer
+from published import HEADS, QFORMER_CONFIG, QUERIES, WIDTH, Published, write_published, write_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +50,40 @@ def converted(tmp_path_factory, shared_files):
 def files(tmp_path, tokenizer_model):
     """New files of a family, to be changed."""
     return lambda family: write_published(tmp_path / "files", family, tokenizer_model)
+
+
+@pytest.fixture(scope="session")
+def blip2_folder(tmp_path_factory):
+    """A folder like Salesforce/blip2-flan-t5-xxl, and the model in it."""
+    import torch
+    from transformers import Blip2Config, Blip2ForConditionalGeneration
+
+    folder = tmp_path_factory.mktemp("blip2") / "Salesforce" / "blip2"
+    config = Blip2Config(
+        vision_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": 69,
+            "num_hidden_layers": 3,
+            "num_attention_heads": HEADS,
+            "image_size": 56,
+            "initializer_range": 0.5,
+        },
+        qformer_config={**QFORMER_CONFIG, "encoder_hidden_size": WIDTH},
+        text_config={
+            "model_type": "opt",
+            "vocab_size": 30,
+            "hidden_size": 16,
+            "word_embed_proj_dim": 16,
+            "ffn_dim": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+        },
+        num_query_tokens=QUERIES,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Blip2ForConditionalGeneration(config)
+        for parameter in model.parameters():
+            parameter.data.normal_()
+    model.save_pretrained(folder)
+    return folder, model

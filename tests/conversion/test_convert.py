@@ -7,9 +7,7 @@ import torch
 from huggingface_hub import constants
 from peft import PeftModel
 from published import (
-    HEADS,
     LORA_RANK,
-    QFORMER_CONFIG,
     QUERIES,
     TEXT_LAYERS,
     TEXT_WIDTH,
@@ -21,8 +19,6 @@ from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
     BitsAndBytesConfig,
-    Blip2Config,
-    Blip2ForConditionalGeneration,
     GenerationConfig,
     pipeline,
 )
@@ -66,40 +62,6 @@ def test_weights_in_other_forms_give_the_same(files, converted, tmp_path):
     torch.save(torch.load(made.checkpoint)["model"], made.checkpoint)
     output = convert("vicuna", **{**made.arguments, "qformer": blip2}, output=tmp_path / "output")
     assert_same_tensors(tensors(output), tensors(converted("vicuna")))
-
-
-@pytest.fixture(scope="module")
-def blip2_folder(tmp_path_factory):
-    """A folder like Salesforce/blip2-flan-t5-xxl, and the model in it."""
-    folder = tmp_path_factory.mktemp("blip2") / "Salesforce" / "blip2"
-    config = Blip2Config(
-        vision_config={
-            "hidden_size": WIDTH,
-            "intermediate_size": 69,
-            "num_hidden_layers": 3,
-            "num_attention_heads": HEADS,
-            "image_size": 56,
-            "initializer_range": 0.5,
-        },
-        qformer_config={**QFORMER_CONFIG, "encoder_hidden_size": WIDTH},
-        text_config={
-            "model_type": "opt",
-            "vocab_size": 30,
-            "hidden_size": 16,
-            "word_embed_proj_dim": 16,
-            "ffn_dim": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-        },
-        num_query_tokens=QUERIES,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = Blip2ForConditionalGeneration(config)
-        for parameter in model.parameters():
-            parameter.data.normal_()
-    model.save_pretrained(folder)
-    return folder, model
 
 
 def test_a_blip2_folder_gives_both_towers(shared_files, blip2_folder, tmp_path):
