@@ -14,7 +14,7 @@ from minigpt4.evaluation.scenes.wording import caption, describe
 from minigpt4.evaluation.scenes.world import sample_scenes
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
-from minigpt4.training.stages import StageTrainer, load_recipe
+from minigpt4.training import StageTrainer, load_recipe
 
 from .recipe import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
 

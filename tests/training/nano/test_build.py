@@ -1,5 +1,6 @@
 import shutil
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from safetensors.torch import load_file
 
 from minigpt4.training.nano.build import build_nano
 from minigpt4.training.nano.recipe import NanoRecipe, Pretraining
-from minigpt4.training.stages import RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def recipe(tmp_path_factory) -> NanoRecipe:
     """All of nano's steps, each far too short to learn anything."""
     stages = {}
     for stage in ("stage1", "stage2"):
-        settings = yaml.safe_load((RECIPES / f"nano-{stage}.yaml").read_text())
+        settings = yaml.safe_load((files("minigpt4.training") / "recipes" / f"nano-{stage}.yaml").read_text())
         path = tmp_path_factory.mktemp("recipes") / f"{stage}.yaml"
         path.write_text(yaml.safe_dump({**settings, "max_steps": 2, "per_device_train_batch_size": 4}))
         stages[stage] = str(path)
