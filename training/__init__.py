@@ -1,13 +1,22 @@
 """Training MiniGPT-4: what learns, on which sequences, at which rate."""
 
+from .arguments import DataArguments, ModelArguments, StageArguments
 from .collation import SequenceArguments, SequenceCollator
+from .finiteness import NonFiniteError
+from .lora import lora_config
 from .masks import MASKS, apply_mask, learning_table
+from .recipe import Recipe, load_recipe, read_recipe
 from .schedule import published_learning_rate, published_schedule
-from .stages import StageArguments, StageTrainer, load_recipe
+from .stages import StageTrainer
+from .templates import training_template
 
 
 __all__ = [
     "MASKS",
+    "DataArguments",
+    "ModelArguments",
+    "NonFiniteError",
+    "Recipe",
     "SequenceArguments",
     "SequenceCollator",
     "StageArguments",
@@ -15,6 +24,9 @@ __all__ = [
     "apply_mask",
     "learning_table",
     "load_recipe",
+    "lora_config",
     "published_learning_rate",
     "published_schedule",
+    "read_recipe",
+    "training_template",
 ]

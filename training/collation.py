@@ -1,10 +1,15 @@
 """From rows of pictures and texts to the published training sequences."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
+from transformers.utils.chat_template_utils import render_jinja_template
+from trl.data_utils import prepare_multimodal_messages
+
+from .templates import training_template
 
 
 IGNORED = -100
@@ -13,72 +18,176 @@ IGNORED = -100
 @dataclass
 class SequenceArguments:
     """
-    The training sequence: `<s>`, a prompt around the image, an answer and its end.
+    The training sequence: `<s>`, a prompt around the image, an answer and its end; or a whole chat.
 
     Args:
         prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
-            Prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare image.
+            For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
+            image.
         answer_end (`str`, *optional*, defaults to a line break):
-            What ends an answer: a line break in stage 1, `###` or `</s>` later.
+            What ends the answer of such a row: a line break in stage 1, `###` or `</s>` later.
         max_answer_tokens (`int`, *optional*, defaults to 32):
-            Answers, with their end, are cut at so many tokens: 32 in stage 1, 160 in stage 2.
+            The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
+        training_template (`str`, *optional*):
+            For rows with `messages`: a name of a [`~minigpt4.training.templates.training_template`] or the path of a
+            Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
+        max_length (`int`, *optional*, defaults to 1024):
+            Whole sequences are cut at so many tokens, as MiniGPT-v2's are, but an image never is.
     """
 
     prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
     answer_end: str = "\n"
     max_answer_tokens: int = 32
+    training_template: str | None = None
+    max_length: int = 1024
+
+    def __post_init__(self):
+        if isinstance(self.prompts, str):
+            self.prompts = [self.prompts]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of text that is tokenized on its own, and whether it is learned."""
+
+    text: str
+    learned: bool
 
 
 class SequenceCollator:
     """
-    Makes batches of the published training sequences, with loss on the answer and its end only.
+    Makes batches of the published training sequences, with loss on the answers and their ends only.
 
-    Prompt and answer are tokenized apart, as the original does, so that an answer starts with `▁The` whatever the prompt
-    ends in. The prompt of a batch is drawn with torch's global random generator. Padding is on the right.
+    Prompts and answers are tokenized apart, as the original does, so that an answer starts with `▁The` whatever the
+    prompt ends in. Padding is on the right. Rows with no image, one and several may stand in one batch.
+
+    The prompt of a batch depends on `seed` and on the epoch and number of its first row, as
+    [`minigpt4.training.rows.NumberedRows`] adds them, and on nothing else: a run that goes on draws as if it had never
+    stopped. Without numbers it is drawn with torch's global generator.
 
     Args:
         processor (`MiniGPT4Processor`): makes ids of texts and pixels of images.
         arguments (`SequenceArguments`): the form of the sequence.
+        seed (`int`, *optional*, defaults to 0): decides which prompt a batch gets.
 
-    Returns (when called with a list of rows, each with an `image` and its `text`):
-        `BatchFeature`: `input_ids`, `attention_mask` and `labels` of shape `(batch_size, sequence_length)`, and
-        `pixel_values` of shape `(batch_size, 3, height, width)`.
+    Returns (when called with a list of rows, each with an `image` and its `text`, or with `images` and `messages`):
+        `BatchFeature`: `input_ids`, `attention_mask` and `labels` of shape `(batch_size, sequence_length)`,
+        `pixel_values` of shape `(num_images, 3, height, width)` where there are images, and `rows` of shape
+        `(batch_size,)` where the rows have numbers.
 
     Raises:
-        `ValueError`: if a row has no image or no text, or the text is empty.
+        ValueError: a row has no image or no text, an image would be cut, or a row has nothing to learn.
     """
 
-    def __init__(self, processor: ProcessorMixin, arguments: SequenceArguments):
+    def __init__(self, processor: ProcessorMixin, arguments: SequenceArguments, seed: int = 0):
         self.processor = processor
         self.arguments = arguments
+        self.seed = seed
+        self.template = (
+            training_template(arguments.training_template) if arguments.training_template else processor.chat_template
+        )
 
     def __call__(self, rows: Sequence[Mapping]) -> BatchFeature:
-        for row in rows:
-            if row.get("image") is None or not row.get("text"):
-                raise ValueError(
-                    f"Each row needs an 'image' and a 'text' that is not empty, but one has {dict(row)!r}."
-                )
+        prompt = self._draw_prompt(rows)
         tokenizer = self.processor.tokenizer
-        prompt = self.arguments.prompts[int(torch.randint(len(self.arguments.prompts), ()))]
-        inputs = self.processor(images=[row["image"] for row in rows], text=[prompt] * len(rows), return_tensors="pt")
-        prompt_ids = inputs["input_ids"][0].tolist()
-        answers = [
-            tokenizer(row["text"] + self.arguments.answer_end, add_special_tokens=False)["input_ids"][
-                : self.arguments.max_answer_tokens
-            ]
-            for row in rows
-        ]
-        batch = tokenizer.pad(
-            {"input_ids": [prompt_ids + answer for answer in answers]}, padding_side="right", return_tensors="pt"
-        )
-        labels = torch.full_like(batch["input_ids"], IGNORED)
-        for label, answer in zip(labels, answers, strict=True):
-            label[len(prompt_ids) : len(prompt_ids) + len(answer)] = torch.tensor(answer)
-        return BatchFeature(
+        sequences, labels, images = [], [], []
+        for row in rows:
+            ids, targets = self._tokenize(row, self.segments(row, prompt))
+            sequences.append(ids)
+            labels.append(targets)
+            images += row_images(row)
+        batch = tokenizer.pad({"input_ids": sequences}, padding_side="right", return_tensors="pt")
+        width = batch["input_ids"].shape[1]
+        batch = BatchFeature(
             {
                 "input_ids": batch["input_ids"],
                 "attention_mask": batch["attention_mask"],
-                "labels": labels,
-                "pixel_values": inputs["pixel_values"],
+                "labels": torch.tensor([target + [IGNORED] * (width - len(target)) for target in labels]),
             }
         )
+        if images:
+            image_processor = self.processor.image_processor
+            batch["pixel_values"] = image_processor(image_processor.fetch_images(images), return_tensors="pt")[
+                "pixel_values"
+            ]
+        if all("row" in row for row in rows):
+            batch["rows"] = torch.tensor([row["row"] for row in rows])
+        return batch
+
+    def segments(self, row: Mapping, prompt: str | None = None) -> list[Segment]:
+        """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
+        if row.get("messages"):
+            return self._chat_segments(row)
+        if row.get("image") is None or not row.get("text"):
+            shown = {name: value for name, value in row.items() if name not in ("row", "epoch")}
+            raise ValueError(f"Each row needs an 'image' and a 'text' that is not empty, but one has {shown!r}.")
+        start = self.processor.tokenizer.bos_token + (prompt or self.arguments.prompts[0])
+        return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]
+
+    def _chat_segments(self, row: Mapping) -> list[Segment]:
+        messages = prepare_multimodal_messages(row["messages"], images=row_images(row) or None)
+        tokenizer = self.processor.tokenizer
+        [text], [spans] = render_jinja_template(
+            [messages],
+            chat_template=self.template,
+            return_assistant_tokens_mask=True,
+            **tokenizer.special_tokens_map,
+        )
+        segments, end = [], 0
+        for start, stop in spans:
+            segments += [Segment(text[end:start], False), Segment(text[start:stop], True)]
+            end = stop
+        return [segment for segment in (*segments, Segment(text[end:], False)) if segment.text]
+
+    def _tokenize(self, row: Mapping, segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
+        processor, is_chat = self.processor, bool(row.get("messages"))
+        image = processor.image_token * processor.num_image_tokens
+        ids: list[int] = []
+        labels: list[int] = []
+        for segment in segments:
+            text = segment.text.replace(processor.image_token, image)
+            piece = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+            if segment.learned and not is_chat:
+                piece = piece[: self.arguments.max_answer_tokens]
+            ids += piece
+            labels += [token if segment.learned and token != processor.image_token_id else IGNORED for token in piece]
+        limit, cut = self.arguments.max_length, ids[self.arguments.max_length :]
+        which = f"Row {row['row']}" if "row" in row else "A row"
+        if processor.image_token_id in cut:
+            raise ValueError(
+                f"{which} has {len(ids)} tokens, and max_length {limit} would cut an image: raise max_length or "
+                "shorten the text before the image."
+            )
+        placeholders, given = ids.count(processor.image_token_id), len(row_images(row))
+        if placeholders != given * processor.num_image_tokens:
+            raise ValueError(
+                f"{which} has {given} images, but {placeholders // processor.num_image_tokens} {processor.image_token} "
+                "in its text: write one for each image."
+            )
+        if all(label == IGNORED for label in labels[:limit]):
+            why = "no assistant message that is learned" if all(label == IGNORED for label in labels) else "no room"
+            raise ValueError(
+                f"{which} has nothing to learn: all {min(len(ids), limit)} labels are masked, as there is {why} within "
+                f"max_length {limit}. Its text starts {segments[0].text[:80]!r}."
+            )
+        return ids[:limit], labels[:limit]
+
+    def _draw_prompt(self, rows: Sequence[Mapping]) -> str:
+        prompts = self.arguments.prompts
+        if "row" in rows[0]:
+            return random.Random(f"{self.seed} {rows[0]['epoch']} {rows[0]['row']}").choice(prompts)
+        return prompts[int(torch.randint(len(prompts), ()))]
+
+
+def row_images(row: Mapping) -> list:
+    """The images of a row, in the form they have there."""
+    if row.get("images"):
+        return [_image(image) for image in row["images"]]
+    return [] if row.get("image") is None else [_image(row["image"])]
+
+
+def _image(image):
+    """What `datasets` leaves undecoded is a path with or without the bytes of the file."""
+    if isinstance(image, Mapping):
+        return image["bytes"] if image.get("bytes") is not None else image["path"]
+    return image

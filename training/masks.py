@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.table import Table
 from torch import nn
 
@@ -48,7 +49,8 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
     for name, parameter in model.named_parameters():
         hits = {pattern for pattern, regex in patterns.items() if regex.search(name)}
         matched |= hits
-        parameter.requires_grad_(bool(hits))
+        # PEFT keeps the module that a copy of `modules_to_save` stands for.
+        parameter.requires_grad_(bool(hits) and ".original_module." not in name)
     if missing := [pattern for pattern in patterns if pattern not in matched]:
         raise ValueError(
             f"The mask pattern {missing[0]!r} matches no parameter of {type(model).__name__}: "
@@ -69,3 +71,8 @@ def learning_table(model: nn.Module) -> Table:
     table.add_row("all that learns", "", f"{learning:,}")
     table.add_row("frozen", "", f"{total - learning:,}")
     return table
+
+
+def print_learning_table(model: nn.Module) -> None:
+    """[`learning_table`] on stderr."""
+    Console(stderr=True).print(learning_table(model))

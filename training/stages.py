@@ -1,51 +1,33 @@
-"""Stages 1 and 2 of MiniGPT-4, as a thin layer on transformers' `Trainer`."""
+"""Training stages, as a thin layer on transformers' `Trainer`."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from transformers import PreTrainedModel, ProcessorMixin, Trainer
 
-import torch
-import yaml
-from rich.console import Console
-from transformers import HfArgumentParser, PreTrainedModel, ProcessorMixin, Trainer, TrainingArguments
-
+from .arguments import StageArguments
 from .collation import SequenceArguments, SequenceCollator
-from .masks import apply_mask, learning_table
+from .finiteness import NonFiniteError, describe_non_finite, is_finite
+from .masks import apply_mask, print_learning_table
+from .recipe import load_recipe
+from .rows import number_rows
 from .schedule import published_schedule
-
-
-RECIPES = Path(__file__).parent / "recipes"
-
-
-@dataclass
-class StageArguments(TrainingArguments):
-    """
-    `TrainingArguments` with a mask and the published learning-rate curve.
-
-    Args:
-        mask (`str`, *optional*, defaults to `"projector"`):
-            What learns: a name of [`minigpt4.training.MASKS`]. Everything else is frozen.
-        min_lr (`float`, *optional*, defaults to 8e-5):
-            Learning rate at the last step; `learning_rate` is the one after the warm-up.
-        warmup_lr (`float`, *optional*, defaults to 1e-6):
-            Learning rate at the first step.
-    """
-
-    mask: str = field(default="projector", metadata={"help": "What learns: the name of a mask."})
-    min_lr: float = field(default=8e-5, metadata={"help": "Learning rate at the last step."})
-    warmup_lr: float = field(default=1e-6, metadata={"help": "Learning rate at the first step."})
 
 
 class StageTrainer(Trainer):
     """
     Trains what the mask names on the published sequences, with the published optimizer and learning rates.
 
+    What learns is held in float32, whatever the model came in. The first loss or gradient that is not finite stops the
+    run before it reaches the weights.
+
     Args:
-        model (`MiniGPT4ForConditionalGeneration`): its `requires_grad` flags are set by the mask.
+        model (`MiniGPT4ForConditionalGeneration` or a `PeftModel` of one): its `requires_grad` flags are set by the mask.
         args (`StageArguments`): how to train.
         sequence (`SequenceArguments`): the form of the training sequence.
         processing_class (`MiniGPT4Processor`): saved with the model.
-        train_dataset: rows with an `image` and its `text`.
+        train_dataset, eval_dataset: rows with an `image` and its `text`, or with `images` and `messages`.
         kwargs: further arguments of `Trainer`.
+
+    Raises:
+        NonFiniteError: from `train()`, with the step, the rows and the module.
 
     Example:
 
@@ -61,22 +43,29 @@ class StageTrainer(Trainer):
         args: StageArguments,
         sequence: SequenceArguments,
         processing_class: ProcessorMixin,
+        train_dataset=None,
+        eval_dataset=None,
         **kwargs,
     ):
         apply_mask(model, args.mask)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()  # steps of 1e-5 would be lost in bfloat16
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
         super().__init__(
             model,
             args,
-            data_collator=SequenceCollator(processing_class, sequence),
+            data_collator=SequenceCollator(processing_class, sequence, seed=args.seed),
             processing_class=processing_class,
+            train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset),
+            eval_dataset=eval_dataset if eval_dataset is None else number_rows(eval_dataset),
             **kwargs,
         )
         if self.is_world_process_zero():
-            Console(stderr=True).print(learning_table(model))
+            print_learning_table(model)
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):
-        if self.lr_scheduler is None:
+        if self.lr_scheduler is None:  # type: ignore[has-type]
             self.lr_scheduler = published_schedule(
                 optimizer or self.optimizer,
                 num_training_steps,
@@ -87,27 +76,18 @@ class StageTrainer(Trainer):
             )
         return self.lr_scheduler
 
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        # Before clipping, which would spread one bad gradient over all of them.
+        if not is_finite(loss, self.model):
+            rows = inputs["rows"].tolist() if "rows" in inputs else None
+            raise NonFiniteError(describe_non_finite(self, inputs, rows, loss))
+        return loss
 
-def load_recipe(name: str | Path, **overrides) -> tuple[StageArguments, SequenceArguments]:
-    """
-    Reads a recipe.
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        return super().compute_loss(
+            model, {name: value for name, value in inputs.items() if name != "rows"}, *args, **kwargs
+        )
 
-    Args:
-        name (`str` or `Path`): the name of a shipped recipe (`stage1`, `stage2`, …) or the path of a YAML file.
-        overrides: arguments that replace the recipe's, such as `output_dir`.
 
-    Returns:
-        `StageArguments` and `SequenceArguments`.
-
-    Raises:
-        `FileNotFoundError`: if there is no such recipe.
-        `ValueError`: if a key of the recipe is unknown.
-    """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        shipped = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
-        raise FileNotFoundError(f"There is no recipe {str(name)!r}: give a YAML file, or one of {shipped}.")
-    parser = HfArgumentParser((StageArguments, SequenceArguments))
-    # Recipes are written for accelerators: without one, TrainingArguments wants to be told that the CPU is meant.
-    recipe = {"use_cpu": not torch.accelerator.is_available(), **yaml.safe_load(path.read_text())}
-    return parser.parse_dict({**recipe, **overrides})
+__all__ = ["StageArguments", "StageTrainer", "load_recipe"]

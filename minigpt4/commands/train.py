@@ -4,16 +4,60 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from minigpt4.commands.console import note
 
 
-app = typer.Typer(help="Train a model.")
+RUN = "recipe"
+
+
+class RecipeGroup(TyperGroup):
+    """Whatever is not a command of its own is the name of a recipe."""
+
+    def resolve_command(self, ctx, args):
+        return super().resolve_command(ctx, args if args[0] in self.commands else [RUN, *args])
+
+    def collect_usage_pieces(self, ctx):
+        return ["RECIPE [OPTIONS] | nano [OPTIONS]"]
+
+
+app = typer.Typer(cls=RecipeGroup, no_args_is_help=True)
 
 
 @app.callback()
 def train() -> None:
-    """Keeps `nano` a name of its own: typer would drop it while there is one recipe only."""
+    """Train a model as a recipe says: `minigpt4 train stage2 --set model_name_or_path=FOLDER --set data=FOLDER`.
+
+    RECIPE is the path of a YAML file, or a shipped one: lora, qlora, own-folder, stage1, stage2, stage2-llama2,
+    v2-stage1, v2-stage2, v2-stage3, ablation-no-qformer, ablation-three-layers, ablation-qformer.
+    """
+
+
+@app.command(RUN, hidden=True)
+def recipe(
+    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
+    ] = None,
+    show: Annotated[
+        int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on; train nothing.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in output_dir.")] = False,
+) -> None:
+    """Train as RECIPE says."""
+    from minigpt4.training.recipe import parse_overrides, read_recipe
+
+    overrides = parse_overrides(settings or [])
+    read = read_recipe(name, **overrides)
+    from minigpt4.training import run
+
+    if show:
+        run.show(read, show)
+    else:
+        output = run.run(read, resume=resume)
+        note(f"The model is in {output}: give it to --model of the other commands.")
 
 
 @app.command()

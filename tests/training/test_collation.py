@@ -1,15 +1,9 @@
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoProcessor
 
 import minigpt4  # noqa: F401
 from minigpt4.training import SequenceArguments, SequenceCollator, load_recipe
-
-
-@pytest.fixture
-def processor(tiny_checkpoint):
-    return AutoProcessor.from_pretrained(tiny_checkpoint)
 
 
 def row(text: str, colour: str = "red") -> dict:

@@ -1,14 +1,8 @@
 import pytest
 from rich.console import Console
-from transformers import AutoModelForImageTextToText
 
 import minigpt4  # noqa: F401
 from minigpt4.training import apply_mask, learning_table
-
-
-@pytest.fixture
-def model(tiny_checkpoint):
-    return AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
 
 
 def learning(model) -> set[str]:

@@ -6,22 +6,16 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import minigpt4  # noqa: F401
-from minigpt4.training import SequenceArguments, StageArguments, StageTrainer, load_recipe, published_learning_rate
-from minigpt4.training.stages import RECIPES
+from minigpt4.training import (
+    SequenceArguments,
+    StageArguments,
+    StageTrainer,
+    published_learning_rate,
+)
 
 
 COLOURS = ["red", "green", "blue", "white"]
 ROWS = [{"image": Image.new("RGB", (28, 28), colour), "text": colour} for colour in COLOURS] * 4
-
-
-@pytest.fixture
-def model(tiny_checkpoint):
-    return AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
-
-
-@pytest.fixture
-def processor(tiny_checkpoint):
-    return AutoProcessor.from_pretrained(tiny_checkpoint)
 
 
 @pytest.fixture
@@ -114,42 +108,3 @@ def test_prints_what_learns(model, processor, arguments, capsys):
     printed = capsys.readouterr().err
     assert "multi_modal_projector" in printed
     assert "frozen" in printed
-
-
-@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.yaml")))
-def test_shipped_recipes_parse(recipe, tmp_path):
-    args, sequence = load_recipe(recipe, output_dir=str(tmp_path))
-    assert args.mask == "projector"
-    assert all("<ImageHere>" in prompt for prompt in sequence.prompts)
-    assert args.learning_rate > args.min_lr > args.warmup_lr
-
-
-def test_published_recipes(tmp_path):
-    args, sequence = load_recipe("stage1", output_dir=str(tmp_path))
-    assert (args.learning_rate, args.min_lr, args.warmup_lr, args.warmup_steps, args.max_steps) == (
-        1e-4,
-        8e-5,
-        1e-6,
-        5000,
-        20000,
-    )
-    assert (sequence.prompts, sequence.answer_end, sequence.max_answer_tokens) == (["<ImageHere>"], "\n", 32)
-    args, sequence = load_recipe("stage2", output_dir=str(tmp_path))
-    assert (args.learning_rate, args.min_lr, args.warmup_lr, args.warmup_steps, args.max_steps) == (
-        3e-5,
-        1e-5,
-        1e-6,
-        200,
-        1000,
-    )
-    assert (len(sequence.prompts), sequence.answer_end, sequence.max_answer_tokens) == (4, "###", 160)
-    assert (args.weight_decay, args.adam_beta1, args.adam_beta2, args.max_grad_norm) == (0.05, 0.9, 0.999, 0.0)
-
-
-def test_a_misspelt_key_and_a_recipe_that_is_not_there(tmp_path):
-    path = tmp_path / "own.yaml"
-    path.write_text("mask: projector\nlearning_rat: 1.0e-4\n")
-    with pytest.raises(ValueError, match="learning_rat"):
-        load_recipe(path, output_dir=str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"no recipe 'stage3': give a YAML file, or one of .*stage1, stage2"):
-        load_recipe("stage3")

@@ -1,0 +1,128 @@
+"""Rows with messages: the published chats of training, id by id."""
+
+import pytest
+from PIL import Image
+
+from minigpt4.training import SequenceArguments, SequenceCollator, training_template
+
+
+IMAGE = Image.new("RGB", (28, 28), "red")
+CHAT = [
+    {"role": "user", "content": "What is it?"},
+    {"role": "assistant", "content": "A cat."},
+    {"role": "user", "content": "Sure?"},
+    {"role": "assistant", "content": "Yes."},
+]
+
+
+def collate(processor, rows, template="v2", **kwargs):
+    return SequenceCollator(processor, SequenceArguments(training_template=template, **kwargs))(rows)
+
+
+def test_v2_ends_every_answer(processor, pieces):
+    batch = collate(processor, [{"images": [IMAGE], "messages": CHAT}])
+    image = [processor.tokenizer.image_token_id] * 4
+    first = [1, *pieces("[INST] <Img>"), *image, *pieces("</Img> What is it?  [/INST]")]
+    answer, more, last = pieces("A cat."), [1, *pieces("[INST] Sure?  [/INST]")], pieces("Yes.")
+    assert batch["input_ids"].tolist() == [[*first, *answer, 2, *more, *last, 2]]
+    assert batch["labels"].tolist() == [[*[-100] * len(first), *answer, 2, *[-100] * len(more), *last, 2]]
+
+
+def test_llama2(processor, pieces):
+    batch = collate(processor, [{"images": [IMAGE], "messages": CHAT[:2]}], "llama2")
+    learned = batch["input_ids"][batch["labels"] != -100].tolist()
+    assert learned == [*pieces("A cat."), 2]
+    prompt = batch["input_ids"][batch["labels"] == -100].tolist()
+    image = [processor.tokenizer.image_token_id] * 4
+    assert prompt == [1, *pieces("[INST] <Img>"), *image, *pieces("</Img> What is it? [/INST] ")]
+
+
+def test_vicuna_is_stage_2_with_more_turns(processor, pieces):
+    batch = collate(processor, [{"images": [IMAGE], "messages": CHAT}], "vicuna")
+    image = [processor.tokenizer.image_token_id] * 4
+    first = [1, *pieces("###Human: <Img>"), *image, *pieces("</Img> What is it? ###Assistant: ")]
+    answer, more, last = pieces("A cat.###"), pieces("Human: Sure? ###Assistant: "), pieces("Yes.###")
+    assert batch["input_ids"].tolist() == [[*first, *answer, *more, *last]]
+    assert batch["labels"].tolist() == [[*[-100] * len(first), *answer, *[-100] * len(more), *last]]
+
+
+def test_without_a_template_the_processor_s_own_form_is_learned(processor, pieces):
+    batch = collate(processor, [{"images": [IMAGE], "messages": CHAT[:2]}], None)
+    assert "Give the following image" in processor.tokenizer.decode(batch["input_ids"][0])
+    assert batch["input_ids"][batch["labels"] != -100].tolist() == pieces("A cat.###")
+
+
+def test_no_image_one_and_several_in_one_batch(processor, model):
+    rows = [
+        {"images": [], "messages": CHAT},
+        {"images": [IMAGE], "messages": CHAT},
+        {"images": [IMAGE, IMAGE], "messages": CHAT},
+        {"image": IMAGE, "text": "a cat"},
+    ]
+    batch = collate(processor, rows)
+    assert batch["pixel_values"].shape[0] == 4
+    placeholders = (batch["input_ids"] == processor.tokenizer.image_token_id).sum(1).tolist()
+    assert placeholders == [0, 4, 8, 4]
+    assert model(**batch).loss.isfinite()
+
+
+def test_text_alone_has_no_pixels(processor):
+    assert "pixel_values" not in collate(processor, [{"messages": CHAT}])
+
+
+def test_placeholders_of_images_carry_no_loss(processor, pieces):
+    ask = [{"type": "text", "text": "Show it."}]
+    shows = [{"role": "user", "content": ask}, {"role": "assistant", "content": [{"type": "image"}]}]
+    batch = collate(processor, [{"images": [IMAGE], "messages": shows}])
+    assert batch["input_ids"][batch["labels"] != -100].tolist() == [*pieces("<Img>"), *pieces("</Img>"), 2]
+
+
+def test_a_placeholder_without_its_image(processor):
+    with pytest.raises(ValueError, match="has 0 images, but 1 <ImageHere>"):
+        collate(processor, [{"messages": [{"role": "user", "content": "<ImageHere>"}, CHAT[1]]}])
+
+
+def test_an_image_is_never_cut(processor):
+    with pytest.raises(ValueError, match="max_length 10 would cut an image"):
+        collate(processor, [{"images": [IMAGE], "messages": CHAT}], max_length=10)
+
+
+def test_labels_that_are_all_masked(processor):
+    with pytest.raises(ValueError, match=r"Row 7 has nothing to learn: .* no room within max_length 30"):
+        collate(processor, [{"images": [IMAGE], "messages": CHAT, "row": 7, "epoch": 0}], max_length=30)
+    with pytest.raises(ValueError, match="no assistant message that is learned"):
+        collate(processor, [{"images": [IMAGE], "messages": CHAT[:1]}])
+
+
+def test_cut_at_max_length(processor):
+    whole = collate(processor, [{"images": [IMAGE], "messages": CHAT}])
+    cut = collate(processor, [{"images": [IMAGE], "messages": CHAT}], max_length=60)
+    assert cut["input_ids"].tolist() == whole["input_ids"][:, :60].tolist()
+    assert cut["labels"].tolist() == whole["labels"][:, :60].tolist()
+
+
+def test_prompts_of_numbered_rows_depend_on_nothing_else(processor):
+    prompts = [f"<ImageHere>{letter}" for letter in "abcdefgh"]
+    arguments = SequenceArguments(prompts=prompts)
+
+    def drawn(seed, row, epoch):
+        batch = SequenceCollator(processor, arguments, seed)(
+            [{"image": IMAGE, "text": "x", "row": row, "epoch": epoch}]
+        )
+        return batch["input_ids"].tolist()
+
+    assert drawn(0, 5, 0) == drawn(0, 5, 0)
+    assert len({str(drawn(0, row, 0)) for row in range(40)}) == 8
+    assert len({str(drawn(0, 5, epoch)) for epoch in range(40)}) == 8
+    assert len({str(drawn(seed, 5, 0)) for seed in range(40)}) == 8
+
+
+def test_templates_that_are_not_there(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"no training template 'v3': give a \.jinja file, or one of llama2, v2, vicuna"
+    ):
+        training_template("v3")
+    path = tmp_path / "own.jinja"
+    path.write_text("{{ messages[0].content }}")
+    with pytest.raises(ValueError, match="marks nothing as learned"):
+        training_template(path)

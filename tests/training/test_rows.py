@@ -1,0 +1,133 @@
+import json
+
+import datasets
+import pytest
+from PIL import Image
+
+from minigpt4.training import DataArguments, SequenceArguments, SequenceCollator
+from minigpt4.training.collation import row_images
+from minigpt4.training.rows import load_eval_rows, load_train_rows, number_rows
+
+
+def read(data, **kwargs):
+    return load_train_rows(DataArguments(data=str(data), **kwargs))
+
+
+def test_a_folder_of_your_own(own_folder, processor):
+    rows = read(own_folder)
+    assert len(rows) == 8
+    assert rows[1]["text"] == "green"
+    # Images stay files: what cannot be read is named by the processor.
+    assert row_images(rows[1])[0] == str(own_folder / "1.png")
+    batch = SequenceCollator(processor, SequenceArguments())([rows[0], rows[1]])
+    assert batch["pixel_values"].shape == (2, 3, 28, 28)
+
+
+def test_a_folder_with_csv(own_folder):
+    (own_folder / "metadata.jsonl").unlink()
+    (own_folder / "metadata.csv").write_text("file_name,caption\n0.png,a red square\n")
+    rows = read(own_folder, data_columns={"text": "caption"})
+    assert rows[0]["text"] == "a red square"
+
+
+def test_a_folder_with_messages_and_several_images(own_folder, processor):
+    chat = [{"role": "user", "content": "Which?"}, {"role": "assistant", "content": "The first."}]
+    (own_folder / "metadata.jsonl").write_text(json.dumps({"file_names": ["0.png", "1.png"], "messages": chat}) + "\n")
+    [row] = read(own_folder)
+    assert row_images(row) == [str(own_folder / "0.png"), str(own_folder / "1.png")]
+    batch = SequenceCollator(processor, SequenceArguments(training_template="vicuna"))([row])
+    assert batch["pixel_values"].shape[0] == 2
+
+
+def test_a_saved_set(tmp_path, processor):
+    red = Image.new("RGB", (28, 28), "red")
+    features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
+    saved = datasets.Dataset.from_dict({"image": [red] * 3, "text": ["a", "b", "c"]}, features=features)
+    saved.save_to_disk(tmp_path / "one")
+    rows = read(tmp_path / "one", data_rows=2)
+    assert [row["text"] for row in rows] == ["a", "b"]
+    assert SequenceCollator(processor, SequenceArguments())(list(rows))["pixel_values"].shape[0] == 2
+    datasets.DatasetDict({"train": saved, "test": saved}).save_to_disk(tmp_path / "two")
+    arguments = DataArguments(data="unused", eval_data=str(tmp_path / "two"), eval_split="test", eval_rows=1)
+    assert len(load_eval_rows(arguments)) == 1
+    with pytest.raises(ValueError, match="no split 'validation': it has train, test"):
+        load_eval_rows(DataArguments(eval_data=str(tmp_path / "two")))
+
+
+def test_drawn_scenes(processor):
+    rows = read("scene-captions", data_rows=5)
+    assert len(rows) == 5
+    assert rows[0]["text"] == read("scene-captions", data_rows=5)[0]["text"]
+    validation = load_eval_rows(DataArguments(eval_data="scene-captions", eval_rows=5))
+    assert [row["text"] for row in (validation[index] for index in range(5))] != [
+        rows[index]["text"] for index in range(5)
+    ]
+
+
+def test_a_stream(own_folder):
+    rows = number_rows(read(own_folder, streaming=True))
+    assert [row["row"] for row in rows] == list(range(8))
+
+
+def test_numbers_and_epochs(own_folder):
+    rows = number_rows(read(own_folder))
+    rows.set_epoch(2)
+    assert (rows[3]["row"], rows[3]["epoch"], rows[3]["text"]) == (3, 2, "white")
+
+
+def test_no_data():
+    with pytest.raises(ValueError, match=r"names no data: say --set data=FOLDER.*scene-captions"):
+        load_train_rows(DataArguments())
+
+
+def test_a_folder_without_metadata(own_folder):
+    (own_folder / "metadata.jsonl").unlink()
+    with pytest.raises(ValueError, match=r"has no metadata\.jsonl or metadata\.csv: write one"):
+        read(own_folder)
+
+
+def test_an_image_that_is_not_there(own_folder):
+    (own_folder / "2.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"metadata\.jsonl, row 3, names '2\.png', but there is no"):
+        read(own_folder)
+
+
+def test_a_row_without_an_image(own_folder):
+    (own_folder / "metadata.jsonl").write_text('{"text": "no picture"}\n')
+    with pytest.raises(ValueError, match="row 1, names no image"):
+        read(own_folder)
+
+
+def test_metadata_that_is_no_json(own_folder):
+    (own_folder / "metadata.jsonl").write_text("file_name: 1.png\n")
+    with pytest.raises(ValueError, match=r"metadata\.jsonl cannot be read"):
+        read(own_folder)
+
+
+def test_an_image_that_is_none(own_folder, processor):
+    (own_folder / "0.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"0\.png is not an image"):
+        SequenceCollator(processor, SequenceArguments())([read(own_folder)[0]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"text": ["a"]}, "has the columns text: 'image' or 'images' is missing"),
+        ({"image": ["a"], "label": [1]}, "has the columns image, label: 'text' or 'messages' is missing"),
+    ],
+)
+def test_a_column_that_is_missing(tmp_path, columns, message):
+    datasets.Dataset.from_dict(columns).save_to_disk(tmp_path / "set")
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "set")
+
+
+def test_a_column_that_is_not_there_to_rename(own_folder):
+    with pytest.raises(ValueError, match="has no column 'caption': it has image, text"):
+        read(own_folder, data_columns={"text": "caption"})
+
+
+def test_a_name_that_is_nothing():
+    with pytest.raises(ValueError, match="nowhere/nothing is no folder here, and cannot be read from the Hub"):
+        read("nowhere/nothing")

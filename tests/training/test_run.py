@@ -1,0 +1,148 @@
+import json
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from minigpt4.training import SequenceCollator
+from minigpt4.training.preview import estimate_memory, print_sequences
+from minigpt4.training.recipe import shipped_recipes
+from minigpt4.training.run import run, show
+
+
+def test_what_comes_out_answers(recipe, tmp_path):
+    output = run(recipe())
+    assert output == tmp_path / "run"
+    model = AutoModelForImageTextToText.from_pretrained(output)
+    processor = AutoProcessor.from_pretrained(output)
+    inputs = processor(images=Image.new("RGB", (28, 28)), text="<ImageHere>", return_tensors="pt")
+    assert model.generate(**inputs, tokenizer=processor.tokenizer).shape[1] > inputs["input_ids"].shape[1]
+
+
+def test_only_what_the_mask_names_is_changed(recipe, model):
+    trained = AutoModelForImageTextToText.from_pretrained(run(recipe(bf16=False, learning_rate=1e-2)))
+    changed = {
+        name
+        for (name, old), new in zip(model.named_parameters(), trained.parameters(), strict=True)
+        if not torch.equal(old, new)
+    }
+    assert changed == {"model.multi_modal_projector.weight", "model.multi_modal_projector.bias"}
+
+
+def test_what_is_said_at_the_start(recipe, capsys):
+    run(recipe())
+    said = capsys.readouterr().err
+    assert "multi_modal_projector.weight" in said
+    assert "⟦" in said
+    assert "Memory, estimated" in said
+
+
+def test_loss_curve(recipe):
+    image = Image.open(run(recipe()) / "loss.png").convert("RGB")
+    assert (31, 119, 180) in {colour for _, colour in image.getcolors(1 << 16)}
+
+
+def test_samples_at_every_evaluation(recipe, own_folder):
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
+    output = run(recipe(**evaluation, samples=2))
+    lines = [json.loads(line) for line in (output / "samples.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["row"]) for line in lines] == [(2, 0), (2, 1), (4, 0), (4, 1)]
+    assert lines[0]["prompt"].startswith("<s>###Human: <Img><ImageHere></Img>")
+    assert lines[0]["expected"] == "red###"
+    assert isinstance(lines[0]["answer"], str)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_first_steps_of_every_recipe(recipe, name):
+    if name == "qlora" and not torch.accelerator.is_available():
+        pytest.skip("bitsandbytes has no device here")
+    run(recipe(name, max_steps=2, data_rows=8))
+
+
+@pytest.mark.parametrize(("name", "tokens"), [("ablation-no-qformer", 1), ("ablation-three-layers", 4)])
+def test_ablations_change_the_network(recipe, name, tokens):
+    output = run(recipe(name, max_steps=1))
+    model = AutoModelForImageTextToText.from_pretrained(output)
+    assert (model.model.qformer is None) == (name == "ablation-no-qformer")
+    layers = [module for module in model.model.multi_modal_projector.modules() if isinstance(module, torch.nn.Linear)]
+    assert len(layers) == (3 if name == "ablation-three-layers" else 1)
+    assert AutoProcessor.from_pretrained(output).num_image_tokens == model.config.num_image_tokens == tokens
+
+
+def test_show_trains_nothing(recipe, tmp_path, capsys):
+    show(recipe(), 3)
+    printed = capsys.readouterr().out
+    assert printed.count("⟦") == printed.count("⟧") == 6  # once in each sample, and once in the line above it
+    assert "⟦ red###⟧" in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_sequences_are_shown_as_they_are(processor, recipe):
+    console = Console(width=200)
+    collator = SequenceCollator(processor, recipe("stage1").sequence)
+    with console.capture() as capture:
+        print_sequences(collator, [{"image": Image.new("RGB", (2, 2)), "text": "a cat"}], console)
+    assert capture.get().splitlines() == [
+        "Sample 0: 12 tokens, 7 of them between ⟦ and ⟧ with loss, 1 image(s)",
+        "<s><ImageHere> x 4 ⟦ a cat<0x0A>⟧",
+    ]
+
+
+def test_memory_of_what_learns(model, recipe):
+    recipe("stage1")
+    model.requires_grad_(False)
+    model.model.multi_modal_projector.requires_grad_(True)
+    estimate = estimate_memory(model, {"input_ids": torch.zeros(2, 10, dtype=torch.long)})
+    assert estimate["weights"] == 4 * model.num_parameters()
+    assert estimate["learning"] == 3 * 4 * (16 * 16 + 16)
+    assert estimate["activations"] == 34 * 20 * 16 * 2 * 2
+    assert estimate["total"] == sum(size for name, size in estimate.items() if name != "total")
+
+
+def test_what_learns_is_float32_and_the_rest_bfloat16(recipe):
+    from minigpt4.training.model import load_model
+    from minigpt4.training.stages import StageTrainer
+
+    read = recipe()
+    model = load_model(read.model, bf16=True)
+    StageTrainer(model, read.args, read.sequence, AutoProcessor.from_pretrained(read.model.model_name_or_path))
+    dtypes = {(parameter.requires_grad, parameter.dtype) for parameter in model.parameters()}
+    assert dtypes == {(True, torch.float32), (False, torch.bfloat16)}
+
+
+def test_a_folder_with_something_else_in_it(recipe, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"holds thesis\.tex, which no run of ours wrote"):
+        run(recipe())
+
+
+def test_a_folder_with_a_run_in_it(recipe):
+    run(recipe(save_strategy="steps", save_steps=2))
+    with pytest.raises(FileExistsError, match="holds a run already: go on with --resume from checkpoint-4"):
+        run(recipe())
+
+
+def test_nothing_to_resume(recipe):
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint to go on from"):
+        run(recipe(), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model_name_or_path": None}, "names no model: say --set model_name_or_path=FOLDER"),
+        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is no folder with a model"),
+        ({"model_config": {"qformer": None}}, "MiniGPT4Config has no field 'qformer'"),
+        (
+            {"model_config": {"num_query_tokens": 8}},
+            "weights of .* do not fit its configuration, first model.query_tokens",
+        ),
+        ({"mask": ["projektor"]}, "mask pattern 'projektor' matches no parameter"),
+    ],
+)
+def test_what_cannot_be(recipe, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        run(recipe(**overrides))

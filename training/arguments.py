@@ -1,0 +1,78 @@
+"""What a recipe says, beside the form of the sequences: how to train, on which model, on which data."""
+
+from dataclasses import dataclass, field
+
+from transformers import TrainingArguments
+from trl import ModelConfig
+
+
+@dataclass
+class StageArguments(TrainingArguments):
+    """
+    `TrainingArguments` with a mask and the published learning-rate curve.
+
+    Args:
+        mask (`str`, *optional*, defaults to `"projector"`):
+            What learns: a name of [`minigpt4.training.MASKS`], or in a recipe a list of patterns. Everything else is
+            frozen.
+        min_lr (`float`, *optional*, defaults to 8e-5):
+            Learning rate at the last step; `learning_rate` is the one after the warm-up.
+        warmup_lr (`float`, *optional*, defaults to 1e-6):
+            Learning rate at the first step.
+        samples (`int`, *optional*, defaults to 4):
+            The first so many rows to evaluate on are answered at every evaluation, greedily, into `samples.jsonl`.
+    """
+
+    mask: str = field(default="projector", metadata={"help": "What learns: the name of a mask."})
+    min_lr: float = field(default=8e-5, metadata={"help": "Learning rate at the last step."})
+    warmup_lr: float = field(default=1e-6, metadata={"help": "Learning rate at the first step."})
+    samples: int = field(default=4, metadata={"help": "How many fixed rows are answered at every evaluation."})
+
+
+@dataclass
+class ModelArguments(ModelConfig):
+    """
+    TRL's `ModelConfig` with the published LoRA as its default, for a recipe that says `use_peft: true`.
+
+    Args:
+        model_name_or_path (`str`, *optional*):
+            Folder or Hub id of a MiniGPT-4; `nano` is the one inside this package.
+        model_config (`dict`, *optional*):
+            Fields of `MiniGPT4Config` that replace the checkpoint's, as the ablations need. What they leave without
+            fitting weights must be part of the projection, which then starts anew.
+    """
+
+    dtype: str | None = field(default=None, metadata={"help": "Of what is frozen. Default: bfloat16 with bf16."})
+    lora_r: int = field(default=64, metadata={"help": "Rank of LoRA."})
+    lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA, over its rank."})
+    model_config: dict | None = field(default=None, metadata={"help": "Fields of the configuration to replace."})
+
+
+@dataclass
+class DataArguments:
+    """
+    What is trained on. Rows have an `image` and its `text`, or `images` and `messages`.
+
+    Args:
+        data (`str`, *optional*):
+            A name of [`minigpt4.training.rows.READERS`], a folder of images with a `metadata.jsonl` or `metadata.csv`,
+            a folder saved by `datasets`, or the name of a set on the Hub.
+        data_config (`str`, *optional*): configuration of a set on the Hub.
+        data_split (`str`, *optional*, defaults to `"train"`): split to train on.
+        data_columns (`dict`, *optional*): our name of a column -> its name in the data, as `{text: caption}`.
+        data_rows (`int`, *optional*): only so many rows; for data that is drawn, how many there are.
+        streaming (`bool`, *optional*, defaults to `False`): read while training; `max_steps` is needed then.
+        eval_data (`str`, *optional*): like `data`, to evaluate on.
+        eval_split (`str`, *optional*, defaults to `"validation"`): split to evaluate on.
+        eval_rows (`int`, *optional*): evaluate on so many rows only.
+    """
+
+    data: str | None = field(default=None, metadata={"help": "Scenes, a folder, or a set on the Hub."})
+    data_config: str | None = field(default=None, metadata={"help": "Configuration of a set on the Hub."})
+    data_split: str = field(default="train", metadata={"help": "Split to train on."})
+    data_columns: dict | None = field(default=None, metadata={"help": "Our column names -> the data's."})
+    data_rows: int | None = field(default=None, metadata={"help": "Only so many rows."})
+    streaming: bool = field(default=False, metadata={"help": "Read while training."})
+    eval_data: str | None = field(default=None, metadata={"help": "What to evaluate on."})
+    eval_split: str = field(default="validation", metadata={"help": "Split to evaluate on."})
+    eval_rows: int | None = field(default=None, metadata={"help": "Evaluate on so many rows only."})

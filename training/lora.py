@@ -1,0 +1,44 @@
+"""LoRA as MiniGPT-v2 has it."""
+
+from peft import LoraConfig
+
+from .arguments import ModelArguments
+
+
+# The Q-Former's are called query and value, the vision tower's qkv; the name of the part says it all the same.
+QUERY_AND_VALUE = r".*language_model\..*\.(q_proj|v_proj)"
+
+
+def lora_config(arguments: ModelArguments | None = None, **kwargs) -> LoraConfig:
+    """
+    LoRA on queries and values of the language model, never on the towers; the projection is trained in full and saved.
+
+    As MiniGPT-v2 was published (https://huggingface.co/papers/2310.09478): rank 64, alpha 16, dropout 0.05.
+
+    Args:
+        arguments (`ModelArguments`, *optional*): other values, as a recipe says them.
+        kwargs: further arguments of `LoraConfig`, which go before all others.
+
+    Returns:
+        `peft.LoraConfig`: for `get_peft_model`, `SFTTrainer(peft_config=…)` or `model.add_adapter`.
+
+    Example:
+
+    ```python
+    >>> from peft import get_peft_model
+
+    >>> model = get_peft_model(model, lora_config())
+    ```
+    """
+    arguments = arguments or ModelArguments()
+    settings = {
+        "task_type": arguments.lora_task_type,
+        "r": arguments.lora_r,
+        "lora_alpha": arguments.lora_alpha,
+        "lora_dropout": arguments.lora_dropout,
+        "target_modules": arguments.lora_target_modules or QUERY_AND_VALUE,
+        "modules_to_save": arguments.lora_modules_to_save or ["multi_modal_projector"],
+        "use_rslora": arguments.use_rslora,
+        "use_dora": arguments.use_dora,
+    }
+    return LoraConfig(**{**settings, **kwargs})

@@ -1,0 +1,83 @@
+"""The model that a recipe trains."""
+
+import torch
+from peft import PeftModel, get_peft_model
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from trl import get_quantization_config
+
+from minigpt4.hub_cards import nano_path
+from minigpt4.modeling_minigpt4 import MiniGPT4Config
+
+from .arguments import ModelArguments
+from .lora import lora_config
+
+
+# What another configuration may leave out of a checkpoint, and what may then start anew.
+DROPPED = ("model.qformer.", "model.query_tokens", "model.multi_modal_projector.")
+NEW = "model.multi_modal_projector."
+
+
+def load_processor(arguments: ModelArguments) -> ProcessorMixin:
+    """The processor beside the model, with as many tokens per image as the recipe's configuration comes to."""
+    name, config = _configuration(arguments)
+    processor = AutoProcessor.from_pretrained(name, revision=arguments.model_revision)
+    processor.num_image_tokens = config.num_image_tokens
+    return processor
+
+
+def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel | PeftModel:
+    """
+    Load the model of a recipe.
+
+    Args:
+        arguments (`ModelArguments`): which one; with LoRA where they say `use_peft`.
+        bf16 (`bool`, *optional*, defaults to `False`): load in bfloat16 where `arguments.dtype` says nothing.
+
+    Raises:
+        ValueError: there is no model, it is no MiniGPT-4, or its weights do not fit the configuration.
+    """
+    name, config = _configuration(arguments)
+    dtype = arguments.dtype or ("bfloat16" if bf16 else "float32")
+    arguments.dtype = dtype
+    model, report = AutoModelForImageTextToText.from_pretrained(
+        name,
+        config=config,
+        revision=arguments.model_revision,
+        dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+        attn_implementation=arguments.attn_implementation,
+        quantization_config=get_quantization_config(arguments),
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    missing = {
+        *report["missing_keys"],
+        *(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]),
+    }
+    allowed, dropped = (NEW, DROPPED) if arguments.model_config else ((), ())
+    lost = [key for key in missing if not key.startswith(allowed)]
+    lost += [key for key in report["unexpected_keys"] if not key.startswith(dropped)]
+    if lost:
+        raise ValueError(
+            f"{len(lost)} weights of {name} do not fit its configuration, first {sorted(lost)[0]}: "
+            "nothing but the projection may start anew."
+        )
+    return get_peft_model(model, lora_config(arguments)) if arguments.use_peft else model
+
+
+def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
+    if not arguments.model_name_or_path:
+        raise ValueError("The recipe names no model: say --set model_name_or_path=FOLDER, or nano.")
+    name = str(nano_path()) if arguments.model_name_or_path == "nano" else arguments.model_name_or_path
+    try:
+        config = AutoConfig.from_pretrained(name, revision=arguments.model_revision)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
+    if not isinstance(config, MiniGPT4Config):
+        raise ValueError(f"{name} is no MiniGPT-4: its model_type is {config.model_type!r}.")
+    if arguments.model_config:
+        fields = MiniGPT4Config.__dataclass_fields__
+        if unknown := [key for key in arguments.model_config if key not in fields]:
+            raise ValueError(f"model_config: MiniGPT4Config has no field {unknown[0]!r}.")
+        config = MiniGPT4Config(**{**config.to_dict(), **arguments.model_config})
+    return name, config

@@ -1,0 +1,82 @@
+"""What a run is going to do: the sequences as they are trained on, and the memory that it takes."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import torch
+from rich.console import Console
+from rich.text import Text
+from transformers import PreTrainedModel
+
+from .collation import IGNORED, SequenceCollator
+
+
+def print_sequences(collator: SequenceCollator, rows: Iterable[dict], console: Console | None = None) -> None:
+    """
+    Print rows as training sequences. Tokens with loss stand between ⟦ and ⟧, in green on a terminal.
+
+    Args:
+        collator (`SequenceCollator`): makes the sequences.
+        rows: rows as they are trained on.
+        console (`rich.console.Console`, *optional*): where to; default stderr.
+    """
+    console = console or Console(stderr=True)
+    for number, row in enumerate(rows):
+        batch = collator([row])
+        ids, labels = batch["input_ids"][0].tolist(), batch["labels"][0].tolist()
+        learned = sum(label != IGNORED for label in labels)
+        images = len(batch["pixel_values"]) if "pixel_values" in batch else 0
+        console.print(
+            f"Sample {row.get('row', number)}: {len(ids)} tokens, {learned} of them between ⟦ and ⟧ with loss, {images} image(s)"
+        )
+        text = Text()
+        for has_loss, run in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] != IGNORED):
+            shown = _show(collator, [token for token, _ in run])
+            text.append(f"⟦{shown}⟧" if has_loss else shown, style="bold green" if has_loss else "")
+        console.print(text, soft_wrap=True)
+
+
+def _show(collator: SequenceCollator, ids: list[int]) -> str:
+    tokens = collator.processor.tokenizer.convert_ids_to_tokens(ids)
+    image = collator.processor.image_token
+    shown = ""
+    for token, run in groupby(tokens):
+        count = len(list(run))
+        shown += f"{image} x {count} " if token == image else token.replace("▁", " ") * count
+    return shown
+
+
+def estimate_memory(model: PreTrainedModel, batch: dict) -> dict[str, int]:
+    """
+    Bytes that training takes on each device, computed, without sharding.
+
+    Args:
+        model (`MiniGPT4ForConditionalGeneration`): with its `requires_grad` flags set.
+        batch: a batch of the collator, of the size a device gets.
+
+    Returns:
+        `weights`, `learning` (a gradient and AdamW's two moments for everything that learns, in float32),
+        `activations` (of the language model, 34 bytes for each position, layer and unit of width:
+        https://huggingface.co/papers/2205.05198, equation 2 without its attention matrix; in float32 twice as many),
+        `logits` (and their gradient) and `total`.
+    """
+    text = model.config.get_text_config()
+    positions = batch["input_ids"].numel()
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    learning = sum(parameter.numel() * 3 * 4 for parameter in model.parameters() if parameter.requires_grad)
+    half = next(model.parameters()).element_size()
+    activations = 34 * positions * text.hidden_size * text.num_hidden_layers * half // 2
+    logits = 2 * 4 * positions * text.vocab_size
+    parts = {"weights": weights, "learning": learning, "activations": activations, "logits": logits}
+    return {**parts, "total": sum(parts.values())}
+
+
+def print_memory(model: PreTrainedModel, batch: dict, console: Console | None = None) -> None:
+    """[`estimate_memory`] in one line, with what the device has where that can be asked."""
+    estimate = {name: f"{size / 2**30:.2f} GiB" for name, size in estimate_memory(model, batch).items()}
+    total = estimate.pop("total")
+    parts = ", ".join(f"{name} {size}" for name, size in estimate.items())
+    has = ""
+    if torch.cuda.is_available():
+        has = f"; this device has {torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GiB"
+    (console or Console(stderr=True)).print(f"Memory, estimated: {total} ({parts}){has}", soft_wrap=True)

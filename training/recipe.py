@@ -1,0 +1,108 @@
+"""Recipes: YAML files that say everything about a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import torch
+import yaml
+from trl import TrlParser
+
+from .arguments import DataArguments, ModelArguments, StageArguments
+from .collation import SequenceArguments
+
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe that was read: its name, and what it says on training, sequences, model and data."""
+
+    name: str
+    args: StageArguments
+    sequence: SequenceArguments
+    model: ModelArguments
+    data: DataArguments
+
+
+def read_recipe(name: str | Path, **overrides) -> Recipe:
+    """
+    Read a recipe.
+
+    Args:
+        name (`str` or `Path`): the name of a shipped recipe (`stage1`, `stage2`, …) or the path of a YAML file.
+        overrides: values that replace the recipe's, such as `output_dir`; texts are converted to the type of the key.
+
+    Returns:
+        `Recipe`: without an `output_dir` of its own it writes to `runs/<name>`.
+
+    Raises:
+        FileNotFoundError: there is no such recipe.
+        ValueError: a key is unknown, or a value is not of its type.
+    """
+    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no recipe {str(name)!r}: give a YAML file, or one of {', '.join(shipped_recipes())}."
+        )
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is no recipe: it must say 'key: value' on each line.")
+    parser = _Parser([StageArguments, SequenceArguments, ModelArguments, DataArguments])  # type: ignore[arg-type]
+    # Recipes are written for accelerators: without one, TrainingArguments wants to be told that the CPU is meant.
+    defaults = {"use_cpu": not torch.accelerator.is_available(), "output_dir": f"runs/{path.stem}"}
+    return Recipe(path.stem, *parser.parse({**defaults, **content, **overrides}, source=str(name)))
+
+
+def load_recipe(name: str | Path, **overrides) -> tuple[StageArguments, SequenceArguments]:
+    """The part of [`read_recipe`] that [`StageTrainer`] takes."""
+    recipe = read_recipe(name, **overrides)
+    return recipe.args, recipe.sequence
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(recipe.stem for recipe in RECIPES.glob("*.yaml"))
+
+
+def parse_overrides(settings: Sequence[str]) -> dict:
+    """
+    Read `key=value` texts. A value in brackets, braces or quotes is YAML; any other stays a text, for the type of its
+    key to convert.
+
+    Raises:
+        ValueError: a text without `=`.
+    """
+    overrides = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--set {setting!r} is not of the form key=value.")
+        overrides[key.strip()] = yaml.safe_load(value) if value[:1] in ("[", "{", '"', "'") else value
+    return overrides
+
+
+class _Parser(TrlParser):
+    """TRL's parser, with every mistake an exception of one line."""
+
+    def error(self, message: str):
+        raise ValueError(f"The recipe says something that cannot be: {message}")
+
+    def parse(self, values: dict, source: str) -> tuple:
+        # allow_abbrev and aliases are for people who type options; a recipe names keys in full.
+        known = {action.dest: action for action in self._actions}
+        for key, value in values.items():
+            if key not in known:
+                close = get_close_matches(str(key), known, n=1)
+                hint = (
+                    f": did you mean {close[0]!r}?"
+                    if close
+                    else "; see the docstrings of minigpt4.training.arguments."
+                )
+                raise ValueError(f"Recipe {source}: there is no key {key!r}{hint}")
+            if value is False and known[key].nargs != "?":
+                values[key] = "no"  # what YAML makes of `save_strategy: no`
+        self.set_defaults_with_config(**values)
+        return self.parse_args_into_dataclasses(args=[], look_for_args_file=False)

@@ -1,0 +1,181 @@
+"""Rows to train on: drawn scenes, a folder of your own, or any set with images and text or messages."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import datasets
+import pandas as pd
+from torch.utils.data import Dataset
+
+from .arguments import DataArguments
+
+
+def _scenes(detailed: bool) -> Callable[[str, int], Dataset]:
+    def read(split: str, count: int) -> Dataset:
+        from .nano.alignment import DrawnScenes
+
+        return DrawnScenes(f"recipe {split}", count, detailed=detailed)
+
+    return read
+
+
+# Data that is known by name: a function of the split and the number of rows.
+READERS: dict[str, Callable[[str, int], Dataset]] = {
+    "scene-captions": _scenes(detailed=False),
+    "scene-descriptions": _scenes(detailed=True),
+}
+DRAWN_ROWS = 3500
+
+
+class NumberedRows(Dataset):
+    """
+    Rows of a data set, each with its number as `row` and the epoch it is read in as `epoch`.
+
+    The numbers name rows in errors, and decide what else is drawn for a row, so that a run which goes on draws the same.
+
+    Args:
+        rows: a data set with a length.
+    """
+
+    def __init__(self, rows):
+        self.rows, self.epoch = rows, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict:
+        return {**self.rows[index], "row": index, "epoch": self.epoch}
+
+
+def number_rows(rows):
+    """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always."""
+    if isinstance(rows, datasets.IterableDataset):
+        return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
+    return NumberedRows(rows) if hasattr(rows, "__len__") else rows
+
+
+def load_train_rows(data: DataArguments):
+    """The rows that a recipe trains on. See [`load_rows`]."""
+    if not data.data:
+        raise ValueError(
+            "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
+            f"{', '.join(READERS)}."
+        )
+    return load_rows(data.data, data, data.data_split, data.data_rows)
+
+
+def load_eval_rows(data: DataArguments):
+    """The rows that a recipe evaluates on, or `None`. See [`load_rows`]."""
+    return load_rows(data.eval_data, data, data.eval_split, data.eval_rows) if data.eval_data else None
+
+
+def load_rows(name: str, data: DataArguments, split: str, count: int | None = None):
+    """
+    Read a data set.
+
+    Args:
+        name (`str`): a name of `READERS`, a folder, or the name of a set on the Hub.
+        data (`DataArguments`): how to read it.
+        split (`str`): which part of it; folders without parts have `train` only.
+        count (`int`, *optional*): only so many rows.
+
+    Returns:
+        `Dataset`, `datasets.Dataset` or `datasets.IterableDataset`: its rows have `text` or `messages`, and `image` or
+        `images` in any form that the processor takes.
+
+    Raises:
+        FileNotFoundError: an image that `metadata` names is not there.
+        ValueError: there is no such data, or it lacks a column.
+    """
+    if name in READERS:
+        return READERS[name](split, count or DRAWN_ROWS)
+    rows = _read(name, data, split)
+    for ours, theirs in (data.data_columns or {}).items():
+        if theirs not in rows.column_names:
+            raise ValueError(f"{name} has no column {theirs!r}: it has {', '.join(rows.column_names)}.")
+        rows = rows.rename_column(theirs, ours)
+    _check_columns(name, rows.column_names)
+    if count is not None:
+        rows = rows.take(count)
+    # Images stay as files until the processor reads them: its errors name them, and it refuses decompression bombs.
+    return _undecoded(rows)
+
+
+def _read(name: str, data: DataArguments, split: str):
+    folder = Path(name)
+    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
+        rows = datasets.load_from_disk(name)
+        if isinstance(rows, Mapping) and split not in rows:
+            raise ValueError(f"{name} has no split {split!r}: it has {', '.join(rows)}.")
+        return rows[split] if isinstance(rows, Mapping) else rows
+    if folder.is_dir():
+        _check_folder(folder)
+        try:
+            return datasets.load_dataset("imagefolder", data_dir=name, split=split, streaming=data.streaming)
+        except datasets.exceptions.DatasetGenerationError as error:
+            raise ValueError(f"{name} cannot be read: {error.__cause__}") from error
+    if folder.is_file():
+        raise ValueError(
+            f"{name} is a file: give the folder of the images, with a metadata.jsonl or metadata.csv in it."
+        )
+    try:
+        return datasets.load_dataset(name, data.data_config, split=split, streaming=data.streaming)
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{name} is no folder here, and cannot be read from the Hub: {reason[0]}") from error
+
+
+def _check_folder(folder: Path) -> None:
+    """What `datasets` says late, or not at all: no metadata, images that are not there, images that nothing names."""
+    files = [file for kind in ("metadata.jsonl", "metadata.csv", "metadata.parquet") for file in folder.rglob(kind)]
+    if not files:
+        raise ValueError(
+            f"{folder} has no metadata.jsonl or metadata.csv: write one, with the columns file_name and text, "
+            'for example {"file_name": "cat.jpg", "text": "A cat on a mat."} on each line.'
+        )
+    for file in files:
+        for number, names in enumerate(map(_image_names, _lines(file)), start=1):
+            if not names:
+                raise ValueError(
+                    f"{file}, row {number}, names no image: say file_name or file_names, with one at least."
+                )
+            for name in names:
+                if not (file.parent / name).is_file():
+                    raise FileNotFoundError(
+                        f"{file}, row {number}, names {name!r}, but there is no {file.parent / name}."
+                    )
+
+
+def _lines(file: Path) -> list[dict]:
+    try:
+        if file.suffix == ".jsonl":
+            return pd.read_json(file, lines=True, dtype=False).to_dict("records")
+        return (pd.read_csv if file.suffix == ".csv" else pd.read_parquet)(file).to_dict("records")
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+
+
+def _image_names(line: Mapping) -> list[str]:
+    names = line.get("file_names", line.get("file_name"))
+    return [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else []
+
+
+def _check_columns(name: str, columns: list[str]) -> None:
+    has = f"{name} has the columns {', '.join(columns)}"
+    if not {"image", "images"} & set(columns):
+        raise ValueError(f"{has}: 'image' or 'images' is missing. Another name: --set 'data_columns={{image: NAME}}'.")
+    if not {"text", "messages"} & set(columns):
+        raise ValueError(f"{has}: 'text' or 'messages' is missing. Another name: --set 'data_columns={{text: NAME}}'.")
+
+
+def _undecoded(rows):
+    features = rows.features or {}
+    for column, feature in features.items():
+        if isinstance(feature, datasets.Image):
+            rows = rows.cast_column(column, datasets.Image(decode=False))
+        elif isinstance(getattr(feature, "feature", None), datasets.Image):
+            rows = rows.cast_column(column, datasets.List(datasets.Image(decode=False)))
+    return rows

@@ -1,0 +1,97 @@
+"""A recipe from start to end."""
+
+import re
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from transformers import set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from .collation import SequenceCollator
+from .curve import draw_loss_curve
+from .model import load_model, load_processor
+from .preview import print_memory, print_sequences
+from .recipe import Recipe
+from .rows import load_eval_rows, load_train_rows, number_rows
+from .samples import SampleAnswers
+from .stages import StageTrainer
+
+
+# What a run leaves in its folder; anything else belongs to somebody else.
+OWN_FILES = re.compile(
+    r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml)|\..*"
+)
+
+
+def show(recipe: Recipe, count: int) -> None:
+    """Print `count` rows of a recipe as training sequences, on stdout. Nothing is trained, no weights are loaded."""
+    collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
+    rows = number_rows(load_train_rows(recipe.data))
+    print_sequences(collator, islice(_each(rows), count), Console())
+
+
+def run(recipe: Recipe, resume: bool = False) -> Path:
+    """
+    Train as a recipe says, and save model and processor in its `output_dir`.
+
+    There, too: `checkpoint-N`, `loss.png` and `samples.jsonl`.
+
+    Args:
+        recipe (`Recipe`): from [`read_recipe`].
+        resume (`bool`, *optional*, defaults to `False`): go on from the last checkpoint in `output_dir`.
+
+    Returns:
+        `Path`: `output_dir`.
+
+    Raises:
+        FileExistsError: `output_dir` holds something else, or a run and `resume` is not set.
+        FileNotFoundError: there is nothing to resume, or an image is not there.
+        NonFiniteError: a loss or a gradient is not finite.
+        ValueError: the recipe says something that cannot be.
+    """
+    args, output = recipe.args, Path(recipe.args.output_dir)
+    checkpoint = _checkpoint(output, resume)
+    rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
+    processor = load_processor(recipe.model)
+    set_seed(args.seed)
+    trainer = StageTrainer(
+        load_model(recipe.model, bf16=args.bf16),
+        args,
+        recipe.sequence,
+        processing_class=processor,
+        train_dataset=rows,
+        eval_dataset=eval_rows,
+    )
+    if trainer.is_world_process_zero():
+        first = list(islice(_each(trainer.train_dataset), args.per_device_train_batch_size))
+        print_sequences(trainer.data_collator, first[:1])
+        print_memory(trainer.model, trainer.data_collator(first))
+    if eval_rows is not None and args.samples:
+        fixed = list(islice(_each(trainer.eval_dataset), args.samples))
+        trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model()
+    if trainer.is_world_process_zero():
+        draw_loss_curve(trainer.state.log_history, output / "loss.png")
+    return output
+
+
+def _each(rows):
+    return (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else iter(rows)
+
+
+def _checkpoint(output: Path, resume: bool) -> str | None:
+    """The checkpoint to go on from; an error where the folder is not this run's to write to."""
+    names = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"{output} is a file: say --set output_dir=FOLDER.")
+    if foreign := [name for name in names if not OWN_FILES.fullmatch(name)]:
+        raise FileExistsError(f"{output} holds {foreign[0]}, which no run of ours wrote: say --set output_dir=FOLDER.")
+    checkpoint = get_last_checkpoint(str(output)) if names else None
+    if resume and checkpoint is None:
+        raise FileNotFoundError(f"{output} holds no checkpoint to go on from: leave --resume out to begin.")
+    if names and not resume:
+        go_on = f"go on with --resume from {Path(checkpoint).name}" if checkpoint else "delete it"
+        raise FileExistsError(f"{output} holds a run already: {go_on}, or say --set output_dir=FOLDER.")
+    return checkpoint if resume else None

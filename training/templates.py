@@ -1,0 +1,33 @@
+"""The form chats have in training, where it is not that of inference."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def training_template(name: str | Path) -> str:
+    """
+    Read a training template: Jinja with `{% generation %}` around every answer and its end.
+
+    Published chats end only the last answer, as generation needs it; in training every answer ends, in `###` (`vicuna`)
+    or `</s>` (`llama2`, `v2`). For `SFTTrainer`, set it as `processor.chat_template`.
+
+    Args:
+        name (`str` or `Path`): `"vicuna"`, `"llama2"`, `"v2"`, or the path of a `.jinja` file.
+
+    Returns:
+        `str`: its source, which takes messages as `apply_chat_template` does.
+
+    Raises:
+        ValueError: there is no such template, or it marks nothing as learned.
+    """
+    folder = files(__package__) / "chat_templates"
+    file = Path(name) if str(name).endswith((".jinja", ".j2")) else folder / f"{name}.jinja"
+    if not file.is_file():
+        known = ", ".join(sorted(file.name.removesuffix(".jinja") for file in folder.iterdir()))
+        raise ValueError(f"There is no training template {str(name)!r}: give a .jinja file, or one of {known}.")
+    source = file.read_text(encoding="utf-8")
+    if "generation" not in source:
+        raise ValueError(
+            f"{name} marks nothing as learned: put {{% generation %}} … {{% endgeneration %}} around answers."
+        )
+    return source
