@@ -409,7 +409,10 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
         logits = self.lm_head(hidden_states)
         if self.config.image_token_id < logits.shape[-1]:
-            logits[..., self.config.image_token_id] = torch.finfo(logits.dtype).min
+            placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
+            # In place where autograd allows it: it does not where tensor parallelism has gathered the logits.
+            fill = logits.index_fill if logits.requires_grad else logits.index_fill_
+            logits = fill(-1, placeholder, torch.finfo(logits.dtype).min)
 
         loss = None
         if labels is not None:
