@@ -409,10 +409,12 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
         logits = self.lm_head(hidden_states)
         if self.config.image_token_id < logits.shape[-1]:
-            placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
-            # In place where autograd allows it: it does not where tensor parallelism has gathered the logits.
-            fill = logits.index_fill if logits.requires_grad else logits.index_fill_
-            logits = fill(-1, placeholder, torch.finfo(logits.dtype).min)
+            never = torch.finfo(logits.dtype).min
+            if logits.requires_grad:  # not in place: autograd refuses that where tensor parallelism gathered the logits
+                placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
+                logits = logits.index_fill(-1, placeholder, never)
+            else:
+                logits[..., self.config.image_token_id] = never
 
         loss = None
         if labels is not None:
