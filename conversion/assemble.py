@@ -1,6 +1,7 @@
 """An untrained MiniGPT-4: towers and a language model around a new projection, where stage 1 starts."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -60,4 +61,4 @@ def _plan_new_projection(plan: Plan, seed: int) -> None:
             outputs, inputs = plan.wanted[weight]
             layer = nn.Linear(inputs, outputs)
             for name, tensor in ((weight, layer.weight.data), (weight.replace("weight", "bias"), layer.bias.data)):
-                plan.add(name, torch.empty_like(tensor, device="meta"), lambda tensor=tensor: tensor, f"seed {seed}")
+                plan.add(name, torch.empty_like(tensor, device="meta"), partial(torch.clone, tensor), f"seed {seed}")

@@ -11,7 +11,7 @@ from .sources import Source
 PROJECTION = "model.multi_modal_projector."
 
 
-def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: float | None) -> Lora | None:
+def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: int | None) -> Lora | None:
     """
     Plans the projection, and what was fine-tuned of `ln_vision`, the queries and the Q-Former, which takes the place of
     the BLIP-2 file's.
@@ -19,7 +19,7 @@ def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: float | None) -> 
     Args:
         plan (`Plan`): of the whole model.
         source (`Source`): the checkpoint.
-        lora_alpha (`float`, *optional*): alpha of the LoRA where the checkpoint states none; `None` if there must be none.
+        lora_alpha (`int`, *optional*): alpha of the LoRA where the checkpoint states none; `None` if there must be none.
 
     Returns:
         `Lora` or `None`: what was found, not yet merged.

@@ -82,7 +82,7 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a language model.")
     try:
-        return AutoConfig.from_pretrained(folder)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{folder / 'config.json'} describes no model that transformers knows: {reason}") from error

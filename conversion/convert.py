@@ -104,5 +104,5 @@ def _write_adapter(lora: Lora, folder: Path) -> None:
         target_modules=lora.modules,
         task_type="CAUSAL_LM",
         inference_mode=True,
-    ).save_pretrained(folder)
+    ).save_pretrained(str(folder))
     save_file(lora.adapter(), folder / "adapter_model.safetensors", metadata={"format": "pt"})

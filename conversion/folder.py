@@ -111,7 +111,7 @@ def write_rest(
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     stops = {"stop_strings": list(record.stop_strings)} if record.stop_strings else {}
     GenerationConfig(**record.generation, **stops, **ids).save_pretrained(folder)
-    size = config.vision_config.image_size
+    size = config.vision_config.image_size  # type: ignore[union-attr]
     MiniGPT4Processor(
         MiniGPT4ImageProcessorPil(size={"height": size, "width": size}),
         tokenizer,
@@ -125,7 +125,7 @@ def write_rest(
         family=family,
         image_size=size,
         image_tokens=config.num_image_tokens,
-        language_model=config.text_config.model_type,
+        language_model=config.text_config.model_type,  # type: ignore[union-attr]
         sources="\n".join(f"| {part} | `{name}` |" for part, name in made.items()),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")

@@ -31,7 +31,7 @@ def plan_language_model(plan: Plan, source: Source) -> None:
 
 
 def _plan_with_row(plan: Plan, source: Source, key: str, name: str) -> None:
-    row, rows = plan.config.image_token_id, plan.wanted[name][0]
+    row, rows = plan.image_token_id, plan.wanted[name][0]
     meta = source.meta[key]
     # One row more, or (where the matrix has more rows than the tokenizer has tokens) one of those that mean nothing.
     if row == rows - 1 and meta.shape[0] != rows:

@@ -22,13 +22,13 @@ class Lora:
     Args:
         source (`Source`): the checkpoint.
         rank (`int`): rows of each A, columns of each B.
-        alpha (`float`): what B A adds is scaled by `alpha / rank`.
+        alpha (`int`): what B A adds is scaled by `alpha / rank`.
         pairs (`dict[str, tuple[str, str]]`): name of the weight, ours -> keys of its A and B.
     """
 
     source: Source
     rank: int
-    alpha: float
+    alpha: int
     pairs: dict[str, tuple[str, str]]
 
     @property
@@ -63,14 +63,14 @@ class Lora:
         return tensors
 
 
-def find_lora(source: Source, plan: Plan, *, default_alpha: float) -> Lora | None:
+def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
     """
     The LoRA in a checkpoint.
 
     Args:
         source (`Source`): the checkpoint. Its stored configuration gives alpha, where it has one.
         plan (`Plan`): of a model with the language model that is adapted.
-        default_alpha (`float`): alpha where the checkpoint states none.
+        default_alpha (`int`): alpha where the checkpoint states none.
 
     Raises:
         ValueError: where an A has no B, or adapts what is not there, or shapes or ranks do not fit.

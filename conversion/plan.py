@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -37,6 +38,7 @@ class Plan:
 
     def __init__(self, config: MiniGPT4Config):
         self.config = config
+        self.image_token_id = int(config.image_token_id)  # type: ignore[arg-type]
         self.wanted = expected_shapes(config)
         self.tensors: dict[str, Planned] = {}
         self.sources: list[Source] = []
@@ -101,7 +103,7 @@ class Plan:
         """Plans tensors of a source as they are; `keys` maps those of the source to names of ours."""
         for key, name in keys.items():
             origin = f"{key} in {source.files[key]}"
-            self.add(name, source.meta[key], lambda key=key: source.read(key), origin, replace=replace)
+            self.add(name, source.meta[key], partial(source.read, key), origin, replace=replace)
 
     def ordered(self) -> dict[str, Planned]:
         """

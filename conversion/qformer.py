@@ -1,5 +1,7 @@
 """`ln_vision`, the queries and the Q-Former, from BLIP-2's file or from a BLIP-2 folder of the Hub."""
 
+from functools import partial
+
 import torch
 
 from .names import (
@@ -36,4 +38,4 @@ def plan_identity(plan: Plan) -> None:
     for name in plan.select(LN_VISION):
         make = torch.ones if name.endswith("weight") else torch.zeros
         shape = plan.wanted[name]
-        plan.add(name, torch.empty(shape, device="meta"), lambda make=make, shape=shape: make(shape), "the identity")
+        plan.add(name, torch.empty(shape, device="meta"), partial(make, shape), "the identity")

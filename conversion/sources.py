@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def open_source(name: str | Path) -> Source:
     return Source(path)
 
 
-def _weight_files(path: Path) -> dict[Path, set[str] | None]:
+def _weight_files(path: Path) -> Mapping[Path, set[str] | None]:
     """The files with weights, and the keys that each must hold where an index says so."""
     if path.is_file():
         return {path: None}
@@ -115,14 +116,14 @@ def _weight_files(path: Path) -> dict[Path, set[str] | None]:
                 weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{index} is no index of weights: get it again.") from error
-            files: dict[Path, set[str] | None] = {}
+            files: defaultdict[Path, set[str]] = defaultdict(set)
             for key, name in weight_map.items():
                 if Path(name).name != name:
                     raise ValueError(f"{index} points outside of its folder, to {name}: do not trust this folder.")
-                files.setdefault(path / name, set()).add(key)
+                files[path / name].add(key)
             if lost := [file for file in files if not file.is_file()]:
                 raise FileNotFoundError(f"{lost[0]} is missing, but {index_name} names it: get the whole folder.")
-            return files
+            return dict(files)
         if (path / whole).is_file():
             return {path / whole: None}
     names = " or ".join(whole for _, whole in WEIGHTS)
@@ -138,7 +139,7 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
         except SafetensorError as error:
             raise ValueError(f"{file} is cut short or no safetensors file ({error}): get it again.") from error
     content = _unpickle(file)
-    settings = {}
+    settings: dict = {}
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         settings = content.get("config") or {}
         content = content["model"]
@@ -151,14 +152,14 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
 
 
 def _unpickle(file: Path):
-    arguments = {"map_location": "cpu", "weights_only": True}
     try:
         try:
-            return torch.load(file, mmap=True, **arguments)
+            return torch.load(file, mmap=True, map_location="cpu", weights_only=True)
         except RuntimeError as error:
             if "mmap" not in str(error):
                 raise
-            return torch.load(file, **arguments)  # PyTorch's format before 1.6 cannot be mapped: read into memory
+            # PyTorch's format before 1.6 cannot be mapped: read into memory.
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported operand" in str(error):  # no pickle at all
             raise ValueError(f"{file} is no file of PyTorch weights: get it again.") from error

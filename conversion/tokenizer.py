@@ -24,7 +24,9 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
     if is_llama and ((folder / "tokenizer.model").is_file() or not (folder / "tokenizer.json").is_file()):
         return load_llama_tokenizer(folder, vocab_size=text_config.vocab_size)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, extra_special_tokens={"image_token": IMAGE_TOKEN})
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, extra_special_tokens={"image_token": IMAGE_TOKEN}, trust_remote_code=False
+        )
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{folder} holds no tokenizer that transformers can load: {reason}") from error

@@ -92,7 +92,7 @@ def verify(
     adapter = Source(folder / ADAPTER) if (folder / ADAPTER).is_file() else None
     has_lora = adapter is not None or bool(getattr(config, "merged_lora", None))
     lora = _plan_sources(plan, vision, qformer, language_model, checkpoint, has_lora=has_lora)
-    kept = {}
+    kept: dict[str, torch.Tensor] = {}
     if adapter is not None:
         stored.append(adapter)
         kept = lora.adapter() if lora else {}

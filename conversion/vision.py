@@ -17,8 +17,8 @@ def plan_vision(plan: Plan, source: Source) -> None:
     if is_blip2_folder(source):
         table, unused = BLIP2_FOLDER, {**UNUSED_BLIP2_FOLDER, **NOT_VISION_FOLDER}
     else:
-        last = str(plan.config.vision_config.num_hidden_layers)
-        table, unused = EVA, [pattern.replace("{num_layers}", last) for pattern in UNUSED_EVA]
+        last = str(plan.config.vision_config.num_hidden_layers)  # type: ignore[union-attr]
+        table, unused = EVA, {pattern.replace("{num_layers}", last): why for pattern, why in UNUSED_EVA.items()}
     keys = {rename(name, table): name for name in names}
     positions = rename(POSITIONS, table)
     biases = [] if table is BLIP2_FOLDER else [key for key in keys if key.endswith(".qkv.bias")]

@@ -259,6 +259,15 @@ def test_generation_defaults(converted, family, stop_strings, temperature, max_n
     assert (config.bos_token_id, config.eos_token_id) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("family", "answer"), [("vicuna", "A list:"), ("llama2", "A list: ### one"), ("v2", "A list: ### one")]
+)
+def test_answers_end_where_the_familys_do(converted, family, answer):
+    processor = AutoProcessor.from_pretrained(converted(family))
+    ids = processor.tokenizer(" A list: ### one</s> two", add_special_tokens=False)["input_ids"]
+    assert processor.post_process_image_text_to_text(ids, skip_special_tokens=False) == answer
+
+
 def test_nothing_of_this_machine_is_in_the_folder(converted, tmp_path):
     for family in FAMILIES:
         for file in converted(family).iterdir():
