@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from huggingface_hub import list_repo_files, snapshot_download
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError, safe_open
 
@@ -78,14 +78,12 @@ def local_folder(name: str | Path) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    name = str(name)
+    name, beside = str(name), ["*.json", "tokenizer.model"]
     try:
-        try:
-            has_safetensors = any(file.endswith(".safetensors") for file in list_repo_files(name))
-        except ConnectionError:  # offline: take what was downloaded before
-            has_safetensors = False
-        weights = ["*.safetensors"] if has_safetensors else ["*.safetensors", "*.bin"]
-        return Path(snapshot_download(name, allow_patterns=[*weights, "*.json", "tokenizer.model"]))
+        folder = Path(snapshot_download(name, allow_patterns=["*.safetensors", *beside]))
+        if not any(folder.glob("*.safetensors")):
+            folder = Path(snapshot_download(name, allow_patterns=["*.bin", *beside]))
+        return folder
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FileNotFoundError(
@@ -141,7 +139,8 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
     content = _unpickle(file)
     settings: dict = {}
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
-        settings = content.get("config") or {}
+        if isinstance(content.get("config"), Mapping):
+            settings = dict(content["config"])
         content = content["model"]
     if not isinstance(content, Mapping):
         raise ValueError(f"{file} holds a {type(content).__name__} and no state dict: give a file of weights.")
