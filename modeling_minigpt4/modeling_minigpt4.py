@@ -410,7 +410,8 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         logits = self.lm_head(hidden_states)
         if self.config.image_token_id < logits.shape[-1]:
             never = torch.finfo(logits.dtype).min
-            if logits.requires_grad:  # not in place: autograd refuses that where tensor parallelism gathered the logits
+            if logits.requires_grad:
+                # Not in place, which autograd refuses where tensor parallelism has gathered the logits.
                 placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
                 logits = logits.index_fill(-1, placeholder, never)
             else:
