@@ -40,7 +40,7 @@ def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: int | None) -> Lo
     lora = find_lora(source, plan, default_alpha=lora_alpha) if lora_alpha is not None else None
     unused = UNUSED_QFORMER if plan.config.qformer_config is not None else []
     used = {**projection, **tuned}
-    plan.claim(source, {*used, *(lora.keys if lora else ())}, unused, "MiniGPT-4 checkpoint")
+    plan.claim(source, [*used, *(lora.keys if lora else ())], unused, "MiniGPT-4 checkpoint")
     plan.copy(source, projection)
     plan.copy(source, tuned, replace=True)
     return lora

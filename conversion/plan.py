@@ -92,6 +92,7 @@ class Plan:
                 f"{source.path} lacks {lost[0]} ({len(lost)} of {len(keys)} tensors): is it really the {role}, and of "
                 "this family and size?"
             )
+        keys = set(keys)
         if extra := [key for key in source.meta if key not in keys and not is_unused(key, unused)]:
             raise ValueError(
                 f"{source.files[extra[0]]} holds {extra[0]} of shape {tuple(source.meta[extra[0]].shape)} ({len(extra)} "

@@ -75,9 +75,12 @@ def local_folder(name: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: where it is neither a folder nor a model that the Hub gives out.
+        NotADirectoryError: where it is a file.
     """
     if Path(name).is_dir():
         return Path(name)
+    if Path(name).is_file():
+        raise NotADirectoryError(f"{name} is a file: give the folder that it is in, or a Hub id.")
     name, beside = str(name), ["*.json", "tokenizer.model"]
     try:
         folder = Path(snapshot_download(name, allow_patterns=["*.safetensors", *beside]))

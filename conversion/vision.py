@@ -23,7 +23,7 @@ def plan_vision(plan: Plan, source: Source) -> None:
     positions = rename(POSITIONS, table)
     biases = [] if table is BLIP2_FOLDER else [key for key in keys if key.endswith(".qkv.bias")]
     parts = [part for key in biases for part in _bias_parts(key)]
-    plan.claim(source, {*keys, *parts}.difference(biases), unused, "vision tower")
+    plan.claim(source, [*(key for key in keys if key not in biases), *parts], unused, "vision tower")
 
     plan.copy(source, {key: name for key, name in keys.items() if key not in {positions, *biases}})
     _plan_positions(plan, source, positions)

@@ -227,6 +227,7 @@ def test_sources_that_are_not_there(files, refused):
     refused(made, "nowhere.pth", vision="nowhere.pth", error=FileNotFoundError)
     refused(made, "no-such/model", vision="no-such/model", error=FileNotFoundError)
     refused(made, "no-such/model", language_model="no-such/model", error=FileNotFoundError)
+    refused(made, made.checkpoint, "is a file", language_model=made.checkpoint, error=NotADirectoryError)
     refused(made, made.checkpoint, "no JSON", config=made.checkpoint)
 
 
