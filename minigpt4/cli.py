@@ -28,15 +28,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
-app.command()(describe.describe)
-app.command()(chat.chat)
-app.command()(convert.convert)
-app.command()(convert.verify)
-app.command()(convert.export)
-app.command()(convert.assemble)
-app.add_typer(train.app, name="train")
-app.add_typer(evaluate.app, name="evaluate")
+for talking in (demo.demo, describe.describe, chat.chat):
+    app.command(rich_help_panel="Look and talk")(talking)
+for converting in (convert.convert, convert.verify, convert.export, convert.assemble):
+    app.command(rich_help_panel="Make models out of published files")(converting)
+app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
+app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Train and measure")
 
 
 @app.callback(invoke_without_command=True)
@@ -65,8 +62,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        else:
-            print(f"minigpt4: {_one_line(error)}", file=sys.stderr)
+        elif line := _one_line(error):
+            print(f"minigpt4: {line}", file=sys.stderr)
         return getattr(error, "exit_code", 1)
 
 
@@ -91,8 +88,10 @@ def _quiet_libraries() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     if hasattr(error, "format_message"):  # a wrong call, found by typer
+        if not (message := error.format_message()):  # a command without arguments: its page has been shown
+            return ""
         context = getattr(error, "ctx", None)
-        return f"{error.format_message()} (see {context.command_path if context else 'minigpt4'} --help)"
+        return f"{message.rstrip('.')} (see {context.command_path if context else 'minigpt4'} --help)"
     message = " ".join(str(error).split()) or "no message"
     if isinstance(error, (ValueError, OSError)):
         return message

@@ -52,8 +52,9 @@ What next:
   minigpt4 demo --seed {seed + 1}
   minigpt4 chat {path}
   minigpt4 --help
-nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4 in Hugging
-Face format: give its folder to --model of these commands, or to from_pretrained in Python."""
+nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4: make one out
+of the published files, and give its folder to --model of these commands, or to from_pretrained in Python:
+  minigpt4 convert --help"""
     )
 
 

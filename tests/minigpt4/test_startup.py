@@ -50,3 +50,10 @@ def test_page_names_every_command(command):
     assert page.code == 0
     for name in ("demo", "describe", "chat", "train", "evaluate", "--version", "--debug"):
         assert name in page.out
+
+
+def test_group_without_a_command_shows_its_page(command):
+    result = command("train")
+    assert result.code == 2
+    assert "nano" in result.out
+    assert result.err == ""
