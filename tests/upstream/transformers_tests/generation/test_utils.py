@@ -5,13 +5,11 @@
 
 import copy
 
-import pytest
 import torch
 from transformers import DynamicCache, StaticCache, set_seed
 from transformers.testing_utils import torch_device
 
 
-@pytest.mark.generate
 class GenerationTesterMixin:
     max_new_tokens = 3
 
