@@ -21,12 +21,21 @@ class StageArguments(TrainingArguments):
             Learning rate at the first step.
         samples (`int`, *optional*, defaults to 4):
             The first so many rows to evaluate on are answered at every evaluation, greedily, into `samples.jsonl`.
+        save (`str`, *optional*, defaults to `"learned"`):
+            What runs of recipes save: `"learned"`, with a note of the frozen base, or `"full"`, everything. With LoRA,
+            `"full"` merges it at the end.
     """
 
     mask: str = field(default="projector", metadata={"help": "What learns: the name of a mask."})
     min_lr: float = field(default=8e-5, metadata={"help": "Learning rate at the last step."})
     warmup_lr: float = field(default=1e-6, metadata={"help": "Learning rate at the first step."})
     samples: int = field(default=4, metadata={"help": "How many fixed rows are answered at every evaluation."})
+    save: str = field(default="learned", metadata={"help": "What is saved.", "choices": ["learned", "full"]})
+
+    def __post_init__(self):
+        if self.save not in ("learned", "full"):
+            raise ValueError(f"save is {self.save!r}: say learned or full.")
+        super().__post_init__()
 
 
 @dataclass

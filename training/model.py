@@ -64,10 +64,16 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
     return get_peft_model(model, lora_config(arguments)) if arguments.use_peft else model
 
 
-def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
+def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
+    """Folder or Hub id of the model, and its revision."""
     if not arguments.model_name_or_path:
         raise ValueError("The recipe names no model: say --set model_name_or_path=FOLDER, or nano.")
     name = str(nano_path()) if arguments.model_name_or_path == "nano" else arguments.model_name_or_path
+    return name, arguments.model_revision
+
+
+def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
+    name, _ = checkpoint_name(arguments)
     try:
         config = AutoConfig.from_pretrained(name, revision=arguments.model_revision)
     except (OSError, ValueError) as error:

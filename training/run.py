@@ -4,18 +4,20 @@ import re
 from itertools import islice
 from pathlib import Path
 
+from peft import PeftModel
 from rich.console import Console
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from .checkpoints import describe_base
 from .collation import SequenceCollator
 from .curve import draw_loss_curve
-from .model import load_model, load_processor
+from .model import checkpoint_name, load_model, load_processor
 from .preview import print_memory, print_sequences
 from .recipe import Recipe
 from .rows import load_eval_rows, load_train_rows, number_rows
 from .samples import SampleAnswers
-from .stages import StageTrainer
+from .stages import STAGING, StageTrainer
 
 
 # What a run leaves in its folder; anything else belongs to somebody else.
@@ -55,6 +57,8 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
     processor = load_processor(recipe.model)
     set_seed(args.seed)
+    # Another configuration than its own makes a new model, with no base to go back to.
+    base = None if recipe.model.model_config else describe_base(*checkpoint_name(recipe.model))
     trainer = StageTrainer(
         load_model(recipe.model, bf16=args.bf16),
         args,
@@ -62,6 +66,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         processing_class=processor,
         train_dataset=rows,
         eval_dataset=eval_rows,
+        base=base,
     )
     if trainer.is_world_process_zero():
         first = list(islice(_each(trainer.train_dataset), args.per_device_train_batch_size))
@@ -71,7 +76,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         fixed = list(islice(_each(trainer.eval_dataset), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
     trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
+    _save(trainer, output)
     if trainer.is_world_process_zero():
         draw_loss_curve(trainer.state.log_history, output / "loss.png")
     return output
@@ -79,6 +84,19 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
 
 def _each(rows):
     return (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else iter(rows)
+
+
+def _save(trainer: StageTrainer, output: Path) -> None:
+    """Save the result in its place, each file at once."""
+    staging = output / STAGING
+    if trainer.args.save == "full" and isinstance(trainer.model, PeftModel):
+        trainer.model = trainer.model.merge_and_unload()
+    trainer.save_model(str(staging))
+    if trainer.is_world_process_zero():
+        for file in staging.iterdir():
+            file.replace(output / file.name)
+        staging.rmdir()
+    trainer.accelerator.wait_for_everyone()
 
 
 def _checkpoint(output: Path, resume: bool) -> str | None:

@@ -1,8 +1,16 @@
 """Training stages, as a thin layer on transformers' `Trainer`."""
 
+import shutil
+from pathlib import Path
+
+import torch
+from peft import PeftModel
 from transformers import PreTrainedModel, ProcessorMixin, Trainer
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from .arguments import StageArguments
+from .checkpoints import NOTE, Base, check_base, learned_modules, load_learned, note_base, save_learned
 from .collation import SequenceArguments, SequenceCollator
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
 from .masks import apply_mask, print_learning_table
@@ -11,12 +19,17 @@ from .rows import number_rows
 from .schedule import published_schedule
 
 
+# Where checkpoints are written before they get their name.
+STAGING = ".saving"
+
+
 class StageTrainer(Trainer):
     """
     Trains what the mask names on the published sequences, with the published optimizer and learning rates.
 
     What learns is held in float32, whatever the model came in. The first loss or gradient that is not finite stops the
-    run before it reaches the weights.
+    run before it reaches the weights. Checkpoints are written beside their place and renamed: a run that is killed
+    leaves whole ones only.
 
     Args:
         model (`MiniGPT4ForConditionalGeneration` or a `PeftModel` of one): its `requires_grad` flags are set by the mask.
@@ -24,6 +37,8 @@ class StageTrainer(Trainer):
         sequence (`SequenceArguments`): the form of the training sequence.
         processing_class (`MiniGPT4Processor`): saved with the model.
         train_dataset, eval_dataset: rows with an `image` and its `text`, or with `images` and `messages`.
+        base (`Base`, *optional*): which model `model` was loaded from, unchanged. With it, and `args.save="learned"`,
+            checkpoints hold what learns alone; without, the whole model.
         kwargs: further arguments of `Trainer`.
 
     Raises:
@@ -45,9 +60,14 @@ class StageTrainer(Trainer):
         processing_class: ProcessorMixin,
         train_dataset=None,
         eval_dataset=None,
+        base: Base | None = None,
         **kwargs,
     ):
         apply_mask(model, args.mask)
+        self.base = base
+        # PEFT saves what it added by itself.
+        by_name = base is not None and args.save == "learned" and not isinstance(model, PeftModel)
+        self.learned_modules = learned_modules(model) if by_name else None
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # steps of 1e-5 would be lost in bfloat16
@@ -84,10 +104,77 @@ class StageTrainer(Trainer):
             raise NonFiniteError(describe_non_finite(self, inputs, rows, loss))
         return loss
 
-    def compute_loss(self, model, inputs, *args, **kwargs):
-        return super().compute_loss(
-            model, {name: value for name, value in inputs.items() if name != "rows"}, *args, **kwargs
-        )
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        inputs = {name: value for name, value in inputs.items() if name != "rows"}
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if "pixel_values" not in inputs and torch.is_grad_enabled():
+            # No image, so nothing reached the projection: it gets gradients of zero, which every process then has.
+            loss = loss + sum(
+                0.0 * parameter.sum() for parameter in self.model.parameters() if parameter.requires_grad
+            )
+        return (loss, outputs) if return_outputs else loss
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        if self.learned_modules is None or self.base is None:
+            super()._save(output_dir, state_dict)
+            if self.args.should_save and self.base is not None and isinstance(self.model, PeftModel):
+                note_base(Path(output_dir or self.args.output_dir), self.base)
+        elif self.args.should_save:
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_learned(folder, self.model, self.learned_modules, self.base, state_dict)
+            self.processing_class.save_pretrained(folder)
+
+    def _save_checkpoint(self, model, trial):
+        """As `Trainer`'s, but in a folder of its own, which is renamed when it is whole."""
+        output, staging = Path(self.args.output_dir), Path(self.args.output_dir) / STAGING
+        name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        if self.is_world_process_zero():
+            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed while it wrote
+        self.accelerator.wait_for_everyone()
+        self.args.output_dir = str(staging)
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = str(output)
+        self.accelerator.wait_for_everyone()
+        best = f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
+        if self.state.best_global_step and (best == name or (output / best).exists()):
+            self.state.best_model_checkpoint = str(output / best)
+        if self.is_world_process_zero():
+            self.state.save_to_json(str(staging / name / TRAINER_STATE_NAME))  # once more, with the name it gets
+            shutil.rmtree(output / name, ignore_errors=True)
+            (staging / name).rename(output / name)
+            staging.rmdir()
+            rotate_checkpoints(
+                output_dir=str(output),
+                save_total_limit=self.args.save_total_limit,
+                best_model_checkpoint=self.state.best_model_checkpoint,
+                use_mtime=True,
+            )
+        self.accelerator.wait_for_everyone()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        if self.base is not None and (Path(resume_from_checkpoint) / NOTE).is_file():
+            noted = check_base(resume_from_checkpoint)
+            if noted.fingerprint != self.base.fingerprint:
+                raise ValueError(f"{resume_from_checkpoint} is of a run on {noted.name}, not on {self.base.name}.")
+        if self.learned_modules is None:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            load_learned(resume_from_checkpoint, model or self.model)
+
+    def _load_best_model(self) -> None:
+        if self.learned_modules is None:
+            super()._load_best_model()
+        else:
+            load_learned(self.state.best_model_checkpoint, self.model)
+
+    def _issue_warnings_after_load(self, load_result) -> None:
+        tied = set(getattr(self.model, "all_tied_weights_keys", None) or ())
+        lost = sorted({*load_result.missing_keys, *load_result.unexpected_keys} - tied)
+        if lost:
+            raise ValueError(f"The checkpoint does not fit the model: {len(lost)} keys differ, first {lost[0]}.")
 
 
 __all__ = ["StageArguments", "StageTrainer", "load_recipe"]

@@ -44,12 +44,15 @@ def recipe(
     show: Annotated[
         int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on; train nothing.")
     ] = 0,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="learned|full", help="Save what learned, or the whole model.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in output_dir.")] = False,
 ) -> None:
     """Train as RECIPE says."""
     from minigpt4.training.recipe import parse_overrides, read_recipe
 
-    overrides = parse_overrides(settings or [])
+    overrides = parse_overrides(settings or []) | ({"save": save} if save else {})
     read = read_recipe(name, **overrides)
     from minigpt4.training import run
 
@@ -57,7 +60,10 @@ def recipe(
         run.show(read, show)
     else:
         output = run.run(read, resume=resume)
-        note(f"The model is in {output}: give it to --model of the other commands.")
+        if (output / "config.json").is_file():
+            note(f"The model is in {output}: give it to --model of the other commands.")
+        else:
+            note(f"What learned is in {output}: from_pretrained({str(output)!r}) puts it into the model it was trained on.")
 
 
 @app.command()

@@ -22,7 +22,7 @@ def test_what_comes_out_answers(recipe, tmp_path):
 
 
 def test_only_what_the_mask_names_is_changed(recipe, model):
-    trained = AutoModelForImageTextToText.from_pretrained(run(recipe(bf16=False, learning_rate=1e-2)))
+    trained = AutoModelForImageTextToText.from_pretrained(run(recipe(bf16=False, learning_rate=1e-2, save="full")))
     changed = {
         name
         for (name, old), new in zip(model.named_parameters(), trained.parameters(), strict=True)
@@ -54,10 +54,9 @@ def test_samples_at_every_evaluation(recipe, own_folder):
     assert isinstance(lines[0]["answer"], str)
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+# 4 bits take a wider model: test_lora.py.
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name != "qlora"])
 def test_first_steps_of_every_recipe(recipe, name):
-    if name == "qlora" and not torch.accelerator.is_available():
-        pytest.skip("bitsandbytes has no device here")
     run(recipe(name, max_steps=2, data_rows=8))
 
 

@@ -28,10 +28,15 @@ SYSTEM = (
 HUMAN, ASSISTANT, END_OF_TURN = "###Human: ", "###Assistant: ", "###"
 BEFORE_IMAGE, AFTER_IMAGE = "<Img>", "</Img> "
 
-# How often each kind of question is asked: the harder ones, which search the scene, more often.
+# How often each kind of question is asked: first as they come, later those more often that search the scene by name.
 QUESTION_WEIGHTS = {
     "colour": 3, "shape": 3, "size": 2, "at": 4, "where": 3, "count": 3, "exists": 3, "background": 1,
 }  # fmt: skip
+SEARCHING_QUESTION_WEIGHTS = {
+    "colour": 4, "shape": 4, "size": 2, "at": 2, "where": 6, "count": 3, "exists": 6, "background": 1,
+}  # fmt: skip
+STATEMENTS_SHARE = 0.5
+STATEMENT_WEIGHTS = {"colour": 3, "shape": 3, "size": 2, "where": 5, "count": 2, "exists": 5}
 OUT_OF_SCOPE = "I can only describe the picture and answer questions about it."
 OUT_OF_SCOPE_REQUESTS = (
     "Write a poem about this image.",
@@ -75,10 +80,12 @@ def vocabulary_texts(scenes: int = 4000) -> Iterator[str]:
 
 
 class Corpus:
-    """Draws rows of text by lot from `seed`, tokenized as the published prompts are."""
+    """Draws rows of text by lot from `seed`, tokenized as the published prompts are; if `searching`, mostly questions
+    that search scenes of several objects."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int):
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int | str, searching: bool = False):
         self.tokenizer = tokenizer
+        self.searching = searching
         self.rng = random.Random(f"corpus {seed}")
         self.scenes = sample_scenes(f"corpus {seed}")
         self._space = self._ids(" ")[:1]
@@ -104,6 +111,11 @@ class Corpus:
         """One row: a caption (stage 1), or a dialogue in the chat form that goes on until it has `length` tokens."""
         scene, rng = next(self.scenes), self.rng
         row = Row()
+        if self.searching:
+            while len(scene.objects) == 1 and rng.random() < 0.7:
+                scene = next(self.scenes)
+            if rng.random() < STATEMENTS_SHARE and not descriptions_only:
+                return self._statements(scene, length)
         row.add([self.tokenizer.bos_token_id])
         lot = rng.random()
         if lot < 0.04 and not descriptions_only:
@@ -126,8 +138,26 @@ class Corpus:
                 break
         return row
 
+    def _statements(self, scene: Scene, length: int) -> Row:
+        """The picture and then statements on it, one after another, with loss on the facts that end them: the densest
+        text there is from which to learn to find an object by its name."""
+        row = Row()
+        row.add([self.tokenizer.bos_token_id])
+        row.add(self.segment(BEFORE_IMAGE))
+        self._image(row, scene)
+        while len(row.input_ids) < length:
+            kind = self.rng.choices(list(STATEMENT_WEIGHTS), list(STATEMENT_WEIGHTS.values()))[0]
+            question = ask(scene, kind, self.rng)
+            if kind in ("exists", "count"):
+                given, fact = question.text, question.answer.split()[0 if kind == "exists" else 2]
+            else:
+                given, fact = question.answer.rsplit(" ", 1)
+            row.add(self.segment(given))
+            row.add(self.segment(fact), learn=True)
+        return row
+
     def _system(self) -> str:
-        return SYSTEM if self.rng.random() < 0.3 else ""
+        return SYSTEM if self.rng.random() < (0.15 if self.searching else 0.3) else ""
 
     def _image(self, row: Row, scene: Scene) -> None:
         start = len(row.input_ids)
@@ -145,7 +175,8 @@ class Corpus:
 
     def _turns(self, scene: Scene) -> Iterator[tuple[str, str]]:
         rng = self.rng
-        if rng.random() < 0.25:
+        weights = SEARCHING_QUESTION_WEIGHTS if self.searching else QUESTION_WEIGHTS
+        if rng.random() < (0.1 if self.searching else 0.25):
             yield self._description(scene)
         while True:
             lot = rng.random()
@@ -154,7 +185,7 @@ class Corpus:
             elif lot < 0.07:
                 yield self._description(scene)
             else:
-                kind = rng.choices(list(QUESTION_WEIGHTS), list(QUESTION_WEIGHTS.values()))[0]
+                kind = rng.choices(list(weights), list(weights.values()))[0]
                 question = ask(scene, kind, rng)
                 yield question.text, question.answer
 

@@ -1,0 +1,139 @@
+"""LoRA as MiniGPT-v2 has it: what learns, what is saved, and that it comes back in a fresh process."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from peft import get_peft_model
+from PIL import Image
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+
+from minigpt4.training import StageTrainer, lora_config
+from minigpt4.training.model import load_model
+from minigpt4.training.rows import load_train_rows
+
+
+LOAD = """
+import sys
+import minigpt4, torch
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+adapter, base, inputs, output = sys.argv[1:]
+inputs = torch.load(inputs, weights_only=True)
+by_name = AutoModelForImageTextToText.from_pretrained(adapter, dtype=torch.float32)
+by_peft = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32), adapter)
+logits = [by_name.eval()(**inputs).logits, by_peft.eval()(**inputs).logits]
+merged = by_peft.merge_and_unload()
+logits.append(merged(**inputs).logits)
+merged.save_pretrained(output)
+torch.save([*logits, AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits], output + ".pt")
+"""
+
+
+@pytest.fixture
+def inputs(processor):
+    return dict(processor(images=Image.new("RGB", (28, 28), "red"), text="<ImageHere> What?", return_tensors="pt"))
+
+
+@pytest.fixture
+def trained(recipe, processor):
+    """A trainer after some steps of MiniGPT-v2's third stage at a rate that can be seen."""
+    rates = {"learning_rate": 1e-2, "min_lr": 1e-2, "warmup_lr": 1e-2, "warmup_steps": 0}
+    read = recipe("v2-stage3", bf16=False, save_strategy="steps", save_steps=2, **rates)
+    torch.manual_seed(0)
+    model = load_model(read.model)
+    rows = load_train_rows(read.data)
+    trainer = StageTrainer(model, read.args, read.sequence, processing_class=processor, train_dataset=rows)
+    trainer.train()
+    trainer.save_model()
+    return trainer
+
+
+def test_published_values():
+    config = lora_config()
+    assert (config.r, config.lora_alpha, config.lora_dropout) == (64, 16, 0.05)
+    assert config.modules_to_save == ["multi_modal_projector"]
+    assert lora_config(r=8, lora_dropout=0.0).r == 8
+
+
+def test_queries_and_values_of_the_language_model_and_the_projection_learn(model):
+    peft = get_peft_model(model, lora_config(r=2))
+    learning = {name for name, parameter in peft.named_parameters() if parameter.requires_grad}
+    lora = {name for name in learning if "lora_" in name}
+    assert learning - lora == {
+        f"base_model.model.model.multi_modal_projector.modules_to_save.default.{name}" for name in ("weight", "bias")
+    }
+    layers = [f"base_model.model.model.language_model.layers.{index}.self_attn" for index in range(2)]
+    assert lora == {
+        f"{layer}.{which}_proj.lora_{side}.default.weight" for layer in layers for which in "qv" for side in "AB"
+    }
+
+
+def test_nothing_else_changes(trained, model):
+    base = model.state_dict()
+    for name, tensor in trained.model.get_base_model().state_dict().items():
+        plain = name.replace(".base_layer", "").replace(".original_module", "")
+        if "lora_" not in name and "modules_to_save" not in name:
+            assert torch.equal(tensor, base[plain]), name
+    projection = trained.model.get_base_model().model.multi_modal_projector.modules_to_save["default"].weight
+    assert not torch.equal(projection, base["model.multi_modal_projector.weight"])
+
+
+def test_checkpoints_hold_what_learned_only(trained, tmp_path):
+    from safetensors import safe_open
+
+    for folder in (tmp_path / "run", tmp_path / "run" / "checkpoint-2"):
+        with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+            names = set(file.keys())
+        assert {name for name in names if "lora_" not in name} == {
+            f"base_model.model.model.multi_modal_projector.{name}" for name in ("weight", "bias")
+        }
+        assert not (folder / "model.safetensors").exists()
+
+
+def test_comes_back_in_a_fresh_process_and_merges(trained, tiny_checkpoint, inputs, tmp_path):
+    expected = trained.model.eval()(**inputs).logits
+    torch.save(inputs, tmp_path / "inputs.pt")
+    arguments = [tmp_path / "run", tiny_checkpoint, tmp_path / "inputs.pt", tmp_path / "merged"]
+    subprocess.run([sys.executable, "-c", LOAD, *map(str, arguments)], check=True)
+    by_name, by_peft, merged, saved = torch.load(tmp_path / "merged.pt")
+    base = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)(**inputs).logits
+    assert not torch.allclose(expected, base, atol=1e-2)
+    for logits in (by_name, by_peft):
+        torch.testing.assert_close(logits, expected)
+    for logits in (merged, saved):
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_four_bits(tmp_path, own_folder, recipe, processor, model):
+    pytest.importorskip("bitsandbytes")
+    from minigpt4 import MiniGPT4ForConditionalGeneration
+
+    config = model.config
+    config.text_config.hidden_size = config.text_config.intermediate_size = 128  # bitsandbytes packs whole blocks only
+    torch.manual_seed(0)
+    MiniGPT4ForConditionalGeneration(config).save_pretrained(tmp_path / "wide")
+    processor.save_pretrained(tmp_path / "wide")
+    read = recipe("qlora", model_name_or_path=str(tmp_path / "wide"), gradient_checkpointing=False)
+    loaded = load_model(read.model, bf16=True)
+    layer = loaded.get_base_model().model.language_model.layers[0]
+    assert type(layer.mlp.up_proj).__name__ == "Linear4bit"
+    assert type(loaded.get_base_model().model.vision_tower.encoder.layers[0].mlp.fc1) is torch.nn.Linear
+    rows = load_train_rows(read.data)
+    trainer = StageTrainer(loaded, read.args, read.sequence, processing_class=processor, train_dataset=rows)
+    trainer.train()
+    trainer.save_model()
+    inputs = processor(images=Image.new("RGB", (28, 28), "red"), text="<ImageHere> What?", return_tensors="pt")
+    expected = loaded.eval()(**inputs).logits
+    again = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "run",
+        dtype=torch.bfloat16,
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype="bfloat16",
+        ),
+    )
+    torch.testing.assert_close(again.eval()(**inputs).logits.float(), expected.float(), rtol=2e-2, atol=2e-2)

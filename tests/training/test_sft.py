@@ -1,0 +1,192 @@
+"""TRL's `SFTTrainer` as it stands: what it learns of every kind of row, token by token."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+from trl import SFTConfig, SFTTrainer
+
+from minigpt4.training import lora_config, training_template
+
+
+RED, BLUE = (Image.new("RGB", (28, 28), colour) for colour in ("red", "blue"))
+CHAT = [
+    {"role": "user", "content": "What is it?"},
+    {"role": "assistant", "content": "A cat."},
+    {"role": "user", "content": "Sure?"},
+    {"role": "assistant", "content": "Yes."},
+]
+MESSAGES = datasets.List({"role": datasets.Value("string"), "content": datasets.Value("string")})
+IMAGES = datasets.List(datasets.Image())
+TEXT = datasets.Value("string")
+
+
+def rows(features: dict, *given: dict) -> datasets.Dataset:
+    return datasets.Dataset.from_list(list(given) * 2, features=datasets.Features(features))
+
+
+@pytest.fixture
+def chats():
+    """Rows without an image, with one and with two."""
+    counts = [[], [RED], [RED, BLUE]]
+    return rows({"images": IMAGES, "messages": MESSAGES}, *({"images": images, "messages": CHAT} for images in counts))
+
+
+@pytest.fixture
+def sft(model, processor, tmp_path):
+    def make(dataset, peft_config=None, template=None, **settings) -> SFTTrainer:
+        if template:
+            processor.chat_template = training_template(template)
+        args = {
+            "output_dir": str(tmp_path / "sft"),
+            "max_steps": 1,
+            "per_device_train_batch_size": len(dataset) if hasattr(dataset, "__len__") else 3,
+            "shuffle_dataset": False,
+            "report_to": "none",
+            "save_strategy": "no",
+            "use_cpu": True,
+            "bf16": False,
+            "disable_tqdm": True,
+        }
+        return SFTTrainer(
+            model=model,
+            args=SFTConfig(**{**args, **settings}),
+            processing_class=processor,
+            train_dataset=dataset,
+            peft_config=peft_config,
+        )
+
+    return make
+
+
+def learned(trainer: SFTTrainer) -> set[tuple[int, ...]]:
+    """What carries loss in the rows of a batch."""
+    [batch] = [next(iter(trainer.get_train_dataloader()))]
+    assert ((batch["labels"] == -100) | (batch["labels"] == batch["input_ids"])).all()
+    return {tuple(ids[ids != -100].tolist()) for ids in batch["labels"]}
+
+
+def test_assistant_only(sft, chats, processor, pieces):
+    trainer = sft(chats, assistant_only_loss=True)
+    # One string is rendered, so that an answer starts with its letter, not with a space of its own.
+    answers = (*pieces("A cat.###", space=False), *pieces("Yes.###", space=False))
+    assert learned(trainer) == {answers}
+    batch = next(iter(trainer.get_train_dataloader()))
+    placeholders = (batch["input_ids"] == processor.tokenizer.image_token_id).sum(1)
+    assert sorted(placeholders.tolist()) == [0, 0, 4, 4, 8, 8]
+    trainer.train()
+    assert torch.isfinite(torch.tensor(trainer.state.log_history[-1]["train_loss"]))
+
+
+def test_v2_ends_every_answer_in_training(sft, chats, pieces):
+    answers = (*pieces("A cat.", space=False), 2, *pieces("Yes.", space=False), 2)
+    assert learned(sft(chats, template="v2", assistant_only_loss=True)) == {answers}
+
+
+def test_conversational_prompt_and_completion(sft, pieces):
+    features = {"images": IMAGES, "prompt": MESSAGES, "completion": MESSAGES}
+    data = rows(features, {"images": [RED], "prompt": CHAT[:1], "completion": CHAT[1:2]})
+    trainer = sft(data)
+    assert learned(trainer) == {tuple(pieces("A cat.###"))}
+    trainer.train()
+
+
+def test_prompt_and_completion_are_stage_2(sft, processor, pieces):
+    from minigpt4.training import SequenceCollator, load_recipe
+
+    _, sequence = load_recipe("stage2", output_dir="unused", bf16=False)
+    sequence.prompts = sequence.prompts[:1]
+    features = {"image": datasets.Image(), "prompt": TEXT, "completion": TEXT}
+    data = rows(features, {"image": RED, "prompt": "<s>" + sequence.prompts[0], "completion": "The cat sits.###"})
+    trainer = sft(data)
+    assert learned(trainer) == {tuple(pieces("The cat sits.###"))}
+    ours = SequenceCollator(processor, sequence)([{"image": RED, "text": "The cat sits."}] * 2)
+    theirs = next(iter(trainer.get_train_dataloader()))
+    for name in ("input_ids", "attention_mask", "labels", "pixel_values"):
+        assert torch.equal(ours[name], theirs[name]), name
+
+
+def test_text_beside_images(sft, processor, pieces):
+    data = rows({"image": datasets.Image(), "text": TEXT}, {"image": RED, "text": "<s><ImageHere>a cat\n"})
+    trainer = sft(data, remove_unused_columns=False)
+    image = [processor.tokenizer.image_token_id] * 4
+    # Plain language modelling learns everything, placeholders too: TRL makes these labels. docs/train.md says so.
+    assert learned(trainer) == {(1, *image, *pieces("a cat\n"))}
+    trainer.train()
+
+
+def test_text_alone(sft, pieces):
+    assert learned(sft(rows({"text": TEXT}, {"text": "a cat"}))) == {(1, *pieces("a cat"), 2)}
+
+
+def test_streaming(sft, chats, pieces):
+    trainer = sft(chats.to_iterable_dataset(), assistant_only_loss=True)
+    assert learned(trainer) == {(*pieces("A cat.###", space=False), *pieces("Yes.###", space=False))}
+    trainer.train()
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_lora_learns_and_the_towers_do_not(sft, chats, model, checkpointing):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    trainer = sft(
+        chats,
+        peft_config=lora_config(r=4),
+        assistant_only_loss=True,
+        gradient_checkpointing=checkpointing,
+        learning_rate=1e-2,
+    )
+    trainer.train()
+    after = trainer.model.merge_and_unload().state_dict()
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert {name for name in changed if "q_proj" not in name and "v_proj" not in name} == {
+        "model.multi_modal_projector.weight",
+        "model.multi_modal_projector.bias",
+    }
+    # B of LoRA starts as zeros, so the first step moves it by its own gradient.
+    assert any("q_proj" in name for name in changed)
+
+
+def test_gradient_checkpointing_changes_no_gradient(sft, chats):
+    norms = []
+    for checkpointing in (True, False):
+        trainer = sft(
+            chats, assistant_only_loss=True, gradient_checkpointing=checkpointing, learning_rate=0.0, logging_steps=1
+        )
+        trainer.train()
+        norms.append(trainer.state.log_history[0]["grad_norm"])
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
+
+
+def test_trl_on_the_command_line(tiny_checkpoint, chats, tmp_path, monkeypatch):
+    """A folder with the code beside the model needs nobody to import minigpt4."""
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    save = Path(__file__).parents[2] / "docs" / "train.md"
+    blocks = [block.split("```")[0] for block in save.read_text(encoding="utf-8").split("```python\n")[1:]]
+    [program] = [block for block in blocks if "register_for_auto_class" in block]
+    program = program.replace("runs/mine", str(tiny_checkpoint)).replace("runs/portable", str(tmp_path / "portable"))
+    subprocess.run([sys.executable, "-c", program], check=True, stdin=subprocess.DEVNULL)
+    (tmp_path / "set").mkdir()
+    chats.to_parquet(tmp_path / "set" / "train.parquet")
+    command = {
+        "model_name_or_path": tmp_path / "portable",
+        "trust_remote_code": True,
+        "dataset_name": tmp_path / "set",
+        "assistant_only_loss": True,
+        "output_dir": tmp_path / "out",
+        "max_steps": 1,
+        "report_to": "none",
+        "bf16": False,
+        "use_cpu": True,
+    }
+    words = [word for key, value in command.items() for word in (f"--{key}", str(value))]
+    trl = Path(sys.executable).with_name("trl")
+    subprocess.run([trl, "sft", *words], check=True, stdin=subprocess.DEVNULL)
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["model_type"] == "minigpt4"
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "out")
+    assert AutoProcessor.from_pretrained(tmp_path / "out").num_image_tokens == model.config.num_image_tokens

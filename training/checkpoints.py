@@ -1,0 +1,168 @@
+"""Checkpoints of what learns alone: PEFT adapters, with a note of the frozen base they belong to.
+
+An adapter whose `modules_to_save` are the modules that learned is what PEFT and `from_pretrained` load by themselves, so
+that neither needs to know that there was no LoRA.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig
+from peft.utils.constants import DUMMY_TARGET_MODULES
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+from transformers import AutoModelForImageTextToText, PreTrainedModel
+from transformers.utils import cached_file
+
+
+WEIGHTS, NOTE = "adapter_model.safetensors", "base.json"
+PREFIX = "base_model.model."  # PEFT's name of the model inside it
+SAMPLES, SAMPLE_BYTES = 256, 4096
+
+
+@dataclass(frozen=True)
+class Base:
+    """The frozen model that a checkpoint belongs to: folder or Hub id, revision, and fingerprint."""
+
+    name: str
+    revision: str
+    fingerprint: str
+
+
+def describe_base(name: str, revision: str = "main") -> Base:
+    """
+    Note which model this is.
+
+    The fingerprint covers configuration, names and sizes of the weight files, and 256 pieces of 4 KiB spread over each of
+    them: models that were trained differently differ there, and 26 GB need not be read.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        name = str(folder.resolve())
+    else:
+        folder = Path(cached_file(name, "config.json", revision=revision)).parent
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for file in sorted((*folder.glob("*.safetensors"), *folder.glob("*.bin"))):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as content:
+            for sample in range(SAMPLES):
+                content.seek(max(0, size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
+                digest.update(content.read(SAMPLE_BYTES))
+    return Base(name, revision, digest.hexdigest())
+
+
+def learned_modules(model: nn.Module) -> list[str] | None:
+    """
+    The largest modules of which everything learns, by name; `None` where that does not say all that learns, as with a
+    parameter beside modules that are frozen, or where everything does.
+    """
+    if all(parameter.requires_grad for parameter in model.parameters()):
+        return None
+    learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    found: list[str] = []
+    for name, module in model.named_modules():  # parents before their children
+        own = {f"{name}.{key}" for key, _ in module.named_parameters()}
+        if name and own and own <= learning and not name.startswith(tuple(f"{parent}." for parent in found)):
+            found.append(name)
+    covered = {name for name in learning if name.startswith(tuple(f"{parent}." for parent in found))}
+    return found if found and covered == learning else None
+
+
+def save_learned(
+    folder: Path,
+    model: PreTrainedModel,
+    modules: list[str],
+    base: Base,
+    state: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """
+    Write what learned as a PEFT adapter.
+
+    Args:
+        folder (`Path`): is there already.
+        model (`PreTrainedModel`): with `requires_grad` on what learns.
+        modules (`list[str]`): from [`learned_modules`].
+        base (`Base`): what the rest of the model is.
+        state (`dict`, *optional*): weights to write, where the model's own are spread over processes.
+    """
+    state = state if state is not None else dict(model.named_parameters())
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    tensors = {PREFIX + name: state[name].detach().cpu().contiguous() for name in names}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    LoraConfig(
+        target_modules=DUMMY_TARGET_MODULES,
+        modules_to_save=modules,
+        base_model_name_or_path=base.name,
+        revision=base.revision,
+        inference_mode=True,
+    ).save_pretrained(str(folder))
+    # No config.json: beside one, `from_pretrained` looks for the whole model here, not where the adapter says.
+    note_base(folder, base)
+
+
+def note_base(folder: Path, base: Base) -> None:
+    """Write beside an adapter which model it belongs to."""
+    (folder / NOTE).write_text(json.dumps(asdict(base), indent=2), encoding="utf-8")
+
+
+def check_base(folder: str | Path) -> Base:
+    """
+    Make sure that the base of a checkpoint is the model that it was trained on.
+
+    Raises:
+        ValueError: it has changed.
+    """
+    noted = Base(**json.loads((Path(folder) / NOTE).read_text(encoding="utf-8")))
+    try:
+        base = describe_base(noted.name, noted.revision)
+    except OSError as error:
+        raise ValueError(f"{folder} belongs to the model {noted.name}, which is not there: {error}") from error
+    if base.fingerprint != noted.fingerprint:
+        raise ValueError(
+            f"{folder} belongs to another model than {noted.name} is now: its weights or configuration have changed since. "
+            "Put the old ones back, or train again."
+        )
+    return noted
+
+
+@torch.no_grad()
+def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
+    """
+    Put what a checkpoint of [`save_learned`] holds into the model it belongs to.
+
+    Raises:
+        ValueError: its keys are not those of what learns, or a shape is another one.
+    """
+    learning = {PREFIX + name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    with safe_open(Path(folder) / WEIGHTS, "pt") as file:
+        keys = set(file.keys())
+        if differing := sorted(keys ^ set(learning)):
+            which = "is not learned here" if differing[0] in keys else "is not in it"
+            raise ValueError(f"{folder} is of a run with another mask: {differing[0].removeprefix(PREFIX)} {which}.")
+        for key, parameter in learning.items():
+            tensor = file.get_tensor(key)
+            if tensor.shape != parameter.shape:
+                raise ValueError(f"{folder}: {key} has the shape {tuple(tensor.shape)}, not {tuple(parameter.shape)}.")
+            parameter.copy_(tensor)
+
+
+def load_trained(folder: str | Path, **kwargs) -> PreTrainedModel:
+    """
+    `from_pretrained` of a checkpoint, after a check that its base is the one it was trained on.
+
+    Args:
+        folder (`str` or `Path`): an `output_dir`, or a checkpoint in one.
+        kwargs: further arguments of `from_pretrained`.
+
+    Raises:
+        ValueError: the base has changed.
+    """
+    if (Path(folder) / NOTE).is_file():
+        check_base(folder)
+    return AutoModelForImageTextToText.from_pretrained(folder, **kwargs)
