@@ -7,53 +7,62 @@ from pathlib import Path
 import torch
 
 from .checkpoint import PROJECTION
+from .lora import KEY
 from .names import CHECKPOINT, rename
 from .plan import expected_shapes
 from .qformer import PARTS
 from .sources import Source, local_folder
-from .verify import read_config
+from .verify import ADAPTER, read_config
 
 
-ADAPTER_KEY = re.compile(r"base_model\.model\.model\.language_model\.(.+)\.lora_([AB])\.weight$")
+# PEFT's name of the model inside it.
+PREFIX = "base_model.model."
+LORA_KEY = re.compile(r"model\.language_model\.(.+)\.lora_([AB])\.weight$")
 
 
 def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> Path:
     """
     Writes the trained part of a MiniGPT-4 as an original-style checkpoint, `{"model": …, "config": …}`.
 
-    That is the projection, and the LoRA where it was kept as an adapter. Tensors keep their dtype, so that converting the
-    checkpoint again gives the same bytes.
+    That is the projection, and whatever a PEFT adapter holds: LoRA, and parts that learned in full. Tensors keep their
+    dtype, so that converting the checkpoint again gives the same bytes.
 
     Args:
-        folder (`str` or `Path`): folder or Hub id of a MiniGPT-4.
+        folder (`str` or `Path`):
+            Folder or Hub id of a MiniGPT-4, or of an adapter that names the MiniGPT-4 it belongs to.
         output (`str` or `Path`): the new file.
-        towers (`bool`, defaults to `False`): also write `ln_vision`, the queries and the Q-Former, where those were trained.
+        towers (`bool`, defaults to `False`): also write `ln_vision`, the queries and the Q-Former.
 
     Returns:
         `Path`: of the file.
 
     Raises:
         FileExistsError: where there is something at `output`.
-        ValueError: where a LoRA was merged into the language model, which cannot be undone, or the adapter is another.
+        ValueError: where a LoRA was merged into the language model, which cannot be undone, or something was trained that
+            has no place in an original checkpoint.
     """
     output = Path(output)
     if output.exists():
         raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
     folder = local_folder(folder)
-    config = read_config(folder)
+    adapter_config = _adapter_config(folder)
+    base = folder
+    if adapter_config and not (folder / "config.json").is_file():
+        base = local_folder(adapter_config.get("base_model_name_or_path") or folder, adapter_config.get("revision"))
+    config = read_config(base)
     if getattr(config, "merged_lora", None):
         raise ValueError(
-            f"The LoRA of {folder} was merged into its language model and cannot be taken out again: "
-            "export a folder converted with --keep-lora."
+            f"The LoRA of {base} was merged into its language model and cannot be taken out again: "
+            "export a folder converted with --keep-lora, or an adapter trained on one."
         )
-    source = Source(folder)
-    names = [name for name in expected_shapes(config) if name.startswith((PROJECTION, *(PARTS if towers else ())))]
+    source, wanted = Source(base), expected_shapes(config)
+    names = [name for name in wanted if name.startswith((PROJECTION, *(PARTS if towers else ())))]
     model = {rename(name, CHECKPOINT): source.read(name).clone() for name in names}
+    if adapter_config:
+        model |= _adapter(folder / ADAPTER, [name for name in wanted if name.startswith((PROJECTION, *PARTS))])
     settings = {}
-    if (folder / "adapter_config.json").is_file():
-        adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        settings = {"lora_r": adapter["r"], "lora_alpha": adapter["lora_alpha"]}
-        model |= _lora(folder / "adapter_model.safetensors")
+    if any(KEY.match(key) for key in model):
+        settings = {"lora_r": adapter_config["r"], "lora_alpha": adapter_config["lora_alpha"]}
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(output.name + ".unfinished")
     try:
@@ -64,11 +73,27 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
     return output
 
 
-def _lora(file: Path) -> dict[str, torch.Tensor]:
+def _adapter_config(folder: Path) -> dict:
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return {}
+    config = json.loads(file.read_text(encoding="utf-8"))
+    for setting in ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern"):
+        if config.get(setting):
+            raise ValueError(f"{file} has {setting}, for which an original checkpoint has no place.")
+    return config
+
+
+def _adapter(file: Path, names: list[str]) -> dict[str, torch.Tensor]:
+    """What an adapter holds, under the original's names."""
     source, tensors = Source(file), {}
     for key in source.meta:
-        if not (match := ADAPTER_KEY.match(key)):
-            raise ValueError(f"{file} holds {key}, which has no place in an original checkpoint: only LoRA has.")
-        name = f"llama_model.base_model.model.model.{match[1]}.lora_{match[2]}.weight"
-        tensors[name] = source.read(key).clone()
+        name = key.removeprefix(PREFIX)
+        if match := LORA_KEY.match(name):
+            original = f"llama_model.base_model.model.model.{match[1]}.lora_{match[2]}.weight"
+        elif name in names:
+            original = rename(name, CHECKPOINT)
+        else:
+            raise ValueError(f"{file} holds {name}, which has no place in an original checkpoint.")
+        tensors[original] = source.read(key).clone()
     return tensors

@@ -69,7 +69,7 @@ class Source:
         self._opened.clear()
 
 
-def local_folder(name: str | Path) -> Path:
+def local_folder(name: str | Path, revision: str | None = None) -> Path:
     """
     The folder of a model: itself where it is one, else downloaded from the Hub.
 
@@ -83,9 +83,9 @@ def local_folder(name: str | Path) -> Path:
         raise NotADirectoryError(f"{name} is a file: give the folder that it is in, or a Hub id.")
     name, beside = str(name), ["*.json", "tokenizer.model"]
     try:
-        folder = Path(snapshot_download(name, allow_patterns=["*.safetensors", *beside]))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors", *beside]))
         if not any(folder.glob("*.safetensors")):
-            folder = Path(snapshot_download(name, allow_patterns=["*.bin", *beside]))
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.bin", *beside]))
         return folder
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -2,10 +2,14 @@
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from peft.utils.constants import DUMMY_TARGET_MODULES
 from published import TEXT_WIDTH
 from safetensors.torch import load_file
 
+from minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.conversion import convert, export
+from minigpt4.training import lora_config
 
 
 def contents(folder) -> dict[str, bytes]:
@@ -54,8 +58,6 @@ def test_the_qformer_can_come_with_it(shared_files, converted, tmp_path):
 
 
 def test_what_was_trained_here_is_exported(converted, tmp_path):
-    from minigpt4 import MiniGPT4ForConditionalGeneration
-
     model = MiniGPT4ForConditionalGeneration.from_pretrained(converted("llama2"))
     model.model.multi_modal_projector.bias.data.fill_(3)
     model.save_pretrained(tmp_path / "tuned")
@@ -63,9 +65,59 @@ def test_what_was_trained_here_is_exported(converted, tmp_path):
     assert torch.equal(ours["llama_proj.bias"], torch.full((TEXT_WIDTH,), 3.0))
 
 
-def test_a_merged_lora_cannot_be_taken_out(converted, tmp_path):
-    from minigpt4 import MiniGPT4ForConditionalGeneration
+def test_an_adapter_that_was_trained_here_is_exported(shared_files, converted, tmp_path):
+    base = MiniGPT4ForConditionalGeneration.from_pretrained(converted("llama2"))
+    model = get_peft_model(base, lora_config(lora_alpha=8, r=2))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(std=0.3)
+    model.eval().save_pretrained(tmp_path / "adapter")
+    checkpoint = export(tmp_path / "adapter", tmp_path / "checkpoint.pth")
 
+    arguments = {**shared_files("llama2").arguments, "checkpoint": checkpoint}
+    again = MiniGPT4ForConditionalGeneration.from_pretrained(convert("v2", **arguments, output=tmp_path / "again"))
+    ids = torch.arange(5, 60)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(again(input_ids=ids).logits, model(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
+    trained = base.model.multi_modal_projector.modules_to_save["default"].weight
+    assert torch.equal(again.model.multi_modal_projector.weight, trained)
+
+
+def test_parts_that_learned_in_full_are_exported(shared_files, converted, tmp_path):
+    base = MiniGPT4ForConditionalGeneration.from_pretrained(converted("vicuna"))
+    config = LoraConfig(target_modules=DUMMY_TARGET_MODULES, modules_to_save=["qformer", "multi_modal_projector"])
+    model = get_peft_model(base, config)
+    base.model.qformer.modules_to_save["default"].layernorm.bias.data.fill_(2)
+    model.save_pretrained(tmp_path / "adapter")
+    checkpoint = export(tmp_path / "adapter", tmp_path / "checkpoint.pth")
+    ours = torch.load(checkpoint)
+    assert (ours["model"]["Qformer.bert.embeddings.LayerNorm.bias"] == 2).all()
+    assert "ln_vision.bias" not in ours["model"]
+    assert ours["config"] == {"model": {}}
+    arguments = {**shared_files("vicuna").arguments, "checkpoint": checkpoint}
+    again = MiniGPT4ForConditionalGeneration.from_pretrained(convert("vicuna", **arguments, output=tmp_path / "again"))
+    assert (again.model.qformer.layernorm.bias == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"modules_to_save": ["lm_head"]}, "lm_head.weight"),
+        ({"use_rslora": True}, "use_rslora"),
+        ({"use_dora": True}, "use_dora"),
+        ({"alpha_pattern": {"q_proj": 3}}, "alpha_pattern"),
+    ],
+)
+def test_what_has_no_place_in_a_checkpoint(converted, tmp_path, settings, word):
+    base = MiniGPT4ForConditionalGeneration.from_pretrained(converted("llama2"))
+    get_peft_model(base, LoraConfig(target_modules=["q_proj"], **settings)).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(ValueError, match=f"{word}.* no place"):
+        export(tmp_path / "adapter", tmp_path / "checkpoint.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_merged_lora_cannot_be_taken_out(converted, tmp_path):
     with pytest.raises(ValueError, match="--keep-lora"):
         export(converted("v2"), tmp_path / "checkpoint.pth")
     MiniGPT4ForConditionalGeneration.from_pretrained(converted("v2")).save_pretrained(tmp_path / "saved")
