@@ -101,7 +101,7 @@ def _save(trainer: StageTrainer, output: Path) -> None:
 
 def _checkpoint(output: Path, resume: bool) -> str | None:
     """The checkpoint to go on from; an error where the folder is not this run's to write to."""
-    names = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+    names = sorted(path.name for path in output.iterdir() if path.name != STAGING) if output.is_dir() else []
     if output.exists() and not output.is_dir():
         raise FileExistsError(f"{output} is a file: say --set output_dir=FOLDER.")
     if foreign := [name for name in names if not OWN_FILES.fullmatch(name)]:

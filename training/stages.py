@@ -71,6 +71,8 @@ class StageTrainer(Trainer):
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # steps of 1e-5 would be lost in bfloat16
+        if args.ddp_find_unused_parameters is None:
+            args.ddp_find_unused_parameters = False  # `compute_loss` leaves none unused
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
         super().__init__(
             model,
@@ -107,8 +109,8 @@ class StageTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         inputs = {name: value for name, value in inputs.items() if name != "rows"}
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if "pixel_values" not in inputs and torch.is_grad_enabled():
-            # No image, so nothing reached the projection: it gets gradients of zero, which every process then has.
+        if torch.is_grad_enabled() and (self.args.world_size > 1 or "pixel_values" not in inputs):
+            # Without an image nothing reaches the projection: so it gets gradients of zero, and every process has some.
             loss = loss + sum(
                 0.0 * parameter.sum() for parameter in self.model.parameters() if parameter.requires_grad
             )

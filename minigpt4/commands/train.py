@@ -63,7 +63,9 @@ def recipe(
         if (output / "config.json").is_file():
             note(f"The model is in {output}: give it to --model of the other commands.")
         else:
-            note(f"What learned is in {output}: from_pretrained({str(output)!r}) puts it into the model it was trained on.")
+            note(
+                f"What learned is in {output}: from_pretrained({str(output)!r}) puts it into the model it was trained on."
+            )
 
 
 @app.command()

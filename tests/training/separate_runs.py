@@ -1,0 +1,93 @@
+"""Runs of recipes in processes of their own, which can be killed. Called by tests: `python separate_runs.py JOBS`.
+
+JOBS is a JSON list. Each job has the name of a `recipe` and `overrides` for it, and may say `resume`, a number of
+`processes`, `kill_in_step` or `kill_in_save` (a step in which, or in whose checkpoint, every process kills itself), and
+`log`, a file that gets one JSON line for each step of the first process: losses, learning rates, and rows of all.
+Prints how the processes of each job ended. They are forked, so that one import serves all of them.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import torch
+
+import minigpt4  # noqa: F401
+from minigpt4.training import read_recipe, run
+
+
+class WatchedTrainer(run.StageTrainer):
+    """A `StageTrainer` that writes down what it does, and can die of it."""
+
+    job: dict
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.seen = self.accelerator.gather(inputs["rows"]).tolist()
+        if self.job.get("kill_in_step") == self.state.global_step + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return loss
+
+    def log(self, logs, start_time=None):
+        super().log(logs, start_time)
+        if "loss" in logs and self.is_world_process_zero() and self.job.get("log"):
+            line = {"step": self.state.global_step, "rows": self.seen}
+            line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
+            with Path(self.job["log"]).open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def _save_rng_state(self, output_dir):
+        # The weights are written already, and what comes after them is not.
+        if self.job.get("kill_in_save") == self.state.global_step:
+            self.accelerator.wait_for_everyone()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._save_rng_state(output_dir)
+
+
+def start(job: dict, rank: int, processes: int, port: int) -> int:
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        torch.set_num_threads(1)
+        if processes > 1:
+            os.environ.update(
+                RANK=str(rank),
+                LOCAL_RANK=str(rank),
+                WORLD_SIZE=str(processes),
+                LOCAL_WORLD_SIZE=str(processes),
+                MASTER_ADDR="127.0.0.1",
+                MASTER_PORT=str(port),
+            )
+        WatchedTrainer.job = job
+        run.StageTrainer = WatchedTrainer
+        run.run(read_recipe(job["recipe"], **job["overrides"]), resume=job.get("resume", False))
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def main() -> None:
+    endings = []
+    for job in json.loads(sys.argv[1]):
+        processes, port = job.get("processes", 1), free_port()
+        pids = [start(job, rank, processes, port) for rank in range(processes)]
+        endings.append([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
+    print(json.dumps(endings))
+
+
+if __name__ == "__main__":
+    main()
