@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 
 class NonFiniteError(ValueError):
@@ -12,10 +13,11 @@ class NonFiniteError(ValueError):
 
 def is_finite(loss: torch.Tensor, model: nn.Module) -> bool:
     """Whether the loss and all gradients of what learns are numbers. Waits for the device once."""
-    sums = [parameter.grad.sum() for parameter in model.parameters() if parameter.grad is not None]
-    return bool(
-        torch.stack([loss.detach().sum().float(), *(total.float().to(loss.device) for total in sums)]).isfinite().all()
-    )
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    # Of what FSDP2 shares out, each process looks at its part.
+    parts = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
+    sums = [loss.detach().sum().float(), *(part.sum().float().to(loss.device) for part in parts)]
+    return bool(torch.stack(sums).isfinite().all())
 
 
 def describe_non_finite(trainer, inputs: Mapping, rows: list[int] | None, loss: torch.Tensor) -> str:

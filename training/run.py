@@ -22,7 +22,7 @@ from .stages import STAGING, StageTrainer
 
 # What a run leaves in its folder; anything else belongs to somebody else.
 OWN_FILES = re.compile(
-    r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml)|\..*"
+    r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|\..*"
 )
 
 

@@ -109,7 +109,8 @@ class StageTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         inputs = {name: value for name, value in inputs.items() if name != "rows"}
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if torch.is_grad_enabled() and (self.args.world_size > 1 or "pixel_values" not in inputs):
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled  # an image in every batch, please
+        if torch.is_grad_enabled() and not sharded and (self.args.world_size > 1 or "pixel_values" not in inputs):
             # Without an image nothing reaches the projection: so it gets gradients of zero, and every process has some.
             loss = loss + sum(
                 0.0 * parameter.sum() for parameter in self.model.parameters() if parameter.requires_grad
@@ -161,7 +162,7 @@ class StageTrainer(Trainer):
             noted = check_base(resume_from_checkpoint)
             if noted.fingerprint != self.base.fingerprint:
                 raise ValueError(f"{resume_from_checkpoint} is of a run on {noted.name}, not on {self.base.name}.")
-        if self.learned_modules is None:
+        if self.learned_modules is None or self.is_fsdp_enabled:  # FSDP keeps its own copy of everything
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_learned(resume_from_checkpoint, model or self.model)

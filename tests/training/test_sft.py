@@ -169,7 +169,7 @@ def test_trl_on_the_command_line(tiny_checkpoint, chats, tmp_path, monkeypatch):
     save = Path(__file__).parents[2] / "docs" / "train.md"
     blocks = [block.split("```")[0] for block in save.read_text(encoding="utf-8").split("```python\n")[1:]]
     [program] = [block for block in blocks if "register_for_auto_class" in block]
-    program = program.replace("runs/mine", str(tiny_checkpoint)).replace("runs/portable", str(tmp_path / "portable"))
+    program = program.replace("runs/whole", str(tiny_checkpoint)).replace("runs/portable", str(tmp_path / "portable"))
     subprocess.run([sys.executable, "-c", program], check=True, stdin=subprocess.DEVNULL)
     (tmp_path / "set").mkdir()
     chats.to_parquet(tmp_path / "set" / "train.parquet")
