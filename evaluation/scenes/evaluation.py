@@ -93,7 +93,11 @@ def answer_all(
                 for picture, request in zip(pictures[batch], requests[batch], strict=True)
             ]
             inputs = processor.apply_chat_template(
-                chats, tokenize=True, return_dict=True, return_tensors="pt", padding=True, add_generation_prompt=True
+                chats,
+                tokenize=True,
+                return_dict=True,
+                add_generation_prompt=True,
+                processor_kwargs={"return_tensors": "pt", "padding": True},
             ).to(model.device)
             generated = model.generate(
                 **inputs, do_sample=False, max_new_tokens=MAX_NEW_TOKENS, tokenizer=processor.tokenizer
