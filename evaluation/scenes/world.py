@@ -3,7 +3,7 @@
 import random
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 BACKGROUNDS = ("white", "black", "gray", "beige")
@@ -17,7 +17,7 @@ MAX_OBJECTS = len(NUMBERS)
 ABSENT = "none"
 
 FACT_WORDS = (*BACKGROUNDS, *NUMBERS, *SIZES, *COLOURS, *SHAPES, *POSITIONS, ABSENT)
-FACTS_PER_SCENE = 2 + 4 * MAX_OBJECTS
+PARTS_PER_SCENE = 2 + MAX_OBJECTS
 
 # One scene in eight is never trained on; which ones follows from the scene alone, so every script agrees.
 HELD_OUT_SHARE = 8
@@ -34,7 +34,8 @@ class SceneObject:
         return f"{self.size} {self.colour} {self.shape}"
 
 
-OBJECT_FACTS = tuple(field.name for field in fields(SceneObject))
+WORDS_OF = {"size": SIZES, "colour": COLOURS, "shape": SHAPES, "position": POSITIONS}
+OBJECT_FACTS = tuple(WORDS_OF)
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,16 @@ class Scene:
         return NUMBERS[len(self.objects) - 1]
 
     @property
-    def facts(self) -> tuple[str, ...]:
-        """The scene as `FACTS_PER_SCENE` words: background, count, then size, colour, shape and position of each
-        object in reading order, `ABSENT` where there is none."""
-        words = [self.background, self.count]
-        for obj in self.objects:
-            words += [obj.size, obj.colour, obj.shape, obj.position]
-        return tuple(words + [ABSENT] * (FACTS_PER_SCENE - len(words)))
+    def facts(self) -> tuple[tuple[str, ...], ...]:
+        """The scene as `PARTS_PER_SCENE` groups of words: background; count; size, colour, shape and position of each
+        object in reading order; `ABSENT` where there is no further object."""
+        objects = [(obj.size, obj.colour, obj.shape, obj.position) for obj in self.objects]
+        return ((self.background,), (self.count,), *objects, *[(ABSENT,)] * (MAX_OBJECTS - len(objects)))
 
     @property
     def held_out(self) -> bool:
         """Whether the scene is kept for measuring and never trained on."""
-        return zlib.crc32(" ".join(self.facts).encode()) % HELD_OUT_SHARE == 0
+        return zlib.crc32(" ".join(sum(self.facts, ())).encode()) % HELD_OUT_SHARE == 0
 
 
 def sample_scenes(seed: int | str, held_out: bool = False) -> Iterator[Scene]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from torch.utils.data import Dataset
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
@@ -53,7 +54,10 @@ def assemble(
     model.model.load_state_dict(load_file(towers), strict=False)
     model.model.language_model.load_state_dict(llama.model.state_dict())
     model.tie_weights()
-    _scale_projection(model)
+    # From nothing, so that all it ever holds was learned: the language model is never shown enough to unlearn the noise of
+    # a random start, which would be larger than what is to be learned.
+    nn.init.zeros_(model.model.multi_modal_projector.weight)
+    nn.init.zeros_(model.model.multi_modal_projector.bias)
     model.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=200,
@@ -69,16 +73,6 @@ def assemble(
         num_image_tokens=NUM_QUERY_TOKENS,
     )
     return model.eval(), processor
-
-
-@torch.no_grad()
-def _scale_projection(model: MiniGPT4ForConditionalGeneration) -> None:
-    """Start with outputs as large as the language model's embeddings; PyTorch's own start is several times that."""
-    projection = model.model.multi_modal_projector
-    # Entries of the Q-Former's outputs have standard deviation 1: a LayerNorm is its last layer.
-    wanted = model.get_input_embeddings().weight.std() / projection.in_features**0.5
-    projection.weight.mul_(wanted / projection.weight.std())
-    projection.bias.zero_()
 
 
 def run_stage(

@@ -10,7 +10,7 @@ from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
 from minigpt4.evaluation.scenes.evaluation import QUESTIONS_PER_SCENE, score_rows
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
-from .recipe import NUM_QUERY_TOKENS, PATCH_SIZE, NanoRecipe
+from .recipe import NUM_QUERY_TOKENS, PATCH_SIZE, NanoRecipe, Pretraining
 from .tokenizer import BYTES
 
 
@@ -32,16 +32,20 @@ def write_card(folder: Path, recipe: NanoRecipe, scores: dict) -> None:
         patch_size=PATCH_SIZE,
         queries=NUM_QUERY_TOKENS,
         tower_parameters=f"{sizes['vision_tower'] + sizes['qformer'] + network.query_tokens.numel():,}",
-        tower_pictures=f"{recipe.towers.steps * recipe.towers.batch_size:,}",
+        tower_pictures=f"{_rows(recipe.towers):,}",
         projection_parameters=f"{sizes['multi_modal_projector']:,}",
         captions=f"{recipe.captions:,}",
         descriptions=f"{recipe.descriptions:,}",
         llama_parameters=f"{sizes['language_model']:,}",
         vocabulary=vocabulary,
-        texts=f"{recipe.language_model.steps * recipe.language_model.batch_size:,}",
+        texts=f"{_rows(recipe.lookups) + _rows(recipe.language_model):,}",
         words=(vocabulary - len(BYTES)) // 50 * 50,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _rows(settings: Pretraining) -> int:
+    return settings.steps * settings.batch_size
 
 
 def _table(scores: dict) -> str:

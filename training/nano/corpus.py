@@ -1,4 +1,4 @@
-"""The text from which nano's language model learns: scenes as words where the picture will be, and talk about them."""
+"""The text from which nano's language model learns: talk about scenes, with their facts where the picture will be."""
 
 import random
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from minigpt4.evaluation.scenes.wording import (
     describe,
     summarise,
 )
-from minigpt4.evaluation.scenes.world import FACT_WORDS, Scene, sample_scenes
+from minigpt4.evaluation.scenes.world import FACT_WORDS, NUMBERS, OBJECT_FACTS, WORDS_OF, Scene, sample_scenes
 
 
 # The published prompts of the Vicuna family.
@@ -28,15 +28,13 @@ SYSTEM = (
 HUMAN, ASSISTANT, END_OF_TURN = "###Human: ", "###Assistant: ", "###"
 BEFORE_IMAGE, AFTER_IMAGE = "<Img>", "</Img> "
 
-# How often each kind of question is asked: first as they come, later those more often that search the scene by name.
+# How often each kind of question is asked: the harder ones, which search the scene, more often.
 QUESTION_WEIGHTS = {
-    "colour": 3, "shape": 3, "size": 2, "at": 4, "where": 3, "count": 3, "exists": 3, "background": 1,
+    "colour": 3, "shape": 3, "size": 2, "at": 4, "where": 4, "count": 4, "exists": 5, "background": 1,
 }  # fmt: skip
-SEARCHING_QUESTION_WEIGHTS = {
-    "colour": 4, "shape": 4, "size": 2, "at": 2, "where": 6, "count": 3, "exists": 6, "background": 1,
-}  # fmt: skip
-STATEMENTS_SHARE = 0.5
-STATEMENT_WEIGHTS = {"colour": 3, "shape": 3, "size": 2, "where": 5, "count": 2, "exists": 5}
+# What a lookup asks for, in one word.
+LOOKUP_CUES = {"size": "size", "colour": "colour", "shape": "shape", "position": "place"}
+LOOKUP_LENGTH = 36
 OUT_OF_SCOPE = "I can only describe the picture and answer questions about it."
 OUT_OF_SCOPE_REQUESTS = (
     "Write a poem about this image.",
@@ -54,11 +52,12 @@ GREETINGS = ("Hello!", "Hi.", "Who are you?", "What can you do?", "Can you help 
 
 @dataclass
 class Row:
-    """Token ids of one sequence; what has no loss is -100 in `labels`; `image` are the places of the scene's facts."""
+    """Token ids of one sequence; what has no loss is -100 in `labels`. In the place of a picture stands one image token
+    for each group of `facts`, the ids of the words that the group is made of."""
 
     input_ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
-    image: range = range(0)
+    facts: list[list[int]] = field(default_factory=list)
 
     def add(self, ids: list[int], learn: bool = False) -> None:
         self.input_ids += ids
@@ -80,12 +79,11 @@ def vocabulary_texts(scenes: int = 4000) -> Iterator[str]:
 
 
 class Corpus:
-    """Draws rows of text by lot from `seed`, tokenized as the published prompts are; if `searching`, mostly questions
-    that search scenes of several objects."""
+    """Draws rows of text by lot from `seed`, tokenized as the published prompts are."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int | str, searching: bool = False):
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int | str):
         self.tokenizer = tokenizer
-        self.searching = searching
+        self.image_token_id = tokenizer.convert_tokens_to_ids("<ImageHere>")
         self.rng = random.Random(f"corpus {seed}")
         self.scenes = sample_scenes(f"corpus {seed}")
         self._space = self._ids(" ")[:1]
@@ -107,62 +105,72 @@ class Corpus:
         """The ids of text that goes on after `###` in the same segment."""
         return self.segment(END_OF_TURN + text)[len(self.segment(END_OF_TURN)) :]
 
-    def row(self, length: int, descriptions_only: bool = False) -> Row:
+    def lookups(self, length: int = LOOKUP_LENGTH) -> Row:
+        """The picture, and then again and again a word for what is asked, words that name an object, and the answer, the
+        only one with loss: `colour small ring red`. The barest text from which to learn to find objects by their facts.
+        """
+        scene = next(self.scenes)
+        while len(scene.objects) == 1:
+            scene = next(self.scenes)
+        row = Row()
+        row.add([self.tokenizer.bos_token_id])
+        self._image(row, scene)
+        while len(row.input_ids) < length:
+            cue, given, answer = self._lookup(scene)
+            row.add(self.segment(" ".join((cue, *given))))
+            row.add(self.segment(answer), learn=True)
+        return row
+
+    def _lookup(self, scene: Scene) -> tuple[str, list[str], str]:
+        rng = self.rng
+        while True:
+            obj = rng.choice(scene.objects)
+            asked, *facts = rng.sample(OBJECT_FACTS, rng.randint(2, 4))
+            values = [getattr(obj, fact) for fact in facts]
+            lot = rng.random()
+            if lot < 0.3 and rng.random() < 0.6:  # perhaps there is no such object
+                values[-1] = rng.choice(WORDS_OF[facts[-1]])
+            matching = [
+                other
+                for other in scene.objects
+                if all(getattr(other, f) == v for f, v in zip(facts, values, strict=True))
+            ]
+            if lot < 0.2:
+                return "there", values, "Yes" if matching else "No"
+            if lot < 0.3:
+                return "many", values, NUMBERS[len(matching) - 1] if matching else "no"
+            if len({getattr(other, asked) for other in matching}) == 1:
+                return LOOKUP_CUES[asked], values, getattr(obj, asked)
+
+    def row(self, length: int) -> Row:
         """One row: a caption (stage 1), or a dialogue in the chat form that goes on until it has `length` tokens."""
         scene, rng = next(self.scenes), self.rng
         row = Row()
-        if self.searching:
-            while len(scene.objects) == 1 and rng.random() < 0.7:
-                scene = next(self.scenes)
-            if rng.random() < STATEMENTS_SHARE and not descriptions_only:
-                return self._statements(scene, length)
         row.add([self.tokenizer.bos_token_id])
         lot = rng.random()
-        if lot < 0.04 and not descriptions_only:
+        if lot < 0.03:
             self._turn(row, rng.choice(GREETINGS), NO_PICTURE, opening=self._system() + HUMAN)
             return row
-        if lot < 0.14 and not descriptions_only:
+        if lot < 0.12:
             self._image(row, scene)
             row.add(self.segment(caption(scene, rng) + "\n"), learn=True)
             return row
         row.add(self.segment(self._system() + HUMAN + BEFORE_IMAGE))
         self._image(row, scene)
         opening, continued = AFTER_IMAGE, False
-        turns = self._turns(scene)
-        if descriptions_only:
-            turns = iter([(rng.choice(DETAIL_INSTRUCTIONS), describe(scene))])
-        for request, answer in turns:
+        for request, answer in self._turns(scene):
             self._turn(row, request, answer, opening, continued)
             opening, continued = "Human: ", True
             if len(row.input_ids) >= length:
                 break
         return row
 
-    def _statements(self, scene: Scene, length: int) -> Row:
-        """The picture and then statements on it, one after another, with loss on the facts that end them: the densest
-        text there is from which to learn to find an object by its name."""
-        row = Row()
-        row.add([self.tokenizer.bos_token_id])
-        row.add(self.segment(BEFORE_IMAGE))
-        self._image(row, scene)
-        while len(row.input_ids) < length:
-            kind = self.rng.choices(list(STATEMENT_WEIGHTS), list(STATEMENT_WEIGHTS.values()))[0]
-            question = ask(scene, kind, self.rng)
-            if kind in ("exists", "count"):
-                given, fact = question.text, question.answer.split()[0 if kind == "exists" else 2]
-            else:
-                given, fact = question.answer.rsplit(" ", 1)
-            row.add(self.segment(given))
-            row.add(self.segment(fact), learn=True)
-        return row
-
     def _system(self) -> str:
-        return SYSTEM if self.rng.random() < (0.15 if self.searching else 0.3) else ""
+        return SYSTEM if self.rng.random() < 0.3 else ""
 
     def _image(self, row: Row, scene: Scene) -> None:
-        start = len(row.input_ids)
-        row.add(self.segment(" ".join(scene.facts)))
-        row.image = range(start, len(row.input_ids))
+        row.facts = [self.segment(" ".join(group)) for group in scene.facts]
+        row.add([self.image_token_id] * len(row.facts))
 
     def _turn(self, row: Row, request: str, answer: str, opening: str, continued: bool = False) -> None:
         """A request and its answer. A new answer follows the lone space at the end of the prompt; in the history of a
@@ -175,8 +183,7 @@ class Corpus:
 
     def _turns(self, scene: Scene) -> Iterator[tuple[str, str]]:
         rng = self.rng
-        weights = SEARCHING_QUESTION_WEIGHTS if self.searching else QUESTION_WEIGHTS
-        if rng.random() < (0.1 if self.searching else 0.25):
+        if rng.random() < 0.25:
             yield self._description(scene)
         while True:
             lot = rng.random()
@@ -185,7 +192,7 @@ class Corpus:
             elif lot < 0.07:
                 yield self._description(scene)
             else:
-                kind = rng.choices(list(weights), list(weights.values()))[0]
+                kind = rng.choices(list(QUESTION_WEIGHTS), list(QUESTION_WEIGHTS.values()))[0]
                 question = ask(scene, kind, rng)
                 yield question.text, question.answer
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig
 
 from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
-from minigpt4.evaluation.scenes.world import FACTS_PER_SCENE
+from minigpt4.evaluation.scenes.world import PARTS_PER_SCENE
 
 
 WIDTH = 128
@@ -28,19 +28,21 @@ class Pretraining:
 class NanoRecipe:
     """
     Args:
+        towers, lookups, language_model: how vision and language are trained from scratch; `lookups` come first.
         row_length: tokens after which a dialogue of the language model's corpus has no further turn.
-        description_steps: first steps of the language model, on detailed descriptions alone.
-        fact_noise: blur on the words that stand for the picture, in standard deviations of the embeddings.
+        lookup_share: rows of the corpus that are lookups still.
+        fact_noise: blur on what stands for the picture, in standard deviations of the embeddings.
         captions, descriptions: how many pictures stage 1 and stage 2 have.
         stage1, stage2: recipes of the two stages: names of shipped ones, or paths of YAML files.
     """
 
     seed: int = 0
-    towers: Pretraining = Pretraining(steps=3000, batch_size=64)
-    language_model: Pretraining = Pretraining(steps=5000, batch_size=24, lr=2e-3, warmup_steps=50)
+    towers: Pretraining = Pretraining(steps=2200, batch_size=64)
+    lookups: Pretraining = Pretraining(steps=800, batch_size=16, lr=2e-3, warmup_steps=50)
+    language_model: Pretraining = Pretraining(steps=2400, batch_size=24, lr=2e-3, warmup_steps=50)
     row_length: int = 110
-    description_steps: int = 150
-    fact_noise: float = 0.15
+    lookup_share: float = 0.15
+    fact_noise: float = 0.3
     captions: int = 20_000
     descriptions: int = 3_500
     stage1: str = "nano-stage1"
@@ -62,7 +64,7 @@ def vision_config() -> Blip2VisionConfig:
 
 
 def qformer_config() -> Blip2QFormerConfig:
-    """0.66 M parameters, with `FACTS_PER_SCENE` queries of one fact each: a linear map cannot unpack several."""
+    """0.66 M parameters; its queries hold the background, the count and one object each."""
     return Blip2QFormerConfig(
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
@@ -76,7 +78,7 @@ def qformer_config() -> Blip2QFormerConfig:
     )
 
 
-NUM_QUERY_TOKENS = FACTS_PER_SCENE
+NUM_QUERY_TOKENS = PARTS_PER_SCENE
 
 
 def text_config(vocab_size: int, pad_token_id: int) -> LlamaConfig:

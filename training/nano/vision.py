@@ -1,4 +1,4 @@
-"""The eyes of nano: a ViT and a Q-Former that learn to see the facts of a scene, one in each query."""
+"""The eyes of nano: a ViT and a Q-Former that learn to see the facts of a scene, each object in a query of its own."""
 
 import random
 from itertools import islice
@@ -57,7 +57,8 @@ class CellHeads(nn.Module):
 
 def fact_codes() -> torch.Tensor:
     """The throwaway head of the queries, the same for all of them and not learned: one direction for each word that
-    can be a fact, orthonormal (words, width). So a single linear map can read every query, whichever it is."""
+    can be a fact, orthonormal (words, width). A query holds the sum of its words' directions, so that one linear map can
+    make the sum of the words' embeddings of it, whichever query it is."""
     random_rows = torch.randn(WIDTH, len(FACT_WORDS), generator=torch.Generator().manual_seed(0))
     return torch.linalg.qr(random_rows - random_rows.mean(0))[0].T.contiguous()  # mean 0, as after a LayerNorm
 
@@ -70,8 +71,12 @@ def to_pixel_values(pictures: list[np.ndarray]) -> torch.Tensor:
 
 
 def fact_labels(scenes: list[Scene]) -> torch.Tensor:
-    """The index of each fact's word (scenes, queries)."""
-    return torch.tensor([[FACT_WORDS.index(word) for word in scene.facts] for scene in scenes])
+    """Which words each query holds (scenes, queries, words), with equal shares that add up to 1."""
+    labels = torch.zeros(len(scenes), NUM_QUERY_TOKENS, len(FACT_WORDS))
+    for queries, scene in zip(labels, scenes, strict=True):
+        for query, words in zip(queries, scene.facts, strict=True):
+            query[[FACT_WORDS.index(word) for word in words]] = 1 / len(words)
+    return labels
 
 
 def cell_labels(scenes: list[Scene]) -> torch.Tensor:
@@ -85,7 +90,7 @@ def cell_labels(scenes: list[Scene]) -> torch.Tensor:
 
 
 def pretrain_towers(recipe: NanoRecipe, row: int = 0) -> Towers:
-    """Train ViT and Q-Former jointly to name each fact of a scene in its own query.
+    """Train ViT and Q-Former jointly to hold the background, the count and each object of a scene in queries of their own.
 
     The loss is cross-entropy against `fact_codes`, plus the squared distance to the right code, so that the outputs
     hold nothing else. This is a stronger supervision than BLIP-2's objectives give."""
@@ -98,8 +103,8 @@ def pretrain_towers(recipe: NanoRecipe, row: int = 0) -> Towers:
         batch = list(islice(scenes, recipe.towers.batch_size))
         patches, queries = towers(to_pixel_values([np.asarray(draw(scene, rng=rng)) for scene in batch]))
         labels = fact_labels(batch)
-        naming = F.cross_entropy((queries @ codes.T).flatten(0, 1), labels.flatten())
-        distance = F.mse_loss(queries, codes[labels] * WIDTH**0.5)
+        naming = F.cross_entropy((queries @ codes.T).flatten(0, 1), labels.flatten(0, 1))
+        distance = F.mse_loss(queries, F.normalize(labels @ codes, dim=-1) * WIDTH**0.5)
         return naming + CODE_WEIGHT * distance + CELL_WEIGHT * cell_heads(patches, cell_labels(batch))
 
     pretrain(nn.ModuleList([towers, cell_heads]), loss_at, recipe.towers, "ViT and Q-Former", row)

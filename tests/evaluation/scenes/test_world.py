@@ -1,6 +1,6 @@
 from itertools import islice
 
-from minigpt4.evaluation.scenes.world import ABSENT, FACT_WORDS, FACTS_PER_SCENE, MAX_OBJECTS, POSITIONS, sample_scenes
+from minigpt4.evaluation.scenes.world import ABSENT, FACT_WORDS, MAX_OBJECTS, PARTS_PER_SCENE, POSITIONS, sample_scenes
 
 
 def test_scenes_follow_from_the_seed():
@@ -25,9 +25,9 @@ def test_objects_stand_in_different_cells_in_reading_order():
 
 def test_facts_say_everything_and_fill_up_with_absence():
     for scene in islice(sample_scenes(2), 50):
-        assert len(scene.facts) == FACTS_PER_SCENE
-        assert set(scene.facts) <= set(FACT_WORDS)
-        assert scene.facts.count(ABSENT) == 4 * (MAX_OBJECTS - len(scene.objects))
-        assert scene.facts[:2] == (scene.background, scene.count)
-        for i, obj in enumerate(scene.objects):
-            assert scene.facts[2 + 4 * i : 6 + 4 * i] == (obj.size, obj.colour, obj.shape, obj.position)
+        background, count, *objects = scene.facts
+        assert len(scene.facts) == PARTS_PER_SCENE
+        assert {word for group in scene.facts for word in group} <= set(FACT_WORDS)
+        assert (background, count) == ((scene.background,), (scene.count,))
+        told = [(obj.size, obj.colour, obj.shape, obj.position) for obj in scene.objects]
+        assert objects == told + [(ABSENT,)] * (MAX_OBJECTS - len(told))

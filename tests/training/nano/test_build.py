@@ -22,7 +22,7 @@ def recipe(tmp_path_factory) -> NanoRecipe:
         path.write_text(yaml.safe_dump({**settings, "max_steps": 2, "per_device_train_batch_size": 4}))
         stages[stage] = str(path)
     tiny = Pretraining(steps=2, batch_size=2, warmup_steps=1)
-    return NanoRecipe(towers=tiny, language_model=tiny, captions=8, descriptions=8, **stages)
+    return NanoRecipe(towers=tiny, lookups=tiny, language_model=tiny, captions=8, descriptions=8, **stages)
 
 
 @pytest.fixture(scope="module")
