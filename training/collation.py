@@ -172,6 +172,14 @@ class SequenceCollator:
             )
         return ids[:limit], labels[:limit]
 
+    def count_cut(self, row: Mapping) -> int:
+        """How many tokens of a row are cut off, at `max_answer_tokens` or `max_length`."""
+        segments, processor = self.segments(row), self.processor
+        whole = [processor.tokenizer(segment.text, add_special_tokens=False)["input_ids"] for segment in segments]
+        images = sum(ids.count(processor.image_token_id) for ids in whole)
+        length = sum(map(len, whole)) + images * (processor.num_image_tokens - 1)
+        return length - len(self._tokenize(row, segments)[0])
+
     def _draw_prompt(self, rows: Sequence[Mapping]) -> str:
         prompts = self.arguments.prompts
         if "row" in rows[0]:

@@ -1,8 +1,10 @@
 """Frozen-module masks: what learns, and what does not."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -59,17 +61,20 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
 
 
 def learning_table(model: nn.Module) -> Table:
-    """What learns in the model, as a table of modules with the shapes and numbers of their parameters."""
-    table = Table("learns", "shape", "parameters", title="What learns")
-    learning = total = 0
+    """What learns in the model: parameters with their shapes and numbers. Those of all layers share a line."""
+    table = Table("learns", "of them", "shape", "parameters", title="What learns")
+    alike: Counter[tuple[str, torch.Size]] = Counter()
+    frozen = 0
     for name, parameter in model.named_parameters():
-        total += parameter.numel()
         if parameter.requires_grad:
-            learning += parameter.numel()
-            table.add_row(name, " x ".join(map(str, parameter.shape)), f"{parameter.numel():,}")
+            alike[re.sub(r"\.\d+\.", ".*.", name), parameter.shape] += 1
+        else:
+            frozen += parameter.numel()
+    for (name, shape), count in alike.items():
+        table.add_row(name, str(count), " x ".join(map(str, shape)), f"{count * shape.numel():,}")
     table.add_section()
-    table.add_row("all that learns", "", f"{learning:,}")
-    table.add_row("frozen", "", f"{total - learning:,}")
+    table.add_row("all that learns", "", "", f"{sum(count * shape.numel() for (_, shape), count in alike.items()):,}")
+    table.add_row("frozen", "", "", f"{frozen:,}")
     return table
 
 

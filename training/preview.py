@@ -26,8 +26,9 @@ def print_sequences(collator: SequenceCollator, rows: Iterable[dict], console: C
         ids, labels = batch["input_ids"][0].tolist(), batch["labels"][0].tolist()
         learned = sum(label != IGNORED for label in labels)
         images = len(batch["pixel_values"]) if "pixel_values" in batch else 0
+        cut = f", {count} cut off" if (count := collator.count_cut(row)) else ""
         console.print(
-            f"Sample {row.get('row', number)}: {len(ids)} tokens, {learned} of them between ⟦ and ⟧ with loss, {images} image(s)"
+            f"Sample {row.get('row', number)}: {len(ids)} tokens, {learned} of them between ⟦ and ⟧ with loss, {images} image(s){cut}"
         )
         text = Text()
         for has_loss, run in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] != IGNORED):

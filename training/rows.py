@@ -1,10 +1,13 @@
 """Rows to train on: drawn scenes, a folder of your own, or any set with images and text or messages."""
 
+import csv
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import datasets
-import pandas as pd
+from PIL import Image
+from rich.console import Console
 from torch.utils.data import Dataset
 
 from .arguments import DataArguments
@@ -136,6 +139,7 @@ def _check_folder(folder: Path) -> None:
             f"{folder} has no metadata.jsonl or metadata.csv: write one, with the columns file_name and text, "
             'for example {"file_name": "cat.jpg", "text": "A cat on a mat."} on each line.'
         )
+    named = set()
     for file in files:
         for number, names in enumerate(map(_image_names, _lines(file)), start=1):
             if not names:
@@ -147,15 +151,27 @@ def _check_folder(folder: Path) -> None:
                     raise FileNotFoundError(
                         f"{file}, row {number}, names {name!r}, but there is no {file.parent / name}."
                     )
+                named.add(file.parent / name)
+    images = {file for file in folder.rglob("*") if file.suffix.lower() in Image.registered_extensions()}
+    if left := sorted(images - named):
+        which = left[0].relative_to(folder)
+        Console(stderr=True).print(f"{len(left)} images in {folder} are in no row of its metadata, first {which}.")
 
 
-def _lines(file: Path) -> list[dict]:
-    try:
-        if file.suffix == ".jsonl":
-            return pd.read_json(file, lines=True, dtype=False).to_dict("records")
-        return (pd.read_csv if file.suffix == ".csv" else pd.read_parquet)(file).to_dict("records")
-    except ValueError as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
+def _lines(file: Path) -> Iterable[dict]:
+    if file.suffix == ".parquet":
+        return datasets.Dataset.from_parquet(str(file))
+    with file.open(encoding="utf-8", newline="") as text:
+        if file.suffix == ".csv":
+            return list(csv.DictReader(text))
+        lines = []
+        for number, line in enumerate(text, start=1):
+            try:
+                if line.strip():
+                    lines.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{file}, line {number}, is no JSON: {error}") from error
+        return lines
 
 
 def _image_names(line: Mapping) -> list[str]:

@@ -50,16 +50,18 @@ def recipe(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in output_dir.")] = False,
 ) -> None:
     """Train as RECIPE says."""
+    from accelerate import PartialState
+
+    from minigpt4.training import run
     from minigpt4.training.recipe import parse_overrides, read_recipe
 
-    overrides = parse_overrides(settings or []) | ({"save": save} if save else {})
-    read = read_recipe(name, **overrides)
-    from minigpt4.training import run
-
+    read = read_recipe(name, **(parse_overrides(settings or []) | ({"save": save} if save else {})))
     if show:
         run.show(read, show)
     else:
         output = run.run(read, resume=resume)
+        if not PartialState().is_main_process:
+            return
         if (output / "config.json").is_file():
             note(f"The model is in {output}: give it to --model of the other commands.")
         else:

@@ -1,8 +1,11 @@
 """`minigpt4 train RECIPE` as it is typed."""
 
+import re
+
 import pytest
 
 from minigpt4.cli import run
+from minigpt4.training.recipe import shipped_recipes
 
 
 @pytest.fixture
@@ -19,8 +22,11 @@ def train(tiny_checkpoint, own_folder, tmp_path, capsys):
 def test_trains(train, tmp_path):
     code, _, err = train("own-folder", "--set", "max_steps=1")
     assert code == 0
-    assert f"The model is in {tmp_path / 'out'}" in err
-    assert (tmp_path / "out" / "config.json").is_file()
+    assert f"What learned is in {tmp_path / 'out'}" in err
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    code, _, err = train("own-folder", "--set", "max_steps=1")
+    assert code == 1
+    assert "holds a run already" in err
 
 
 def test_shows(train, tmp_path):
@@ -28,6 +34,12 @@ def test_shows(train, tmp_path):
     assert code == 0
     assert out.count("⟧ with loss") == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_help_names_the_recipes(capsys):
+    assert run(["train", "--help"]) == 0
+    words = set(re.findall(r"[\w-]+", capsys.readouterr().out))
+    assert {name for name in shipped_recipes() if not name.startswith("nano-")} <= words
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,13 @@ def test_table_counts_what_learns(model):
     assert "model.multi_modal_projector.weight" in text
     assert f"{count:,}" in text
     assert f"{model.num_parameters() - count:,}" in text
+
+
+def test_layers_share_a_line(model):
+    apply_mask(model, ["self_attn"])
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(learning_table(model))
+    [line] = [line for line in capture.get().splitlines() if "language_model.layers.*.self_attn.q_proj.weight" in line]
+    assert "16 x 16" in line
+    assert f"{2 * 16 * 16:,}" in line

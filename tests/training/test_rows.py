@@ -92,6 +92,16 @@ def test_an_image_that_is_not_there(own_folder):
         read(own_folder)
 
 
+def test_images_that_are_in_no_row_are_said(own_folder, capsys):
+    read(own_folder)
+    assert capsys.readouterr().err.count("in no row") == 0
+    Image.new("RGB", (2, 2)).save(own_folder / "new.png")
+    assert len(read(own_folder)) == 8
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 images in" in said
+    assert "are in no row of its metadata, first new.png." in said
+
+
 def test_a_row_without_an_image(own_folder):
     (own_folder / "metadata.jsonl").write_text('{"text": "no picture"}\n')
     with pytest.raises(ValueError, match="row 1, names no image"):
@@ -100,7 +110,7 @@ def test_a_row_without_an_image(own_folder):
 
 def test_metadata_that_is_no_json(own_folder):
     (own_folder / "metadata.jsonl").write_text("file_name: 1.png\n")
-    with pytest.raises(ValueError, match=r"metadata\.jsonl cannot be read"):
+    with pytest.raises(ValueError, match=r"metadata\.jsonl, line 1, is no JSON"):
         read(own_folder)
 
 

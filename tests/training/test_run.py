@@ -89,6 +89,14 @@ def test_sequences_are_shown_as_they_are(processor, recipe):
     ]
 
 
+def test_what_is_cut_off_is_said(processor, recipe):
+    console = Console(width=200)
+    collator = SequenceCollator(processor, recipe("stage1", max_answer_tokens=4).sequence)
+    with console.capture() as capture:
+        print_sequences(collator, [{"image": Image.new("RGB", (2, 2)), "text": "a cat"}], console)
+    assert "4 of them between ⟦ and ⟧ with loss, 1 image(s), 3 cut off" in capture.get()
+
+
 def test_memory_of_what_learns(model, recipe):
     recipe("stage1")
     model.requires_grad_(False)
