@@ -42,6 +42,7 @@ def assemble(
     """The pretrained parts in one model, with a new projection between them, and the processor that fits it."""
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     llama = LlamaForCausalLM.from_pretrained(language_model)
+    llama.config._name_or_path = ""  # a folder of this build, which would be saved with the model
     config = MiniGPT4Config(
         vision_config=vision_config(),
         qformer_config=qformer_config(),
