@@ -84,7 +84,7 @@ def answer_all(
     title: str,
 ) -> list[Answer]:
     """The greedy answers to `requests`, one picture each, without their end mark."""
-    answers = []
+    answers: list[Answer] = []
     with tqdm(total=len(requests), desc=title, unit="answer", dynamic_ncols=True) as progress:
         for start in range(0, len(requests), batch_size):
             batch = slice(start, start + batch_size)

@@ -50,10 +50,13 @@ def score_description(scene: Scene, description: str, finished: bool = True) -> 
     parsed = parse(description)
     asked = Counter({"background": 1, "count": 1} | dict.fromkeys(OBJECT_FACTS, len(scene.objects)))
     right = Counter(fact for fact in ("background", "count") if getattr(parsed, fact) == getattr(scene, fact))
-    true = [(obj.size, obj.colour, obj.shape, obj.position) for obj in scene.objects]
-    said = [tuple(obj[fact] for fact in OBJECT_FACTS) for obj in parsed.objects]
+    true: list[tuple] = [(obj.size, obj.colour, obj.shape, obj.position) for obj in scene.objects]
+    said: list[tuple] = [tuple(obj[fact] for fact in OBJECT_FACTS) for obj in parsed.objects]
     candidates = said[:PAIRED_AT_MOST] + [(None,) * len(OBJECT_FACTS)] * (len(true) - len(said))
-    right += max((_agreement(true, pairing) for pairing in permutations(candidates, len(true))), key=Counter.total)
+    right += max(
+        (_agreement(true, pairing) for pairing in permutations(candidates, len(true))),
+        key=lambda agreement: sum(agreement.values()),
+    )
     return DescriptionScore(
         right=right,
         asked=asked,

@@ -57,8 +57,8 @@ def assemble(
     model.tie_weights()
     # From nothing, so that all it ever holds was learned: the language model is never shown enough to unlearn the noise of
     # a random start, which would be larger than what is to be learned.
-    nn.init.zeros_(model.model.multi_modal_projector.weight)
-    nn.init.zeros_(model.model.multi_modal_projector.bias)
+    for parameter in model.model.multi_modal_projector.parameters():
+        nn.init.zeros_(parameter)
     model.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=200,

@@ -52,7 +52,8 @@ class CellHeads(nn.Module):
         side = IMAGE_SIZE // PATCH_SIZE // 3  # of a cell, in patches
         cells = patches[:, 1:].unflatten(1, (3, side, 3, side)).mean((2, 4)).flatten(1, 2)
         logits = self.linear(cells).split(self.classes, -1)
-        return sum(F.cross_entropy(part.flatten(0, 1), labels[..., i].flatten()) for i, part in enumerate(logits))
+        losses = [F.cross_entropy(part.flatten(0, 1), labels[..., i].flatten()) for i, part in enumerate(logits)]
+        return torch.stack(losses).sum()
 
 
 def fact_codes() -> torch.Tensor:
