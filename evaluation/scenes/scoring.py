@@ -53,8 +53,8 @@ def score_description(scene: Scene, description: str, finished: bool = True) -> 
     true: list[tuple] = [(obj.size, obj.colour, obj.shape, obj.position) for obj in scene.objects]
     said: list[tuple] = [tuple(obj[fact] for fact in OBJECT_FACTS) for obj in parsed.objects]
     candidates = said[:PAIRED_AT_MOST] + [(None,) * len(OBJECT_FACTS)] * (len(true) - len(said))
-    agreements = [_agreement(true, pairing) for pairing in permutations(candidates, len(true))]
-    right += max(agreements, key=lambda agreement: agreement.total())
+    agreements: list[Counter[str]] = [_agreement(true, pairing) for pairing in permutations(candidates, len(true))]
+    right += max(agreements, key=lambda agreement: sum(agreement.values()))  # type: ignore[attr-defined]
     return DescriptionScore(
         right=right,
         asked=asked,
