@@ -1,6 +1,7 @@
 """`minigpt4 demo`: the model at work, with nothing to prepare."""
 
 import random
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def demo(
         f"""
 What next:
   minigpt4 demo --seed {seed + 1}
-  minigpt4 chat {path}
+  minigpt4 chat {shlex.quote(str(path))}
   minigpt4 --help
 nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4: make one out
 of the published files, and give its folder to --model of these commands, or to from_pretrained in Python:
