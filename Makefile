@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo test lint types clean
+.PHONY: help demo test lint bench types clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for a picture of yours)"
 	@echo "make test   run all tests, offline (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
+	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
 	@echo "make clean  remove the virtual environment and what was built"
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
@@ -32,6 +33,9 @@ lint: $(VENV)/.installed types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(ARGS)
 
 # mypy reads folders, not what setup.cfg says: lay the package out for it as it is installed.
 types:

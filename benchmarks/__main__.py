@@ -1,0 +1,78 @@
+"""`python -m benchmarks [WORD ...]`: all cases, or those with one of the words in their names.
+
+Prints one JSON line for each case on stdout as soon as it is there, and a table at the end on stderr.
+"""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers.utils import logging
+
+from .case import Case, Figures
+from .training import CASES as TRAINING
+
+
+CASES = [*TRAINING]
+
+
+def reached(case: Case, figures: Figures) -> bool:
+    ratio = figures.ours / figures.peer
+    return ratio <= case.reach if case.less_is_better else ratio >= case.reach
+
+
+def as_json(case: Case, figures: Figures) -> str:
+    line = {
+        "case": case.name,
+        "unit": case.unit,
+        "ours": round(figures.ours, 4),
+        "peer": round(figures.peer, 4),
+        "ratio": round(figures.ours / figures.peer, 3),
+        "limit": figures.limit and round(figures.limit, 3),
+        "to_reach": case.reach,
+        "reached": reached(case, figures),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "date": datetime.now(UTC).date().isoformat(),
+        **(figures.notes or {}),
+    }
+    return json.dumps(line)
+
+
+def as_table(results: list[tuple[Case, Figures]]) -> Table:
+    table = Table("case", "unit", "ours", "peer", "ratio", "limit", "to reach", "")
+    for case, figures in results:
+        sign = "≤" if case.less_is_better else "≥"
+        table.add_row(
+            case.name,
+            case.unit,
+            f"{figures.ours:.3g}",
+            f"{figures.peer:.3g}",
+            f"{figures.ours / figures.peer:.2f}",
+            f"{figures.limit:.2f}" if figures.limit else "",
+            f"{sign} {case.reach}",
+            "yes" if reached(case, figures) else "no",
+        )
+    return table
+
+
+def main(words: list[str]) -> None:
+    cases = [case for case in CASES if not words or any(word in case.name for word in words)]
+    if not cases:
+        sys.exit(f"No case has {' or '.join(words)} in its name: {', '.join(case.name for case in CASES)}.")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    results = []
+    for case in cases:
+        figures = case.measure()
+        print(as_json(case, figures), flush=True)
+        results.append((case, figures))
+    Console(stderr=True, width=120).print(as_table(results))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

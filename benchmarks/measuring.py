@@ -1,0 +1,60 @@
+"""Times and memory of two ways to do the same work, measured so that whatever else runs hurts both alike."""
+
+import gc
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+
+def interleave(ours: Callable[[], object], peer: Callable[[], object], repetitions: int = 5) -> tuple[float, float]:
+    """
+    Call both in turn, once to warm up and then `repetitions` times.
+
+    Returns:
+        `tuple`: the median seconds of one call of ours and of one call of the peer's.
+    """
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for work in (ours, peer):
+        work()
+    for repetition in range(repetitions):
+        order = (0, 1) if repetition % 2 else (1, 0)  # what comes second finds warmer caches
+        for which in order:
+            gc.collect()
+            start = time.perf_counter()
+            (ours, peer)[which]()
+            seconds[which].append(time.perf_counter() - start)
+    return median(seconds[0]), median(seconds[1])
+
+
+def peak_memory(prepare: Callable[[], Callable[[], object]]) -> int:
+    """
+    Bytes that work takes in a process of its own, over what Python and its libraries take before it.
+
+    Args:
+        prepare: a function of a module, which imports what is needed and gives the work. Models and data belong to the
+            work: they count.
+    """
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_report_peak, args=(prepare, queue))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{prepare.__qualname__} ended with exit code {process.exitcode}.")
+    return queue.get()
+
+
+def _report_peak(prepare, queue) -> None:
+    work = prepare()
+    before = _peak()
+    work()
+    queue.put(_peak() - before)
+
+
+def _peak() -> int:
+    """The most resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
