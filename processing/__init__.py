@@ -1,4 +1,4 @@
-"""Images and chats in, token ids out; text back."""
+"""Images and chats in, token ids out; text, boxes and drawings back."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -8,6 +8,18 @@ from transformers.utils.import_utils import define_import_structure
 
 
 if TYPE_CHECKING:
+    from .boxes import Box as Box
+    from .boxes import GroundedPhrase as GroundedPhrase
+    from .boxes import Grounding as Grounding
+    from .boxes import crop_box as crop_box
+    from .boxes import format_box as format_box
+    from .boxes import format_boxes as format_boxes
+    from .boxes import format_phrase as format_phrase
+    from .boxes import parse_grounding as parse_grounding
+    from .boxes import resize_box as resize_box
+    from .drawing import coloured_text as coloured_text
+    from .drawing import draw_boxes as draw_boxes
+    from .drawing import phrase_colours as phrase_colours
     from .image_loading import load_image as load_image
     from .image_processing_minigpt4 import MiniGPT4ImageProcessor as MiniGPT4ImageProcessor
     from .image_processing_pil_minigpt4 import MiniGPT4ImageProcessorPil as MiniGPT4ImageProcessorPil

@@ -23,6 +23,13 @@ from transformers.image_utils import load_image as load_transformers_image
 
 URL_TIMEOUT_SECONDS = 60
 
+# Where the image processors are in a saved folder, for those who load it with `trust_remote_code=True`: transformers
+# takes the first, or where torchvision works the second.
+AUTO_MAP = (
+    "image_processing_pil_minigpt4.MiniGPT4ImageProcessorPil",
+    "image_processing_minigpt4.MiniGPT4ImageProcessor",
+)
+
 
 def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: float = URL_TIMEOUT_SECONDS):
     """
@@ -79,6 +86,7 @@ class ImageInputMixin(BaseImageProcessor):
     PIL's `convert("RGB")`. 16-bit greyscale is scaled to 8 bits, where PIL would clip it to white.
     """
 
+    _auto_class = "AutoImageProcessor"  # so that the code is saved too
     do_resize = True
     size = {"height": 224, "width": 224}
     resample = PILImageResampling.BICUBIC
@@ -87,6 +95,13 @@ class ImageInputMixin(BaseImageProcessor):
     do_normalize = True
     image_mean = OPENAI_CLIP_MEAN
     image_std = OPENAI_CLIP_STD
+
+    def to_dict(self) -> dict:
+        """What is saved. Both image processors are named in it, whichever this one is."""
+        output = super().to_dict()
+        if "auto_map" in output:
+            output["auto_map"][self._auto_class] = list(AUTO_MAP)
+        return output
 
     def fetch_images(self, image_url_or_urls):
         """Read what is given as path, address, base64 or bytes; single, in a list or nested. Errors as `load_image`."""

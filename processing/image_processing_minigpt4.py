@@ -1,9 +1,15 @@
 """The image processor of MiniGPT-4 with torchvision: in batches, on a GPU too."""
 
+from typing import TYPE_CHECKING
+
 from transformers.image_processing_backends import TorchvisionBackend
 from transformers.utils import is_torchvision_available
 
 from .image_loading import ImageInputMixin
+
+
+if TYPE_CHECKING:  # the two travel together: what a file names here is saved beside it
+    from .image_processing_pil_minigpt4 import MiniGPT4ImageProcessorPil as MiniGPT4ImageProcessorPil
 
 
 class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):

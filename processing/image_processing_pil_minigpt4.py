@@ -1,8 +1,14 @@
 """The image processor of MiniGPT-4 with Pillow: pixels equal to those the published models were trained on."""
 
+from typing import TYPE_CHECKING
+
 from transformers.image_processing_backends import PilBackend
 
 from .image_loading import ImageInputMixin
+
+
+if TYPE_CHECKING:  # the two travel together: what a file names here is saved beside it
+    from .image_processing_minigpt4 import MiniGPT4ImageProcessor as MiniGPT4ImageProcessor
 
 
 class MiniGPT4ImageProcessorPil(ImageInputMixin, PilBackend):

@@ -5,6 +5,8 @@ import re
 from transformers.image_utils import ImageInput
 from transformers.processing_utils import MultiModalData, ProcessorMixin
 
+from .boxes import Grounding, parse_grounding
+
 
 # Where the answer begins in the published prompts.
 _ANSWER_START = re.compile(r"###Assistant:|\[/INST\]")
@@ -38,6 +40,8 @@ class MiniGPT4Processor(ProcessorMixin):
         ValueError: in a call, where the text is empty, where placeholders and images do not match, or where
             truncation would cut an image; and whatever `load_image` raises for a picture.
     """
+
+    _auto_class = "AutoProcessor"  # so that the code is saved too
 
     def __init__(
         self,
@@ -141,6 +145,19 @@ class MiniGPT4Processor(ProcessorMixin):
             self._with_prompt(text) if self._begins(ids) else self._answer(text)
             for ids, text in zip(rows, texts, strict=True)
         ]
+
+    def post_process_grounding(self, text: str, image_size: tuple[int, int]) -> Grounding:
+        """
+        Read phrases and boxes out of an answer of MiniGPT-v2.
+
+        Args:
+            text (`str`): an answer, as `post_process_image_text_to_text` gives it.
+            image_size (`tuple[int, int]`): (width, height) in pixels, as `image.size` of a PIL image.
+
+        Returns:
+            `Grounding`: the text without marks, its phrases with boxes in pixels, and what was not understood.
+        """
+        return parse_grounding(text, image_size)
 
     def _begins(self, ids: list[int]) -> bool:
         first = next((token for token in ids if token != self.tokenizer.pad_token_id), None)

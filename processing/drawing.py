@@ -1,0 +1,84 @@
+"""Boxes and their labels on pictures, and the colours that tie them to the words."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .boxes import GroundedPhrase, Grounding
+
+
+# Told apart by people who do not see every colour (Okabe and Ito, 2008), dark enough for white letters or light enough for black.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5CF6", "#F0E442")
+
+
+def phrase_colours(phrases: Sequence[GroundedPhrase]) -> list[str]:
+    """
+    A colour for each phrase, as `#RRGGBB`: the same words have the same colour, others another until all are used.
+    """
+    keys = [phrase.phrase.casefold() or f"#{index}" for index, phrase in enumerate(phrases)]
+    order = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    return [COLOURS[order[key] % len(COLOURS)] for key in keys]
+
+
+def coloured_text(grounding: Grounding) -> list[tuple[str, str | None]]:
+    """
+    Cut the text where its phrases begin and end.
+
+    Returns:
+        `list[tuple[str, str | None]]`: pieces that give `grounding.text` when joined, each with the colour of its
+        boxes, or `None` for words that have no box.
+    """
+    pieces: list[tuple[str, str | None]] = []
+    end = 0
+    for phrase, colour in zip(grounding.phrases, phrase_colours(grounding.phrases), strict=True):
+        begin, stop = phrase.span
+        pieces += [(grounding.text[end:begin], None), (grounding.text[begin:stop], colour if phrase.boxes else None)]
+        end = stop
+    return [(text, colour) for text, colour in (*pieces, (grounding.text[end:], None)) if text]
+
+
+def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.Image:
+    """
+    Draw every box with its phrase above it, each phrase in its colour.
+
+    Args:
+        image (`PIL.Image.Image`): of any size and mode; it is left as it is.
+        phrases (`list[GroundedPhrase]`): with boxes in pixels of this image, as `parse_grounding(text, image.size)` gives them.
+
+    Returns:
+        `PIL.Image.Image`: a copy in mode RGB.
+    """
+    picture = image.convert("RGB") if image.mode != "RGB" else image.copy()
+    pen = ImageDraw.Draw(picture)
+    line = max(2, round(min(picture.size) / 150))
+    font = ImageFont.load_default(size=max(10, round(min(picture.size) / 28)))
+    drawn = [
+        (box, phrase.phrase, colour)
+        for phrase, colour in zip(phrases, phrase_colours(phrases), strict=True)
+        for box in phrase.boxes
+    ]
+    for box, _, colour in drawn:
+        # A box of the whole width ends at the last column, not one beyond it.
+        x2, y2 = min(box.x2, picture.width - 1), min(box.y2, picture.height - 1)
+        pen.rectangle((min(box.x1, x2), min(box.y1, y2), x2, y2), outline=colour, width=line)
+    for box, label, colour in drawn:  # after all boxes, so that none crosses a label
+        if label:
+            _write(pen, label, box.x1, box.y1, colour, font)
+    return picture
+
+
+def _write(pen: ImageDraw.ImageDraw, label: str, x: float, y: float, colour: str, font) -> None:
+    """Write a label just above (x, y), or below where there is no room, never beyond the picture."""
+    width, height = pen.im.size
+    margin = 2
+    left, top, right, bottom = pen.textbbox((0, 0), label, font=font)
+    wide, high = right - left + 2 * margin, bottom - top + 2 * margin
+    x = max(0, min(x, width - wide))
+    y = y - high if y >= high else min(y, height - high)
+    pen.rectangle((x, y, x + wide, y + high), fill=colour)
+    red, green, blue = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
+    ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
+    pen.text((x + margin - left, y + margin - top), label, fill=ink, font=font)
+
+
+__all__ = ["coloured_text", "draw_boxes", "phrase_colours"]
