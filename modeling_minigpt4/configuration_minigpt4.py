@@ -8,6 +8,14 @@ from transformers.configuration_utils import PreTrainedConfig, SubConfigSpec
 from transformers.models.auto import AutoConfig
 
 
+# Where the classes are in a saved folder, for those who load it with `trust_remote_code=True`.
+AUTO_MAP = {
+    "AutoConfig": "configuration_minigpt4.MiniGPT4Config",
+    "AutoModel": "modeling_minigpt4.MiniGPT4Model",
+    "AutoModelForImageTextToText": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
+}
+
+
 @strict
 class MiniGPT4Config(PreTrainedConfig):
     r"""
@@ -45,6 +53,7 @@ class MiniGPT4Config(PreTrainedConfig):
     """
 
     model_type = "minigpt4"
+    _auto_class = "AutoConfig"  # so that the code is saved too
     sub_configs_defaults = {
         "vision_config": SubConfigSpec(config_class=Blip2VisionConfig),
         "qformer_config": SubConfigSpec(config_class=Blip2QFormerConfig, optional=True),
@@ -72,6 +81,11 @@ class MiniGPT4Config(PreTrainedConfig):
         # Tying is a choice of the language model, but transformers reads it from the outermost configuration.
         if self.text_config.tie_word_embeddings:
             self.tie_word_embeddings = True
+
+    def save_pretrained(self, save_directory, push_to_hub: bool = False, **kwargs):
+        """See `PreTrainedConfig.save_pretrained`. The code of this configuration goes into the folder, too."""
+        self.auto_map = dict(AUTO_MAP)  # transformers notes only the class that is being saved
+        super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
 
     def _refuse_parts_that_do_not_fit(self) -> None:
         vision = self.vision_config

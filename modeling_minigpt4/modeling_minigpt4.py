@@ -17,6 +17,7 @@ from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs, torch_compilable_check
 from transformers.utils.generic import can_return_tuple
 
+from .adapters_minigpt4 import refuse_another_base
 from .configuration_minigpt4 import MiniGPT4Config
 from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
@@ -85,6 +86,28 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         model._checkpoint_kwargs = checkpoint_kwargs
         return loaded
 
+    def load_adapter(self, peft_model_id=None, *args, adapter_kwargs=None, load_config=None, **kwargs):
+        """
+        See `PreTrainedModel.load_adapter`, which `from_pretrained` of an adapter's folder calls, too.
+
+        Raises:
+            `ValueError`: if the adapter was trained on another model than this one, or its keys are not this model's.
+        """
+        if peft_model_id is not None:
+            where = self._checkpoint_kwargs if load_config is None else load_config.download_kwargs
+            where = {name: where[name] for name in CHECKPOINT_KWARGS if name in where}
+            adapter_revision = (adapter_kwargs or {}).get("revision")
+            refuse_another_base(peft_model_id, self.name_or_path, adapter_revision=adapter_revision, **where)
+        report = super().load_adapter(
+            peft_model_id, *args, adapter_kwargs=adapter_kwargs, load_config=load_config, **kwargs
+        )
+        if differing := sorted({*report.missing_keys, *report.unexpected_keys}):
+            kind = "missing" if differing[0] in report.missing_keys else "unexpected"
+            raise ValueError(
+                f"{peft_model_id} does not fit the model: {len(differing)} keys differ, first {differing[0]} ({kind})."
+            )
+        return report
+
     def train(self, mode: bool = True):
         """
         See `torch.nn.Module.train`. Parts of which no parameter learns stay in eval mode, so that the dropout of a frozen
@@ -117,6 +140,8 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
     Q-Former; `multi_modal_projector` is one `nn.Linear` (an `nn.Sequential` of them if `projector_num_layers > 1`);
     `language_model` is what `AutoModel` gives for `text_config`.
     """
+
+    _auto_class = "AutoModel"  # so that the code is saved with the weights
 
     def __init__(self, config: MiniGPT4Config):
         super().__init__(config)
@@ -347,6 +372,7 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
     ```
     """
 
+    _auto_class = "AutoModelForImageTextToText"  # so that the code is saved with the weights
     _tied_weights_keys = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
     _tp_plan = {"lm_head": "colwise_gather_output"}
 
