@@ -415,7 +415,9 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
                 Token ids to predict, -100 where there is no loss; image placeholders never carry loss. The loss is the
                 mean over the labels (`num_items_in_batch`, where given, replaces their number).
             logits_to_keep (`int` or `torch.Tensor`, *optional*, defaults to 0):
-                The last so many positions, or these positions, get logits; 0 stands for all.
+                The last so many positions, or these positions, get logits; 0 stands for all. With labels the loss is
+                over these positions: `(labels != -100).roll(-1, dims=-1)` are all that it needs, and nothing of the
+                vocabulary's width is made for prompts, images and padding.
 
         Returns:
             `LlavaCausalLMOutputWithPast`: `logits` have a column for every row of the vocabulary; the image placeholder's
@@ -435,17 +437,15 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
         logits = self.lm_head(hidden_states)
         if self.config.image_token_id < logits.shape[-1]:
-            never = torch.finfo(logits.dtype).min
-            if logits.requires_grad:
-                # Not in place, which autograd refuses where tensor parallelism has gathered the logits.
-                placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
-                logits = logits.index_fill(-1, placeholder, never)
-            else:
-                logits[..., self.config.image_token_id] = never
+            # Beside autograd: there the softmax is 0 and so is the gradient, and no second copy of the logits is made.
+            logits.detach()[..., self.config.image_token_id] = torch.finfo(logits.dtype).min
 
         loss = None
         if labels is not None:
             labels = labels.masked_fill(labels == self.config.image_token_id, -100)
+            if isinstance(logits_to_keep, torch.Tensor) or logits_to_keep:
+                next_tokens = nn.functional.pad(labels, (0, 1), value=-100)[:, 1:, None]
+                kwargs["shift_labels"] = slice_logits_to_keep(next_tokens, logits_to_keep).squeeze(-1)
             loss = self.loss_function(
                 logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size, **kwargs
             )
