@@ -1,55 +1,132 @@
-"""A checkpoint with its code beside it needs no minigpt4 to be installed."""
+"""A saved model brings its code with it: where minigpt4 is not installed, it loads, answers and trains the same."""
 
+import json
+import os
 import subprocess
 import sys
 
-import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
-
-
-SAVE = """
-import sys, torch, minigpt4
-from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4ImageProcessorPil, MiniGPT4Processor
-MiniGPT4Config.register_for_auto_class()
-MiniGPT4ForConditionalGeneration.register_for_auto_class("AutoModelForImageTextToText")
-MiniGPT4ImageProcessorPil.register_for_auto_class("AutoImageProcessor")
-MiniGPT4Processor.register_for_auto_class()
-MiniGPT4ForConditionalGeneration.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])
-MiniGPT4Processor.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])
-"""
-
-LOAD = """
-import sys
-sys.modules["minigpt4"] = None  # as if it were not installed
+import datasets
+import pytest
 import torch
 from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
+from transformers.dynamic_module_utils import get_relative_import_files
+
+
+WITHOUT_PACKAGE = "import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n"
+
+LOAD = """
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, AutoModelForImageTextToText, AutoProcessor, pipeline
+folder, again, out = sys.argv[1:]
+model = AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=True)
+base = AutoModel.from_pretrained(folder, trust_remote_code=True)
+processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)
+for loaded in (model, base, processor, AutoImageProcessor.from_pretrained(folder, trust_remote_code=True)):
+    assert type(loaded).__module__.startswith("transformers_modules."), type(loaded)
+image = Image.new("RGB", (40, 30), "red")
+inputs = processor(images=image, text="<ImageHere> What?", return_tensors="pt")
+pipe = pipeline("image-text-to-text", model=folder, trust_remote_code=True)
+torch.save({
+    "logits": model(**inputs).logits,
+    "hidden": base(**inputs).last_hidden_state,
+    "answer": model.generate(**inputs),
+    "piped": pipe(images=image, text="<ImageHere> What?")[0]["generated_text"],
+}, out)
+model.save_pretrained(again)
+processor.save_pretrained(again)
+"""
+
+TRAIN = """
+import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
-model = AutoModelForImageTextToText.from_pretrained(sys.argv[1], trust_remote_code=True)
-processor = AutoProcessor.from_pretrained(sys.argv[1], trust_remote_code=True)
-inputs = processor(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_tensors="pt")
-assert type(model).__module__.startswith("transformers_modules."), type(model)
-torch.save({"logits": model(**inputs).logits, "answer": model.generate(**inputs)}, sys.argv[2])
+from trl.scripts.sft import main, make_parser
+folder, data, output, out = sys.argv[1:]
+for steps, more in (1, []), (2, ["--resume_from_checkpoint", f"{output}/checkpoint-1"]):
+    arguments = ["--model_name_or_path", folder, "--dataset_name", data, "--output_dir", output, "--max_steps", str(steps),
+        "--trust_remote_code", "true", "--use_cpu", "true", "--save_steps", "1", "--report_to", "none",
+        "--per_device_train_batch_size", "2", "--learning_rate", "0.01", "--dtype", "float32", *more]
+    parsed = make_parser().parse_args_and_config(arguments, fail_with_unknown_args=False)
+    main(*parsed[:4])
+model = AutoModelForImageTextToText.from_pretrained(output, trust_remote_code=True)
+processor = AutoProcessor.from_pretrained(output, trust_remote_code=True)
+inputs = processor(text="What?", return_tensors="pt")
+torch.save({"logits": model(**inputs).logits}, out)
 """
 
 
-def test_loads_and_gives_the_same_logits_and_answer(tiny_checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
-    for program, arguments in (
-        (SAVE, (tiny_checkpoint, tmp_path / "hub")),
-        (LOAD, (tmp_path / "hub", tmp_path / "out.pt")),
-    ):
-        run = subprocess.run(
-            [sys.executable, "-c", program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        assert run.returncode == 0, run.stderr
-    from PIL import Image
+@pytest.fixture(scope="module")
+def saved(tiny_checkpoint, tmp_path_factory):
+    """Written by `save_pretrained`, without another word."""
+    folder = tmp_path_factory.mktemp("remote") / "saved"
+    AutoModelForImageTextToText.from_pretrained(tiny_checkpoint).save_pretrained(folder)
+    AutoProcessor.from_pretrained(tiny_checkpoint).save_pretrained(folder)
+    return folder
 
-    model = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
-    processor = AutoProcessor.from_pretrained(tiny_checkpoint)
-    inputs = processor(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_tensors="pt")
+
+@pytest.fixture
+def run(tmp_path):
+    def run(program: str, *arguments) -> None:
+        environment = os.environ | {"HF_MODULES_CACHE": str(tmp_path / "modules")}
+        command = [sys.executable, "-c", WITHOUT_PACKAGE + program, *map(str, arguments)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
+def test_loads_and_answers_the_same(saved, run, tmp_path):
+    run(LOAD, saved, tmp_path / "again", tmp_path / "out.pt")
     remote = torch.load(tmp_path / "out.pt")
+    model, processor = AutoModelForImageTextToText.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
+    assert type(model).__module__.startswith("minigpt4.")  # the package itself needs no code from a folder
+    image = Image.new("RGB", (40, 30), "red")
+    inputs = processor(images=image, text="<ImageHere> What?", return_tensors="pt")
     assert torch.equal(remote["logits"], model(**inputs).logits)
+    assert torch.equal(remote["hidden"], model.model(**inputs).last_hidden_state)
     assert torch.equal(remote["answer"], model.generate(**inputs))
+    pipe = pipeline("image-text-to-text", model=str(saved))
+    assert remote["piped"] == pipe(images=image, text="<ImageHere> What?")[0]["generated_text"]
+    # What a person without the package saves is as whole as what they loaded.
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {path.name for path in saved.iterdir()}
+    assert auto_maps(tmp_path / "again") == auto_maps(saved)
+
+
+def auto_maps(folder) -> dict[str, str | list[str]]:
+    config = json.loads((folder / "config.json").read_text())
+    processor = json.loads((folder / "processor_config.json").read_text())
+    return {**config["auto_map"], **processor["image_processor"]["auto_map"], **processor["auto_map"]}
+
+
+def test_every_class_is_named_and_every_file_is_there(saved):
+    maps = auto_maps(saved)
+    assert set(maps) == {
+        "AutoConfig",
+        "AutoModel",
+        "AutoModelForImageTextToText",
+        "AutoProcessor",
+        "AutoImageProcessor",
+    }
+    names = [name for value in maps.values() for name in ([value] if isinstance(value, str) else value)]
+    assert len(names) == 6  # an image processor with torchvision and one without
+    for name in names:
+        file = saved / f"{name.split('.')[0]}.py"
+        assert f"class {name.split('.')[1]}(" in file.read_text()
+        assert all(os.path.isfile(beside) for beside in get_relative_import_files(file))
+
+
+def test_trl_sft_trains_and_resumes(saved, run, tmp_path):
+    turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A red picture."}]
+    rows = [{"images": [Image.new("RGB", (40, 30), "red")], "messages": turns}] * 4
+    data = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
+    (tmp_path / "data").mkdir()
+    data.to_parquet(tmp_path / "data" / "train.parquet")
+    run(TRAIN, saved, tmp_path / "data", tmp_path / "trained", tmp_path / "out.pt")
+    trained = AutoModelForImageTextToText.from_pretrained(tmp_path / "trained")
+    inputs = AutoProcessor.from_pretrained(tmp_path / "trained")(text="What?", return_tensors="pt")
+    logits = trained(**inputs).logits
+    assert torch.equal(torch.load(tmp_path / "out.pt")["logits"], logits)
+    assert not torch.equal(AutoModelForImageTextToText.from_pretrained(saved)(**inputs).logits, logits)  # it learned
