@@ -1,7 +1,6 @@
 """Training MiniGPT-4: what learns, on which sequences, at which rate."""
 
 from .arguments import DataArguments, ModelArguments, StageArguments
-from .checkpoints import load_trained
 from .collation import SequenceArguments, SequenceCollator
 from .finiteness import NonFiniteError
 from .lora import lora_config
@@ -25,7 +24,6 @@ __all__ = [
     "apply_mask",
     "learning_table",
     "load_recipe",
-    "load_trained",
     "lora_config",
     "published_learning_rate",
     "published_schedule",

@@ -4,10 +4,7 @@ An adapter whose `modules_to_save` are the modules that learned is what PEFT and
 that neither needs to know that there was no LoRA.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,45 +13,13 @@ from peft.utils.constants import DUMMY_TARGET_MODULES
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
-from transformers import AutoModelForImageTextToText, PreTrainedModel
-from transformers.utils import cached_file
+from transformers import PreTrainedModel
+
+from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base
 
 
-WEIGHTS, NOTE = "adapter_model.safetensors", "base.json"
+WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."  # PEFT's name of the model inside it
-SAMPLES, SAMPLE_BYTES = 256, 4096
-
-
-@dataclass(frozen=True)
-class Base:
-    """The frozen model that a checkpoint belongs to: folder or Hub id, revision, and fingerprint."""
-
-    name: str
-    revision: str
-    fingerprint: str
-
-
-def describe_base(name: str, revision: str = "main") -> Base:
-    """
-    Note which model this is.
-
-    The fingerprint covers configuration, names and sizes of the weight files, and 256 pieces of 4 KiB spread over each of
-    them: models that were trained differently differ there, and 26 GB need not be read.
-    """
-    folder = Path(name)
-    if folder.is_dir():
-        name = str(folder.resolve())
-    else:
-        folder = Path(cached_file(name, "config.json", revision=revision)).parent
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
-    for file in sorted((*folder.glob("*.safetensors"), *folder.glob("*.bin"))):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
-        with file.open("rb") as content:
-            for sample in range(SAMPLES):
-                content.seek(max(0, size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
-                digest.update(content.read(SAMPLE_BYTES))
-    return Base(name, revision, digest.hexdigest())
 
 
 def learned_modules(model: nn.Module) -> list[str] | None:
@@ -106,31 +71,6 @@ def save_learned(
     note_base(folder, base)
 
 
-def note_base(folder: Path, base: Base) -> None:
-    """Write beside an adapter which model it belongs to."""
-    (folder / NOTE).write_text(json.dumps(asdict(base), indent=2), encoding="utf-8")
-
-
-def check_base(folder: str | Path) -> Base:
-    """
-    Make sure that the base of a checkpoint is the model that it was trained on.
-
-    Raises:
-        ValueError: it has changed.
-    """
-    noted = Base(**json.loads((Path(folder) / NOTE).read_text(encoding="utf-8")))
-    try:
-        base = describe_base(noted.name, noted.revision)
-    except OSError as error:
-        raise ValueError(f"{folder} belongs to the model {noted.name}, which is not there: {error}") from error
-    if base.fingerprint != noted.fingerprint:
-        raise ValueError(
-            f"{folder} belongs to another model than {noted.name} is now: its weights or configuration have changed since. "
-            "Put the old ones back, or train again."
-        )
-    return noted
-
-
 @torch.no_grad()
 def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
     """
@@ -150,19 +90,3 @@ def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
             if tensor.shape != parameter.shape:
                 raise ValueError(f"{folder}: {key} has the shape {tuple(tensor.shape)}, not {tuple(parameter.shape)}.")
             parameter.copy_(tensor)
-
-
-def load_trained(folder: str | Path, **kwargs) -> PreTrainedModel:
-    """
-    `from_pretrained` of a checkpoint, after a check that its base is the one it was trained on.
-
-    Args:
-        folder (`str` or `Path`): an `output_dir`, or a checkpoint in one.
-        kwargs: further arguments of `from_pretrained`.
-
-    Raises:
-        ValueError: the base has changed.
-    """
-    if (Path(folder) / NOTE).is_file():
-        check_base(folder)
-    return AutoModelForImageTextToText.from_pretrained(folder, **kwargs)

@@ -9,7 +9,8 @@ from rich.console import Console
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
-from .checkpoints import describe_base
+from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
+
 from .collation import SequenceCollator
 from .curve import draw_loss_curve
 from .model import checkpoint_name, load_model, load_processor

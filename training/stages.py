@@ -9,8 +9,10 @@ from transformers import PreTrainedModel, ProcessorMixin, Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
+from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse_another_base
+
 from .arguments import StageArguments
-from .checkpoints import NOTE, Base, check_base, learned_modules, load_learned, note_base, save_learned
+from .checkpoints import learned_modules, load_learned, save_learned
 from .collation import SequenceArguments, SequenceCollator
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
 from .masks import apply_mask, print_learning_table
@@ -158,10 +160,8 @@ class StageTrainer(Trainer):
         self.accelerator.wait_for_everyone()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
-        if self.base is not None and (Path(resume_from_checkpoint) / NOTE).is_file():
-            noted = check_base(resume_from_checkpoint)
-            if noted.fingerprint != self.base.fingerprint:
-                raise ValueError(f"{resume_from_checkpoint} is of a run on {noted.name}, not on {self.base.name}.")
+        if self.base is not None:
+            refuse_another_base(resume_from_checkpoint, self.base.name, revision=self.base.revision)
         if self.learned_modules is None or self.is_fsdp_enabled:  # FSDP keeps its own copy of everything
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:

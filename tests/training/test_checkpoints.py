@@ -1,6 +1,7 @@
 """What is saved, what comes back, and what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,8 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
 
-from minigpt4.training import apply_mask, load_trained
-from minigpt4.training.checkpoints import describe_base, learned_modules
+from minigpt4.training import apply_mask
+from minigpt4.training.checkpoints import learned_modules
 from minigpt4.training.run import run
 
 
@@ -55,7 +56,6 @@ def test_a_checkpoint_and_its_base_are_the_model(recipe, inputs, tiny_checkpoint
     arguments = [learned, tmp_path / "inputs.pt", tmp_path / "logits.pt"]
     subprocess.run([sys.executable, "-c", LOAD, *map(str, arguments)], check=True)
     assert torch.equal(torch.load(tmp_path / "logits.pt"), expected)
-    assert torch.equal(load_trained(learned)(**inputs).logits, expected)
     assert AutoProcessor.from_pretrained(learned).num_image_tokens == 4
 
 
@@ -99,19 +99,51 @@ def test_another_base_is_refused(recipe, tiny_checkpoint, tmp_path):
     AutoModelForImageTextToText.from_pretrained(tiny_checkpoint).save_pretrained(base)
     AutoProcessor.from_pretrained(tiny_checkpoint).save_pretrained(base)
     output = run(recipe(model_name_or_path=str(base), save_strategy="steps", save_steps=2))
-    load_trained(output)
+    checkpoints = (output, output / "checkpoint-2")
+    for folder in checkpoints:
+        AutoModelForImageTextToText.from_pretrained(folder)
+    other = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    other.load_adapter(str(output))  # the same model in another place
     weights = load_file(base / "model.safetensors")
     weights["lm_head.weight"] += 1
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match=r"belongs to another model than .*base is now"):
-        load_trained(output)
+    for folder in checkpoints:
+        with pytest.raises(
+            ValueError, match=rf"^{folder} belongs to another model than .*base is now.*, or train again"
+        ):
+            AutoModelForImageTextToText.from_pretrained(folder)
     with pytest.raises(ValueError, match="belongs to another model than"):
         run(recipe(model_name_or_path=str(base), save_strategy="steps", save_steps=2), resume=True)
-    note = json.loads((output / "checkpoint-4" / "base.json").read_text())
-    note["fingerprint"] = describe_base(note["name"]).fingerprint
-    (output / "checkpoint-4" / "base.json").write_text(json.dumps(note))
-    with pytest.raises(ValueError, match=r"checkpoint-4 is of a run on .*base, not on"):
-        run(recipe(), resume=True)
+    settings = {"output_dir": str(tmp_path / "elsewhere"), "save_strategy": "steps", "save_steps": 4}
+    elsewhere = run(recipe(**settings))
+    with pytest.raises(ValueError, match=r"elsewhere belongs to .*checkpoint, not to .*base: load it with"):
+        AutoModelForImageTextToText.from_pretrained(base).load_adapter(str(elsewhere))
+    with pytest.raises(ValueError, match=r"checkpoint-4 belongs to .*checkpoint, not to .*base"):
+        run(recipe(model_name_or_path=str(base), **settings), resume=True)
+
+
+def test_what_packaging_writes_into_a_configuration_changes_no_base(recipe, tiny_checkpoint, tmp_path):
+    base = shutil.copytree(tiny_checkpoint, tmp_path / "base")
+    output = run(recipe(model_name_or_path=str(base), max_steps=1))
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "transformers_version": "9", "auto_map": {}}))
+    AutoModelForImageTextToText.from_pretrained(output)
+    (base / "config.json").write_text(json.dumps({**config, "pad_token_id": 7}))
+    with pytest.raises(ValueError, match="belongs to another model than"):
+        AutoModelForImageTextToText.from_pretrained(output)
+
+
+@pytest.mark.parametrize(("change", "which"), [("missing", "bias"), ("unexpected", "another")])
+def test_an_adapter_whose_keys_are_others(recipe, change, which):
+    file = run(recipe(max_steps=1)) / "adapter_model.safetensors"
+    weights = load_file(file)
+    if change == "missing":
+        del weights["base_model.model.model.multi_modal_projector.bias"]
+    else:
+        weights["base_model.model.another.weight"] = torch.zeros(2, 2)
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=rf"does not fit the model: 1 keys differ, first .*{which}.* \({change}\)"):
+        AutoModelForImageTextToText.from_pretrained(file.parent)
 
 
 def test_a_run_with_another_mask_is_refused(recipe):
