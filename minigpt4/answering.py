@@ -1,12 +1,10 @@
 """From conversations to answers: what `describe`, `chat` and `demo` share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    import torch
     from transformers import TextStreamer
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
@@ -34,7 +32,6 @@ def answer(
     *,
     max_new_tokens: int | None = None,
     streamer: "TextStreamer | None" = None,
-    vision_features: "Callable[[torch.Tensor], torch.Tensor] | None" = None,
 ) -> list[Answer]:
     """Answer the last user turn of each conversation.
 
@@ -42,7 +39,6 @@ def answer(
         conversations: Chat messages per conversation, images in their content.
         max_new_tokens: Longest answer. Default: what the checkpoint's generation configuration says.
         streamer: Gets the answer as it grows; for one conversation only.
-        vision_features: Turns the pixels of all pictures into what the projection reads, in place of the model.
 
     Raises:
         ValueError: A conversation is longer than what the language model reads.
@@ -54,8 +50,6 @@ def answer(
         return_dict=True,
         processor_kwargs={"padding": True, "return_tensors": "pt"},
     ).to(model.device, model.dtype)
-    if vision_features is not None and "pixel_values" in inputs:
-        inputs["vision_features"] = vision_features(inputs.pop("pixel_values"))
     length = inputs["input_ids"].shape[1]
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if limit is not None and length >= limit:
@@ -63,10 +57,11 @@ def answer(
     lengths = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
     rows = model.generate(**inputs, tokenizer=processor.tokenizer, streamer=streamer, **lengths)[:, length:]
     texts = processor.post_process_image_text_to_text(rows)
-    return [Answer(text, _is_finished(model, processor, row)) for text, row in zip(texts, rows, strict=True)]
+    return [Answer(text, is_finished(model, processor, row)) for text, row in zip(texts, rows, strict=True)]
 
 
-def _is_finished(model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", row: Any) -> bool:
+def is_finished(model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", row: Any) -> bool:
+    """Whether the new ids of one answer hold an end, of tokens or of text."""
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
     text = processor.tokenizer.decode(row)

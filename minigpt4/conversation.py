@@ -1,11 +1,14 @@
-"""A conversation about pictures, with answers printed as they are made."""
+"""A conversation about pictures, of which the model reads every turn once."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from minigpt4.answering import Answer, answer, user_turn
-from minigpt4.streaming import AnswerStreamer
+from minigpt4.answering import Answer
+from minigpt4.reading import Reader
+from minigpt4.streaming import AnswerStreamer, show
 
 
 if TYPE_CHECKING:
@@ -14,8 +17,20 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What was said, the pictures shown along with it, and the answer."""
+
+    text: str
+    pictures: "tuple[Image, ...]"
+    answer: Answer
+
+
 class Conversation:
-    """What has been said and shown so far. The vision tower looks at each picture once, not again in every turn.
+    """What has been said and shown so far, in `turns`.
+
+    A conversation that outgrows what the model reads loses the text of its oldest turns, never a picture; `forgotten`
+    says how many turns of text the model no longer sees.
 
     Args:
         model, processor: As `minigpt4.loading.load` gives them.
@@ -31,47 +46,124 @@ class Conversation:
         self.model = model
         self.processor = processor
         self.max_new_tokens = max_new_tokens
+        self._stopping = Event()
+        self._answering = False
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self._messages: list[dict] = []
+        self.turns: list[Turn] = []
+        self.forgotten = 0
         self._pictures: list[Image] = []
-        self._features: list[torch.Tensor] = []
+        self._reader = Reader(self.model, self.processor)
 
     def show(self, picture: "Image") -> None:
         """Show a picture with the next thing that is said."""
         self._pictures.append(picture)
 
-    def say(self, text: str) -> Answer:
+    def say(self, text: str, **settings: Any) -> Answer:
         """Print the answer to `text`, and return it.
 
         Ctrl-C ends an answer early: what was printed of it is part of the conversation; where that is nothing, neither is
         `text`. The same goes for errors, after which the pictures wait for the next thing said.
-        """
-        messages = [*self._messages, user_turn(text, *self._pictures)]
-        streamer = AnswerStreamer(self.processor.tokenizer, self.model.generation_config.stop_strings)
-        try:
-            [result] = answer(
-                self.model,
-                self.processor,
-                [messages],
-                max_new_tokens=self.max_new_tokens,
-                streamer=streamer,
-                vision_features=self._look,
-            )
-        except KeyboardInterrupt:
-            streamer.end()
-            result = Answer(streamer.text, finished=False)
-        print(flush=True)
-        if result.text or result.finished:
-            self._messages = [*messages, {"role": "assistant", "content": [{"type": "text", "text": result.text}]}]
-            self._pictures = []
-        return result
 
-    @torch.no_grad()
-    def _look(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        new = pixel_values[len(self._features) :]
-        if len(new):
-            self._features += list(self.model.model.get_vision_features(new).pooler_output)
-        return torch.stack(self._features)
+        Args:
+            settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
+        """
+        before = len(self.turns)
+        for piece in self.stream(text, **settings):
+            show(piece)
+        print(flush=True)
+        return self.turns[-1].answer if len(self.turns) > before else Answer("", finished=False)
+
+    def stream(self, text: str, **settings: Any) -> Generator[str, None, None]:
+        """Give the answer to `text` piece by piece as it is made; in the end it is the last of `turns`.
+
+        It ends early by `stop` from another thread, by closing the iterator, or by Ctrl-C while a piece is awaited. What
+        was given of it is part of the conversation; where that is nothing, neither is `text`, and the pictures wait for
+        the next thing said. The same goes for errors.
+
+        Args:
+            settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
+
+        Raises:
+            ValueError: `text` with the pictures is longer than what the model reads.
+            RuntimeError: Another answer of this conversation is being made.
+        """
+        if self._answering:
+            raise RuntimeError("an answer is being made: stop it before the next thing is said")
+        self._answering = True
+        self._stopping.clear()
+        pieces: SimpleQueue[str | None] = SimpleQueue()
+        made: list[Answer | BaseException] = []
+        worker = Thread(target=self._work, args=(text, settings, pieces, made), daemon=True)
+        worker.start()
+        given, answer = "", None
+        try:
+            while (piece := self._await(pieces)) is not None:
+                given += piece
+                yield piece
+            if isinstance(made[0], BaseException):
+                raise made[0]
+            answer = made[0]
+        except GeneratorExit:
+            answer = Answer(given, finished=False)
+            raise
+        finally:
+            self.stop()
+            worker.join()
+            self._answering = False
+            if answer is not None and (answer.text or answer.finished):
+                self.turns = [*self.turns, Turn(text, tuple(self._pictures), answer)]
+                self._pictures = []
+
+    def retry(self, text: str | None = None, **settings: Any) -> Generator[str, None, None]:
+        """Give another answer to the last turn, or to `text` in its place, with the pictures shown then.
+
+        Otherwise like `stream`. A retry that comes to nothing leaves the turn as it was.
+
+        Raises:
+            ValueError: There is no turn yet; and as `stream`.
+        """
+        if not self.turns:
+            raise ValueError("nothing was said yet that could be answered again")
+        turns, waiting = self.turns, self._pictures
+        self.turns, self._pictures = turns[:-1], list(turns[-1].pictures)
+        try:
+            yield from self.stream(turns[-1].text if text is None else text, **settings)
+        finally:
+            if len(self.turns) < len(turns):
+                self.turns = turns
+            self._pictures = waiting
+
+    def cut(self, turns: int) -> None:
+        """Keep the first `turns` turns only. To edit turn n, keep n + 1 of them and `retry` with its new text."""
+        self.turns = self.turns[:turns]
+        self.forgotten = 0  # what is left may fit again
+
+    def stop(self) -> None:
+        """End the answer that is being made, as soon as its next token is there."""
+        self._stopping.set()
+
+    def _await(self, pieces: "SimpleQueue[str | None]") -> str | None:
+        try:
+            return pieces.get()
+        except KeyboardInterrupt:
+            self.stop()
+            return pieces.get()  # words that were held back come before the end
+
+    def _work(
+        self, text: str, settings: dict, pieces: "SimpleQueue[str | None]", made: "list[Answer | BaseException]"
+    ) -> None:
+        """Make the answer in a thread of its own, so that whoever awaits it can end it at any time."""
+        try:
+            if self.max_new_tokens is not None:
+                settings = {"max_new_tokens": self.max_new_tokens, **settings}
+            streamer = AnswerStreamer(
+                self.processor.tokenizer, self.model.generation_config.stop_strings, write=pieces.put
+            )
+            prompt, self.forgotten = self._reader.fit(self.turns, self.forgotten, text, self._pictures, settings)
+            made.append(self._reader.answer(prompt, streamer, self._stopping, settings))
+        except BaseException as error:  # raised where the pieces are awaited
+            made.append(error)
+        pieces.put(None)

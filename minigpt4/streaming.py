@@ -1,5 +1,6 @@
 """Answers that appear while they are made."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from transformers import TextStreamer
@@ -9,20 +10,32 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+def show(piece: str) -> None:
+    """Print a piece of an answer behind those before it."""
+    print(piece, end="", flush=True)
+
+
 class AnswerStreamer(TextStreamer):
-    """Prints an answer word by word, without the mark that ends it.
+    """Hands out an answer word by word, without the mark that ends it.
 
     The mark (`###`) may arrive in pieces, so text that could be the beginning of one is held back until it is clear.
 
     Args:
         tokenizer: Decodes the answer.
         stop_strings: The marks, as the checkpoint's generation configuration has them.
+        write: Gets each piece of the answer. Default: prints it.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", stop_strings: list[str] | None) -> None:
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        stop_strings: list[str] | None,
+        write: Callable[[str], object] = show,
+    ) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
         self.text = ""
         self._marks = list(stop_strings or ())
+        self.write = write
         self._held = ""
         self._ended = False
 
@@ -40,7 +53,7 @@ class AnswerStreamer(TextStreamer):
         piece = piece if self.text else piece.lstrip()
         if piece:
             self.text += piece
-            print(piece, end="", flush=True)
+            self.write(piece)
 
     def _possible_mark(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of a mark."""

@@ -42,6 +42,8 @@ class MiniGPT4GenerationMixin(GenerationMixin):
       pass transformers' own processors as `logits_processor`.
     - Stop strings of the generation config end each row by itself; their tokenizer is found next to the checkpoint.
     - `vision_features` are projected once, before the first step; an assistant model sees the images too.
+    - With `past_key_values` from an earlier call and the ids of the whole prompt, the images may be those of the whole prompt
+      or only those that are not in the cache yet.
     """
 
     def _get_logits_processor(
@@ -95,6 +97,54 @@ class MiniGPT4GenerationMixin(GenerationMixin):
             is_first_iteration=is_first_iteration,
             **kwargs,
         )
+
+    def _maybe_prepare_encoder_kwargs_for_generation(
+        self, inputs_tensor, model_kwargs, model_input_name, generation_config
+    ):
+        cache = model_kwargs.get("past_key_values")
+        if model_input_name != "input_ids" or cache is None or cache.get_seq_length() == 0:
+            return super()._maybe_prepare_encoder_kwargs_for_generation(
+                inputs_tensor, model_kwargs, model_input_name, generation_config
+            )
+        unread = self._unread_tokens_of_images(inputs_tensor, model_kwargs, generation_config, cache.get_seq_length())
+        for name in ("pixel_values", "vision_features"):
+            images = model_kwargs.get(name)
+            if images is not None and len(images) == len(unread):
+                unread_images = images[[index for index, tokens in enumerate(unread) if tokens]]
+                model_kwargs[name] = unread_images if len(unread_images) else None
+        model_kwargs = super()._maybe_prepare_encoder_kwargs_for_generation(
+            inputs_tensor, model_kwargs, model_input_name, generation_config
+        )
+        outputs = model_kwargs["mm_encoder_outputs"].get("image")
+        features = [] if outputs is None else outputs.pooler_output
+        if len(features) != len(unread):
+            unread = [tokens for tokens in unread if tokens]
+        if len(features) != len(unread):
+            raise ValueError(
+                f"{len(unread)} images of the prompts are not in past_key_values yet, but {len(features)} were given: "
+                "give these, or all images of the prompts."
+            )
+        # An image may stand in the cache in part.
+        features = [image[-tokens:] for image, tokens in zip(features, unread, strict=True) if tokens]
+        model_kwargs["mm_encoder_outputs"] = (
+            {"image": BaseModelOutputWithPooling(pooler_output=features)} if features else {}
+        )
+        return model_kwargs
+
+    def _unread_tokens_of_images(self, input_ids, model_kwargs, generation_config, past_length) -> list[int]:
+        """How many placeholders of each image are not in the cache."""
+        mask = model_kwargs.get("attention_mask")
+        full_length = generation_config._mask_length if mask is None else mask.shape[1]
+        if full_length != input_ids.shape[1]:  # the ids are the new ones only
+            past_length = 0
+        _, columns = (input_ids == self.config.image_token_id).nonzero(as_tuple=True)
+        unread = columns >= past_length
+        if len(unread) % self.config.num_image_tokens:
+            raise ValueError(
+                f"The prompts hold {len(unread)} image placeholders, which is not {self.config.num_image_tokens} for "
+                "each image."
+            )
+        return unread.view(-1, self.config.num_image_tokens).sum(1).tolist()
 
     def _prepare_multimodal_encoder_kwargs_for_generation(self, model_kwargs):
         if model_kwargs.get("pixel_values") is None:
