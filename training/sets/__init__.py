@@ -1,1 +1,62 @@
-"""The published data sets of MiniGPT-4 and MiniGPT-v2, read as they were published."""
+"""The published data sets of MiniGPT-4 and MiniGPT-v2, read as they were published, and files of your own in LLaVA's form."""
+
+from pathlib import Path
+
+from .captions import CAPTION_SETS
+from .conversations import CONVERSATION_SETS, own_conversations
+from .flickr import FLICKR_SETS
+from .images import OutsideError
+from .published_set import PublishedSet
+from .questions import QUESTION_SETS
+from .referring import REFERRING_SETS
+from .rows import SetReport, SetRows
+from .text import clean_caption
+
+
+# By the names that recipes have for them.
+SETS: dict[str, PublishedSet] = {
+    **CAPTION_SETS,
+    **QUESTION_SETS,
+    **REFERRING_SETS,
+    **FLICKR_SETS,
+    **CONVERSATION_SETS,
+}
+
+
+def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01) -> SetRows:
+    """
+    Open a set.
+
+    Args:
+        name (`str`): a name of `SETS`, or the path of a `.json` file of your own in LLaVA's form.
+        root (`str` or `Path`, *optional*): the folder that holds all sets; not for a file of your own.
+        max_broken (`float`, *optional*, defaults to 0.01):
+            The share of rows that may lack their image or be broken; such rows are counted in `report`, never used.
+
+    Returns:
+        `SetRows`: a `torch.utils.data.Dataset`.
+
+    Raises:
+        FileNotFoundError: a file or folder of the set is not there.
+        OutsideError: an image is outside its folder.
+        ValueError: no folder is given, a file cannot be read, or too many rows cannot be used.
+    """
+    if name in SETS:
+        published = SETS[name]
+        if root is None:
+            raise ValueError(
+                f"{name} is a published set: say --set data_root=FOLDER, the folder that holds {published.files[0]}."
+            )
+        rows = SetRows(name, published, Path(root))
+    else:
+        file = Path(name)
+        rows = SetRows(file.name, own_conversations(file.name), file.parent)
+    if rows.report.share > max_broken:
+        raise ValueError(
+            f"{name}: {len(rows.report.unusable)} rows cannot be used, {rows.report.share:.1%} of them, and max_broken "
+            f"allows {max_broken:.1%}: {rows.report}."
+        )
+    return rows
+
+
+__all__ = ["SETS", "OutsideError", "PublishedSet", "SetReport", "SetRows", "clean_caption", "open_set"]

@@ -1,0 +1,84 @@
+"""Annotation files, read row by row, each row with the place where it stands."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+# A row is what the file says; its place is what an error names, and what its random choices depend on.
+Row = Mapping[str, Any]
+PlacedRow = tuple[str, Row]
+
+
+def read_json(path: Path):
+    """
+    The content of a JSON file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no JSON.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no annotation file {path}: docs/data.md says where each set has its own.")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+
+
+def read_list(*paths: Path) -> Iterator[PlacedRow]:
+    """The rows of files that are a list."""
+    for path in paths:
+        yield from placed(path, read_json(path))
+
+
+def read_key(key: str):
+    """A reader of files that are an object with the list under `key`."""
+
+    def read(path: Path) -> Iterator[PlacedRow]:
+        content = read_json(path)
+        if not isinstance(content, Mapping) or key not in content:
+            raise ValueError(f"{path} is no object with a list {key!r}, as it was published: is it another file?")
+        yield from placed(path, content[key])
+
+    return read
+
+
+def placed(path: Path, rows: Iterable) -> Iterator[PlacedRow]:
+    """
+    Each row with its file and number, from 1.
+
+    Raises:
+        ValueError: it is no list.
+    """
+    if not isinstance(rows, list):
+        raise ValueError(f"{path} holds a {type(rows).__name__} where a list of rows was published: another file?")
+    for number, row in enumerate(rows, start=1):
+        yield f"{path.name}, row {number}", row
+
+
+# What a field may hold, and how an error calls it.
+TEXT, NUMBER, KEY = "a text", "a number", "a text or a number"
+TEXTS, NUMBERS, LIST = "a list of texts", "a list of numbers", "a list"
+_ONE: dict[str, tuple[type, ...]] = {TEXT: (str,), NUMBER: (int, float), KEY: (str, int)}
+_MANY: dict[str, tuple[type, ...]] = {TEXTS: (str,), NUMBERS: (int, float), LIST: (object,)}
+
+
+def check_fields(row: Any, fields: Mapping[str, str]) -> str | None:
+    """What is wrong with a row that must have these fields, each of its kind; `None` where nothing is."""
+    if not isinstance(row, Mapping):
+        return f"is a {type(row).__name__}, not an object with fields"
+    for name, kind in fields.items():
+        if name not in row:
+            return f"has no {name!r}, only {', '.join(map(str, row)) or 'nothing'}"
+        value = row[name]
+        if kind in _ONE:
+            fits = isinstance(value, _ONE[kind])
+        else:
+            fits = isinstance(value, list) and all(isinstance(one, _MANY[kind]) for one in value)
+            fits = fits and (bool(value) or kind == LIST)
+        if not fits:
+            return f"has {value!r:.60} as its {name!r}, not {kind}"
+    return None

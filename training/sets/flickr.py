@@ -1,0 +1,46 @@
+"""Sets of Flickr30k Entities as MiniGPT-v2 filtered them: grounded captions, and phrases with their boxes."""
+
+import random
+
+from .annotations import KEY, TEXT, Row
+from .published_set import PublishedSet, ask
+
+
+FORMS = (
+    "[grounding] please describe this image in details",
+    "[grounding] describe this image as detailed as possible",
+    "[grounding] summarize this image in details",
+    "[grounding] give a thorough description of what you see in this image",
+)
+
+
+def _grounded(row: Row, rng: random.Random) -> dict:
+    return ask(rng.choice(FORMS), row["grounded_caption"])
+
+
+def _flickr(task: str, file: str, fields: tuple[str, ...], make) -> PublishedSet:
+    return PublishedSet(
+        task=task,
+        files=(f"filtered_flickr/{file}",),
+        fields={"image_id": KEY, **dict.fromkeys(fields, TEXT)},
+        make=make,
+        images="filtered_flickr/images",
+        image_paths=lambda row: [f"{row['image_id']}.jpg"],
+    )
+
+
+FLICKR_SETS = {
+    "flickr_grounded_caption": _flickr("grounding", "groundedcaption.json", ("grounded_caption",), _grounded),
+    "flickr_CaptionToPhrase": _flickr(
+        "detection",
+        "captiontobbox.json",
+        ("caption", "output"),
+        lambda row, rng: ask(f"[detection] {row['caption']}", row["output"]),
+    ),
+    "flickr_ObjectToPhrase": _flickr(
+        "detection",
+        "phrasetobbox.json",
+        ("phrase", "bbox"),
+        lambda row, rng: ask(f"[detection] {row['phrase']}", f"<p>{row['phrase']}</p> {row['bbox']}"),
+    ),
+}

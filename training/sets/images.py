@@ -1,0 +1,74 @@
+"""Image files that annotations name: they stay in their folder, and those that are not there are found without opening any."""
+
+import os
+from functools import lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+
+class OutsideError(ValueError):
+    """An annotation names an image outside its folder."""
+
+
+def last_part(path: str) -> str:
+    """The file name of a path in an annotation, where the published folder has no subfolders."""
+    return PurePosixPath(inside(path)).name
+
+
+def inside(path: str) -> str:
+    """
+    A path in an annotation, unchanged.
+
+    Raises:
+        OutsideError: it is absolute, or climbs with `..`.
+    """
+    parsed = PureWindowsPath(path)  # knows both kinds of slashes, and drives
+    if parsed.anchor or ".." in parsed.parts or "\0" in path:
+        raise OutsideError(
+            f"names the image {path!r}, which leaves its folder: image paths are relative, without '..'."
+        )
+    return path
+
+
+class ImageFolder:
+    """
+    The folder that a set has its images in.
+
+    Args:
+        folder (`Path`): it may be a link itself.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.root = os.path.realpath(folder)
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def has(self, name: str) -> bool:
+        """
+        Whether there is such an image.
+
+        Raises:
+            OutsideError: it is a link that leaves the folder, or the path does.
+        """
+        path = PurePosixPath(inside(name))
+        folder = self.folder / path.parent
+        try:
+            is_link = _entries(str(folder), folder.stat().st_mtime_ns).get(path.name)
+        except OSError:  # no such folder
+            return False
+        if is_link is None:
+            return False
+        if is_link or path.parent != PurePosixPath():
+            target = os.path.realpath(folder / path.name) if is_link else os.path.realpath(folder)
+            if os.path.commonpath([target, self.root]) != self.root:
+                raise OutsideError(f"names the image {name!r}, a link that leaves {self.folder}: put the file there.")
+            return Path(target).exists()
+        return True
+
+
+@lru_cache(maxsize=64)
+def _entries(folder: str, changed: int) -> dict[str, bool]:
+    """The names in a folder, and which are links: one listing is faster than asking for 100,000 files, above all over a network."""
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.is_symlink() for entry in entries}

@@ -1,0 +1,46 @@
+"""What is said of a published set, and of a file of your own: one small record each."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .annotations import PlacedRow, Row, read_list
+
+
+@dataclass(frozen=True)
+class PublishedSet:
+    """
+    A set as it was published.
+
+    Args:
+        task (`str`): what is learned from it.
+        files (`tuple[str, ...]`): its annotation files, under the folder of all sets.
+        fields (`Mapping[str, str]`): what each row of the annotations must have, and of which kind.
+        make (`Callable`): from a row and a random generator to `messages`, or to a `text` for the recipe's prompts.
+        images (`str`, *optional*): the folder of its images, under the folder of all sets; `None` for a set of texts.
+        image_paths (`Callable`, *optional*): from a row to the paths of its images, under `images`.
+        read (`Callable`, *optional*): from the annotation files to their rows; they are lists of rows by default.
+        left_out (`Callable`, *optional*): why a row is not trained on in the published training, or `None`.
+    """
+
+    task: str
+    files: tuple[str, ...]
+    fields: Mapping[str, str]
+    make: Callable[[Row, random.Random], dict]
+    images: str | None = None
+    image_paths: Callable[[Row], list[str]] = lambda row: []
+    read: Callable[..., Iterator[PlacedRow]] = read_list
+    left_out: Callable[[Row], str | None] = lambda row: None
+
+
+def ask(question: str, answer: str) -> dict:
+    """A row with one question and its answer."""
+    return chat([(question, answer)])
+
+
+def chat(turns: list[tuple[str, str]]) -> dict:
+    """A row with several questions and their answers."""
+    roles = ("user", "assistant")
+    return {
+        "messages": [{"role": role, "content": text} for turn in turns for role, text in zip(roles, turn, strict=True)]
+    }

@@ -1,0 +1,136 @@
+"""Sets of regions and the words for them: RefCOCO, RefCOCO+, RefCOCOg both ways, and Visual Genome."""
+
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from minigpt4.processing.boxes import format_box
+
+from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, PlacedRow, Row, placed, read_json
+from .pickles import read_plain_pickle
+from .published_set import PublishedSet, ask
+from .text import clean_caption
+
+
+REFER_FORMS = (
+    "[refer] {}",
+    "[refer] give me the location of {}",
+    "[refer] where is {} ?",
+    "[refer] from this image, tell me the location of {}",
+    "[refer] the location of {} is",
+    "[refer] could you tell me the location for {} ?",
+    "[refer] where can I locate the {} ?",
+)
+IDENTIFY_FORMS = (
+    "[identify] {}",
+    "[identify] what object is in this location {}",
+    "[identify] identify the object present at this location {}",
+    "[identify] what is it in {}",
+    "[identify] describe this object in {}",
+    "[identify] this {} is",
+    "[identify] the object in {} is",
+)
+REGION_PIXELS = 16384  # of Visual Genome, smaller regions only
+
+
+def _box(row: Row) -> str:
+    x, y, width, height = row["bbox"]
+    return format_box((x, y, x + width, y + height), row["image_size"])
+
+
+def _sentence(row: Row, rng: random.Random) -> str:
+    return clean_caption(rng.choice(row["sentences"]))
+
+
+def _refer(row: Row, rng: random.Random) -> dict:
+    return ask(rng.choice(REFER_FORMS).format(_sentence(row, rng)), _box(row))
+
+
+def _identify(row: Row, rng: random.Random) -> dict:
+    return ask(rng.choice(IDENTIFY_FORMS).format(_box(row)), _sentence(row, rng))
+
+
+def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
+    """The references of a pickle, each with its box and its image out of COCO's instances."""
+    coco = read_json(instances)
+    try:
+        boxes = {annotation["id"]: annotation["bbox"] for annotation in coco["annotations"]}
+        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in coco["images"]}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{instances} lacks {error}: it must have images and annotations, as COCO's files do.")
+    for where, ref in placed(refs, read_plain_pickle(refs)):
+        try:
+            name, width, height = images[ref["image_id"]]
+            found = {"image": name, "image_size": [width, height], "bbox": boxes[ref["ann_id"]]}
+            found["sentences"] = [sentence["raw"] for sentence in ref["sentences"]]
+        except (KeyError, TypeError):
+            yield where, ref  # what it lacks is said by its fields
+        else:
+            yield where, {**ref, **found}
+
+
+def _refcoco(folder: str, refs: str, task: str) -> PublishedSet:
+    return PublishedSet(
+        task=task,
+        files=(f"refcoco_annotations/{folder}/{refs}", f"refcoco_annotations/{folder}/instances.json"),
+        fields={"split": TEXT, "sentences": TEXTS, "image": TEXT, "image_size": NUMBERS, "bbox": NUMBERS},
+        make={"refer": _refer, "identify": _identify}[task],
+        images="coco/images",
+        image_paths=lambda row: [row["image"]],
+        read=_read_refs,
+        left_out=lambda row: None if row["split"] == "train" else "not of the split for training",
+    )
+
+
+def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedRow]:
+    """The regions of Visual Genome, each with its image."""
+    try:
+        images = {
+            # The folder and the name of the file are the end of its address.
+            image["image_id"]: {
+                "image": "/".join(urlsplit(image["url"]).path.split("/")[-2:]),
+                "image_size": [image["width"], image["height"]],
+            }
+            for image in read_json(image_data)
+        }
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{image_data} is not as published: an image lacks {error}.")
+    for where, image in placed(regions, read_json(regions)):
+        try:
+            found = image["regions"], images[image["id"]]
+        except (KeyError, TypeError):
+            yield where, image
+            continue
+        for number, region in enumerate(found[0], start=1):
+            yield f"{where}, region {number}", {**region, **found[1]} if isinstance(region, Mapping) else region
+
+
+def _region(row: Row, rng: random.Random) -> dict:
+    box = [row["x"], row["y"], row["width"], row["height"]]
+    return ask(rng.choice(REFER_FORMS).format(clean_caption(row["phrase"])), _box({**row, "bbox": box}))
+
+
+REFERRING_SETS = {
+    "refcoco": _refcoco("refcoco", "refs(unc).p", "refer"),
+    "refcoco+": _refcoco("refcoco+", "refs(unc).p", "refer"),
+    "refcocog": _refcoco("refcocog", "refs(umd).p", "refer"),
+    "invrefcoco": _refcoco("refcoco", "refs(unc).p", "identify"),
+    "invrefcoco+": _refcoco("refcoco+", "refs(unc).p", "identify"),
+    "invrefcocog": _refcoco("refcocog", "refs(umd).p", "identify"),
+    "refvg": PublishedSet(
+        task="refer",
+        files=("visual_genome/region_descriptions.json", "visual_genome/image_data.json"),
+        fields={
+            "phrase": TEXT,
+            "image": TEXT,
+            "image_size": NUMBERS,
+            **dict.fromkeys(("x", "y", "width", "height"), NUMBER),
+        },
+        make=_region,
+        images="visual_genome",
+        image_paths=lambda row: [row["image"]],
+        read=_read_regions,
+        left_out=lambda row: None if row["width"] * row["height"] < REGION_PIXELS else "16,384 square pixels or more",
+    ),
+}

@@ -1,0 +1,131 @@
+"""The rows of a set: what can be trained on, and a count of what cannot."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.compute as pc
+from torch.utils.data import Dataset
+
+from .images import ImageFolder, OutsideError
+from .index import read_index
+from .published_set import PublishedSet
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """
+    What became of the rows of a set's annotations.
+
+    Args:
+        read (`int`): rows in the annotations.
+        left_out (`Counter[str]`): rows that the published training does not use, by reason.
+        missing (`list[str]`): rows with an image that is not there; each names file, row and image.
+        broken (`list[str]`): rows that are not as they should be; each names file and row, and says what is wrong.
+    """
+
+    read: int
+    left_out: Counter = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def unusable(self) -> list[str]:
+        return self.missing + self.broken
+
+    @property
+    def share(self) -> float:
+        """Of the rows that the published training would use, the share that cannot be used."""
+        return len(self.unusable) / max(1, self.read - sum(self.left_out.values()))
+
+    def __str__(self) -> str:
+        usable = self.read - sum(self.left_out.values()) - len(self.unusable)
+        parts = [f"{usable} of {self.read} rows"]
+        parts += [f"{count} left out ({reason})" for reason, count in self.left_out.most_common()]
+        parts += [f"{len(self.missing)} without their image"] * bool(self.missing)
+        parts += [f"{len(self.broken)} broken"] * bool(self.broken)
+        return ", ".join(parts) + (f"; first: {self.unusable[0]}" if self.unusable else "")
+
+
+class SetRows(Dataset):
+    """
+    The usable rows of a set, each made when it is asked for.
+
+    Args:
+        name (`str`): of the set.
+        published (`PublishedSet`): what is known of it.
+        root (`Path`): the folder of all sets.
+
+    Raises:
+        FileNotFoundError: an annotation file, or the folder of the images, is not there.
+        OutsideError: an image is outside its folder.
+        ValueError: an annotation file cannot be read.
+    """
+
+    def __init__(self, name: str, published: PublishedSet, root: Path):
+        self.name, self.published = name, published
+        self.folder = ImageFolder(root / published.images) if published.images else None
+        index = read_index(published, root)
+        self.index, self.report = self._usable(index)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.draw(index, seed=0, epoch=0)
+
+    def draw(self, index: int, seed: int, epoch: int) -> dict:
+        """
+        A row with its random choices made: the form of the instruction, the answer among several.
+
+        They depend on the arguments and the place of the row in its file, and on nothing else.
+
+        Returns:
+            `dict`: `messages` and `images`, or `text` and `image`; `task`, and the `source`: the set, its file and row.
+        """
+        entry = self.index[index]
+        rng = random.Random(f"{seed} {epoch} {self.name} {entry['where']}")
+        row = self.published.make(json.loads(entry["fields"]), rng)
+        images = [self.folder.path(image) for image in entry["images"]] if self.folder else []
+        shown = {"images": images} if "messages" in row else {"image": images[0]}
+        return {**row, **shown, "task": self.published.task, "source": f"{self.name}: {entry['where']}"}
+
+    def _usable(self, index) -> tuple:
+        table = index.with_format("arrow")[:]
+        left_out = Counter(reason for reason in table["left_out"].drop_null().to_pylist())
+        bad = table.filter(pc.is_valid(table["problem"]))
+        broken = [f"{row['where']} {row['problem']}" for row in bad.to_pylist()]
+        missing_images = self._missing(pc.unique(pc.list_flatten(table["images"])).to_pylist(), table)
+        missing, keep = [], []
+        usable = pc.and_(pc.is_null(table["left_out"]), pc.is_null(table["problem"])).to_numpy(zero_copy_only=False)
+        candidates = usable.nonzero()[0]
+        if not missing_images:
+            keep = candidates
+        else:
+            images, places = table["images"], table["where"]
+            for number in candidates:
+                if gone := [image for image in images[number].as_py() if image in missing_images]:
+                    missing.append(f"{places[number]} names {gone[0]}, but there is no {self.folder.path(gone[0])}")
+                else:
+                    keep.append(number)
+        report = SetReport(len(index), left_out, missing, broken)
+        return (index if len(keep) == len(index) else index.select(keep)), report
+
+    def _missing(self, images: list[str], table) -> set[str]:
+        """Which of the images are not there."""
+        if not images or self.folder is None:
+            return set()
+        if not self.folder.folder.is_dir():
+            raise FileNotFoundError(f"{self.name} has its images in {self.folder.folder}, which is no folder.")
+        missing = set()
+        for image in images:
+            try:
+                if not self.folder.has(image):
+                    missing.add(image)
+            except OutsideError as error:
+                which = pc.index(pc.list_flatten(table["images"]), image).as_py()
+                number = pc.list_parent_indices(table["images"]).to_pylist()[which]
+                raise OutsideError(f"{self.name}: {table['where'][number]} {error}") from None
+        return missing
