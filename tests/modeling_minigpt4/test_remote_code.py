@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import datasets
 import pytest
@@ -115,7 +116,7 @@ def test_every_class_is_named_and_every_file_is_there(saved):
     for name in names:
         file = saved / f"{name.split('.')[0]}.py"
         assert f"class {name.split('.')[1]}(" in file.read_text()
-        assert all(os.path.isfile(beside) for beside in get_relative_import_files(file))
+        assert all(Path(beside).is_file() for beside in get_relative_import_files(file))
 
 
 def test_trl_sft_trains_and_resumes(saved, run, tmp_path):
