@@ -1,5 +1,8 @@
 """Loading a checkpoint for the commands: whole, or not at all."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -13,32 +16,69 @@ def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalG
     """Load a model and its processor, ready for inference on the best device there is.
 
     Args:
-        checkpoint: A folder or a Hub id. Default: nano.
+        checkpoint: A folder or a Hub id, of a model, or of an adapter, which is put into the model that it names.
+            Default: nano.
 
     Raises:
         FileNotFoundError: There is no such folder, and the name is no Hub id that can be reached.
-        ValueError: The folder is no MiniGPT-4 checkpoint, or its weights are not exactly those of its configuration.
-            `from_pretrained` would fill missing weights with random ones and go on.
+        ValueError: The folder is no MiniGPT-4 checkpoint, or its weights are not exactly those of its configuration
+            (`from_pretrained` would fill missing weights with random ones and go on), or of its adapter.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
-    from transformers.utils import logging
 
     from minigpt4 import nano_path
 
     name = str(checkpoint or nano_path())
-    _check_is_checkpoint(name)
-    logging.disable_progress_bar()  # the bar of loading weights; downloads keep theirs
-    try:
+    base = _model_of(name)
+    with _loading(name):
         model, report = AutoModelForImageTextToText.from_pretrained(
-            name, dtype="auto", device_map="auto", output_loading_info=True, ignore_mismatched_sizes=True
+            base, dtype="auto", device_map="auto", output_loading_info=True, ignore_mismatched_sizes=True
         )
-        processor = AutoProcessor.from_pretrained(name)
+        # Training saves the processor beside its adapters, PEFT alone does not.
+        processor = AutoProcessor.from_pretrained(name if Path(name, "processor_config.json").is_file() else base)
+    _check_is_whole(base, report)
+    if base != name:
+        with _loading(name):
+            model.load_adapter(name)
+    return model.eval(), processor
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """No progress bar for reading weights (downloads keep theirs), and one line for whatever goes wrong."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        yield
     except Exception as error:
         raise ValueError(f"cannot load the checkpoint {name}: {_first_line(error)}") from error
     finally:
         logging.enable_progress_bar()
-    _check_is_whole(name, report)
-    return model.eval(), processor
+
+
+def _model_of(name: str) -> str:
+    """The MiniGPT-4 that is loaded for `name`: itself, or the one that an adapter belongs to."""
+    from transformers.utils.peft_utils import find_adapter_config_file
+
+    if Path(name, "config.json").is_file() or Path(name).is_file():
+        file = None
+    else:
+        try:
+            file = find_adapter_config_file(name)
+        except OSError:  # no model either: said below
+            file = None
+    if file is None:
+        _check_is_checkpoint(name)
+        return name
+    try:
+        base = json.loads(Path(file).read_text(encoding="utf-8")).get("base_model_name_or_path")
+        if not base:
+            raise ValueError(f"{file} says no base_model_name_or_path")
+        _check_is_checkpoint(base)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot load the adapter {name} without its model: {_first_line(error)}") from error
+    return base
 
 
 def _check_is_checkpoint(name: str) -> None:

@@ -7,8 +7,12 @@ import zlib
 from pathlib import Path
 
 import pytest
+from peft import get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForImageTextToText
+
+from minigpt4.training import lora_config
 
 
 def only_line(result, code: int = 1) -> str:
@@ -156,6 +160,36 @@ def test_no_processor(command, picture, checkpoint):
     for name in ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"):
         (checkpoint / name).unlink(missing_ok=True)
     refused(command, picture, checkpoint)
+
+
+@pytest.fixture
+def adapter(tiny_checkpoint, tmp_path) -> Path:
+    """What PEFT saves of LoRA, without a processor."""
+    model = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    get_peft_model(model, lora_config(r=2)).save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def test_adapter(command, picture, adapter, tiny_checkpoint):
+    result = command("describe", picture, "--model", adapter)
+    assert result.code == 0
+    assert result.out == command("describe", picture, "--model", tiny_checkpoint).out  # LoRA starts from nothing
+
+
+def test_adapter_whose_model_is_not_there(command, picture, adapter):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    for base, named in (("/no/such/place", "/no/such/place"), (None, "base_model_name_or_path")):
+        (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": base}))
+        line = refused(command, picture, adapter)
+        assert f"cannot load the adapter {adapter} without its model" in line
+        assert named in line
+
+
+def test_adapter_with_a_key_missing(command, picture, adapter):
+    weights = load_file(adapter / "adapter_model.safetensors")
+    del weights["base_model.model.model.multi_modal_projector.bias"]
+    save_file(weights, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    assert "1 keys differ, first model.multi_modal_projector" in refused(command, picture, adapter)
 
 
 @pytest.mark.parametrize("place", [0, -1])
