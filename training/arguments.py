@@ -64,24 +64,29 @@ class DataArguments:
 
     Args:
         data (`str`, *optional*):
-            A name of [`minigpt4.training.rows.READERS`], a folder of images with a `metadata.jsonl` or `metadata.csv`,
-            a folder saved by `datasets`, or the name of a set on the Hub.
+            A name of [`minigpt4.training.rows.READERS`] or of a published set ([`minigpt4.training.sets.SETS`]), a folder
+            of images with a `metadata.jsonl` or `metadata.csv`, a `.json` file in LLaVA's form, a folder saved by
+            `datasets`, or the name of a set on the Hub.
+        data_root (`str`, *optional*): the folder that holds the published sets; docs/data.md says where each is in it.
         data_config (`str`, *optional*): configuration of a set on the Hub.
         data_split (`str`, *optional*, defaults to `"train"`): split to train on.
         data_columns (`dict`, *optional*): our name of a column -> its name in the data, as `{text: caption}`.
         data_rows (`int`, *optional*): only so many rows; for data that is drawn, how many there are.
         streaming (`bool`, *optional*, defaults to `False`): read while training; `max_steps` is needed then.
+        max_broken (`float`, *optional*, defaults to 0.01): the share of rows that may be missing or broken; they are counted.
         eval_data (`str`, *optional*): like `data`, to evaluate on.
         eval_split (`str`, *optional*, defaults to `"validation"`): split to evaluate on.
         eval_rows (`int`, *optional*): evaluate on so many rows only.
     """
 
     data: str | None = field(default=None, metadata={"help": "Scenes, a folder, or a set on the Hub."})
+    data_root: str | None = field(default=None, metadata={"help": "Folder of the published sets."})
     data_config: str | None = field(default=None, metadata={"help": "Configuration of a set on the Hub."})
     data_split: str = field(default="train", metadata={"help": "Split to train on."})
     data_columns: dict | None = field(default=None, metadata={"help": "Our column names -> the data's."})
     data_rows: int | None = field(default=None, metadata={"help": "Only so many rows."})
     streaming: bool = field(default=False, metadata={"help": "Read while training."})
+    max_broken: float = field(default=0.01, metadata={"help": "Share of rows that may be missing or broken."})
     eval_data: str | None = field(default=None, metadata={"help": "What to evaluate on."})
     eval_split: str = field(default="validation", metadata={"help": "Split to evaluate on."})
     eval_rows: int | None = field(default=None, metadata={"help": "Evaluate on so many rows only."})

@@ -11,6 +11,7 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from .arguments import DataArguments
+from .sets import SETS, SetRows, open_set
 
 
 def _scenes(detailed: bool) -> Callable[[str, int], Dataset]:
@@ -38,10 +39,11 @@ class NumberedRows(Dataset):
 
     Args:
         rows: a data set with a length.
+        seed (`int`, *optional*, defaults to 0): decides what rows with choices of their own draw.
     """
 
-    def __init__(self, rows):
-        self.rows, self.epoch = rows, 0
+    def __init__(self, rows, seed: int = 0):
+        self.rows, self.seed, self.epoch = rows, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -50,14 +52,15 @@ class NumberedRows(Dataset):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict:
-        return {**self.rows[index], "row": index, "epoch": self.epoch}
+        row = self.rows.draw(index, self.seed, self.epoch) if isinstance(self.rows, SetRows) else self.rows[index]
+        return {**row, "row": index, "epoch": self.epoch}
 
 
-def number_rows(rows):
+def number_rows(rows, seed: int = 0):
     """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always."""
     if isinstance(rows, datasets.IterableDataset):
         return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
-    return NumberedRows(rows) if hasattr(rows, "__len__") else rows
+    return NumberedRows(rows, seed) if hasattr(rows, "__len__") else rows
 
 
 def load_train_rows(data: DataArguments):
@@ -80,7 +83,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     Read a data set.
 
     Args:
-        name (`str`): a name of `READERS`, a folder, or the name of a set on the Hub.
+        name (`str`): a name of `READERS` or of [`minigpt4.training.sets.SETS`], a folder, a `.json` file in LLaVA's form,
+            or the name of a set on the Hub.
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
         count (`int`, *optional*): only so many rows.
@@ -95,6 +99,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     """
     if name in READERS:
         return READERS[name](split, count or DRAWN_ROWS)
+    if name in SETS or name.endswith(".json"):
+        return _open_set(name, data, split, count)
     rows = _read(name, data, split)
     for ours, theirs in (data.data_columns or {}).items():
         if theirs not in rows.column_names:
@@ -105,6 +111,15 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         rows = rows.take(count)
     # Images stay as files until the processor reads them: its errors name them, and it refuses decompression bombs.
     return _undecoded(rows)
+
+
+def _open_set(name: str, data: DataArguments, split: str, count: int | None) -> SetRows:
+    if split != "train":
+        raise ValueError(f"{name} has no split {split!r}: it is read whole, as 'train'.")
+    rows = open_set(name, data.data_root, data.max_broken)
+    if rows.report.unusable:
+        Console(stderr=True).print(f"{name}: {rows.report}", soft_wrap=True)
+    return rows if count is None else rows.take(count)
 
 
 def _read(name: str, data: DataArguments, split: str):

@@ -16,14 +16,11 @@ def read_json(path: Path):
     The content of a JSON file.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: it is no JSON.
     """
     try:
         with path.open(encoding="utf-8") as file:
             return json.load(file)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no annotation file {path}: docs/data.md says where each set has its own.")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
 

@@ -16,16 +16,15 @@ def read_plain_pickle(path: Path):
     Read a pickle of lists, dicts, texts and numbers, as RefCOCO's annotations are.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: it wants to load anything else, or is no pickle.
     """
     try:
         with path.open("rb") as file:
             return _PlainUnpickler(file, encoding="utf-8").load()  # texts of Python 2 are bytes
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no annotation file {path}: docs/data.md says where each set has its own.")
     except _RefusedError as error:
-        raise ValueError(f"{path} was not read: it {error}, and may hold lists, dicts, texts and numbers only.")
+        raise ValueError(
+            f"{path} was not read: it {error}, and may hold lists, dicts, texts and numbers only."
+        ) from None
     except Exception as error:  # whatever the opcodes of a broken file do
         raise ValueError(f"{path} is no pickle that can be read: {error}") from error
 

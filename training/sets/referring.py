@@ -58,7 +58,9 @@ def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
         boxes = {annotation["id"]: annotation["bbox"] for annotation in coco["annotations"]}
         images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in coco["images"]}
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{instances} lacks {error}: it must have images and annotations, as COCO's files do.")
+        raise ValueError(
+            f"{instances} lacks {error}: it must have images and annotations, as COCO's files do."
+        ) from None
     for where, ref in placed(refs, read_plain_pickle(refs)):
         try:
             name, width, height = images[ref["image_id"]]
@@ -95,7 +97,7 @@ def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedRow]:
             for image in read_json(image_data)
         }
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{image_data} is not as published: an image lacks {error}.")
+        raise ValueError(f"{image_data} is not as published: an image lacks {error}.") from None
     for where, image in placed(regions, read_json(regions)):
         try:
             found = image["regions"], images[image["id"]]

@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +92,12 @@ class SetRows(Dataset):
         images = [self.folder.path(image) for image in entry["images"]] if self.folder else []
         shown = {"images": images} if "messages" in row else {"image": images[0]}
         return {**row, **shown, "task": self.published.task, "source": f"{self.name}: {entry['where']}"}
+
+    def take(self, count: int) -> "SetRows":
+        """The first `count` rows."""
+        rows = copy(self)
+        rows.index = self.index.take(min(count, len(self)))
+        return rows
 
     def _usable(self, index) -> tuple:
         table = index.with_format("arrow")[:]
