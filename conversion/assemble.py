@@ -50,7 +50,9 @@ def assemble(
         write_weights(plan, folder, max_shard_size=max_shard_size, quiet=quiet)
         made = {"vision tower": vision, "BLIP-2": qformer, "language model": language_model}
         names = {part: Path(name).name for part, name in made.items() if name}
-        write_rest(folder, family, plan.config, tokenizer, names | {"projection": f"untrained, seed {seed}"})
+        names["projection"] = f"untrained, seed {seed}"
+        how = "put together with `minigpt4 assemble`, with a projection that has learned nothing yet"
+        write_rest(folder, family, plan.config, tokenizer, how, names)
     return Path(output)
 
 

@@ -39,8 +39,8 @@ def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: int | None) -> Lo
         raise ValueError(f"{source.path} holds no LoRA, which belongs to {with_lora}: the file is of another family.")
     lora = find_lora(source, plan, default_alpha=lora_alpha) if lora_alpha is not None else None
     unused = UNUSED_QFORMER if plan.config.qformer_config is not None else []
-    used = {**projection, **tuned}
-    plan.claim(source, [*used, *(lora.keys if lora else ())], unused, "MiniGPT-4 checkpoint")
+    adapted = {key: name for name, keys in lora.pairs.items() for key in keys} if lora else {}
+    plan.claim(source, {**projection, **tuned, **adapted}, unused, "MiniGPT-4 checkpoint")
     plan.copy(source, projection)
     plan.copy(source, tuned, replace=True)
     return lora

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig, PreTrainedTokenizerBase
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
@@ -57,7 +58,12 @@ def make_config(
         text_config (`PreTrainedConfig`): of the language model, as published.
         tokenizer (`PreTrainedTokenizerBase`): knows the image token.
         overrides (`Mapping`): fields, nested, that replace the others.
+
+    Raises:
+        ValueError: where a field does not exist or has a value that it cannot have.
     """
+    if isinstance(overrides.get("text_config"), Mapping):
+        _refuse_unknown(overrides["text_config"], type(text_config), "text_config of --config")
     image_token_id = tokenizer.convert_tokens_to_ids(tokenizer.image_token)
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     rows = {"vocab_size": max(text_config.vocab_size, image_token_id + 1)}
@@ -69,7 +75,10 @@ def make_config(
         "dtype": text_config.dtype,
         "architectures": ["MiniGPT4ForConditionalGeneration"],
     }
-    return MiniGPT4Config(**_merged(fields_, overrides))
+    try:
+        return MiniGPT4Config(**_merged(fields_, overrides))
+    except StrictDataclassError as error:
+        raise ValueError(f"--config does not fit MiniGPT4Config: {_reason(error)}") from error
 
 
 def read_text_config(folder: Path) -> PreTrainedConfig:
@@ -84,8 +93,15 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{folder / 'config.json'} describes no model that transformers knows: {reason}") from error
+        raise ValueError(
+            f"{folder / 'config.json'} describes no model that transformers knows: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What an error says in one line; one that announces the next line says that too."""
+    first, *rest = [line.strip() for line in str(error).strip().splitlines()]
+    return f"{first} {rest[0]}" if first.endswith(":") and rest else first
 
 
 def _merged(values: Mapping, overrides: Mapping) -> dict:

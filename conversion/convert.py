@@ -90,9 +90,8 @@ def convert(
                 plan.config.merged_lora = {"r": lora.rank, "lora_alpha": lora.alpha, "target_modules": lora.modules}
         write_weights(plan, folder, max_shard_size=max_shard_size, quiet=quiet)
         made = {"vision tower": vision, "BLIP-2": qformer, "language model": language_model, "checkpoint": checkpoint}
-        write_rest(
-            folder, family, plan.config, tokenizer, {part: Path(name).name for part, name in made.items() if name}
-        )
+        names = {part: Path(name).name for part, name in made.items() if name}
+        write_rest(folder, family, plan.config, tokenizer, "converted tensor by tensor with `minigpt4 convert`", names)
     return Path(output)
 
 

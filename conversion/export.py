@@ -12,7 +12,7 @@ from .names import CHECKPOINT, rename
 from .plan import expected_shapes
 from .qformer import PARTS
 from .sources import Source, local_folder
-from .verify import ADAPTER, read_config
+from .verify import ADAPTER, ADAPTER_CONFIG, read_config
 
 
 # PEFT's name of the model inside it.
@@ -74,7 +74,7 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
 
 
 def _adapter_config(folder: Path) -> dict:
-    file = folder / "adapter_config.json"
+    file = folder / ADAPTER_CONFIG
     if not file.is_file():
         return {}
     config = json.loads(file.read_text(encoding="utf-8"))

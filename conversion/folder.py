@@ -94,7 +94,12 @@ def _made(tensor: torch.Tensor, meta: torch.Tensor) -> torch.Tensor:
 
 
 def write_rest(
-    folder: Path, family: str, config: MiniGPT4Config, tokenizer: PreTrainedTokenizerBase, made: dict[str, str]
+    folder: Path,
+    family: str,
+    config: MiniGPT4Config,
+    tokenizer: PreTrainedTokenizerBase,
+    how: str,
+    made: dict[str, str],
 ) -> None:
     """
     Writes everything beside the weights: configuration, generation defaults, processor and card.
@@ -104,7 +109,8 @@ def write_rest(
         family (`str`): its name.
         config (`MiniGPT4Config`): of the model.
         tokenizer (`PreTrainedTokenizerBase`): knows the image token.
-        made (`dict[str, str]`): what the model was made from, part -> name, for the card.
+        how (`str`): how it was made, for the card.
+        made (`dict[str, str]`): what it was made from, part -> name, for the card.
     """
     record = get_family(family)
     config.save_pretrained(folder)
@@ -123,6 +129,7 @@ def write_rest(
     text = card.substitute(
         title=record.title,
         family=family,
+        how=how,
         image_size=size,
         image_tokens=config.num_image_tokens,
         language_model=config.text_config.model_type,  # type: ignore[union-attr]

@@ -2,13 +2,18 @@
 
 import torch
 
+from .configuration import read_text_config
 from .names import LANGUAGE_MODEL, UNUSED_LANGUAGE_MODEL, rename
 from .plan import Plan
 from .sources import Source
+from .tokenizer import LLAMA_TYPES
 
 
 EMBEDDING = "model.language_model.embed_tokens.weight"
 HEAD = "lm_head.weight"
+# The norm before the head. Its weights are around one and above in every LLaMA; in a difference of two, around 0.001.
+NORM = "model.norm.weight"
+SMALLEST_NORM = 0.05
 
 
 def plan_language_model(plan: Plan, source: Source) -> None:
@@ -16,25 +21,38 @@ def plan_language_model(plan: Plan, source: Source) -> None:
     Plans the language model.
 
     Raises:
-        ValueError: also where the head is tied to the embeddings by its configuration, but other weights are stored.
+        ValueError: also where the head is tied to the embeddings by its configuration, but other weights are stored, and
+            where the weights are published differences from LLaMA.
     """
     keys = {rename(name, LANGUAGE_MODEL): name for name in plan.select("model.language_model.", HEAD)}
     unused = [*UNUSED_LANGUAGE_MODEL]
     if HEAD not in plan.wanted and HEAD in source.meta:
         _refuse_untied_head(source)
         unused.append(rf"{HEAD}$")
-    plan.claim(source, keys.keys(), unused, "language model")
+    plan.claim(source, keys, unused, "language model")
     grown = {key: name for key, name in keys.items() if name in (EMBEDDING, HEAD)}
     plan.copy(source, {key: name for key, name in keys.items() if key not in grown})
+    text_config = read_text_config(source.path)
+    if text_config.model_type in LLAMA_TYPES:
+        _refuse_differences(source)
     for key, name in grown.items():
-        _plan_with_row(plan, source, key, name)
+        _plan_with_row(plan, source, key, name, text_config.vocab_size)
 
 
-def _plan_with_row(plan: Plan, source: Source, key: str, name: str) -> None:
-    row, rows = plan.image_token_id, plan.wanted[name][0]
-    meta = source.meta[key]
+def _refuse_differences(source: Source) -> None:
+    """Vicuna v0 was published as what to add to LLaMA: the right names and shapes, and nonsense without LLaMA."""
+    if source.read(NORM).abs().mean(dtype=torch.float32) < SMALLEST_NORM:
+        raise ValueError(
+            f"{NORM} in {source.files[NORM]} is all but zero: these are differences from LLaMA, as Vicuna v0 was "
+            "published. Add them to LLaMA first."
+        )
+    source.close()
+
+
+def _plan_with_row(plan: Plan, source: Source, key: str, name: str, rows: int) -> None:
+    row, meta = plan.image_token_id, source.meta[key]
     # One row more, or (where the matrix has more rows than the tokenizer has tokens) one of those that mean nothing.
-    if row == rows - 1 and meta.shape[0] != rows:
+    if row == rows:
         meta = torch.empty(meta.shape[0] + 1, *meta.shape[1:], dtype=meta.dtype, device="meta")
     origin = f"{key} of shape {tuple(source.meta[key].shape)} in {source.files[key]}, with a row for the image token,"
     plan.add(name, meta, lambda: with_mean_row(source.read(key), row), origin)

@@ -32,11 +32,6 @@ class Lora:
     pairs: dict[str, tuple[str, str]]
 
     @property
-    def keys(self) -> set[str]:
-        """Keys of the checkpoint."""
-        return {key for pair in self.pairs.values() for key in pair}
-
-    @property
     def modules(self) -> list[str]:
         """The last names of the modules that are adapted, such as `q_proj`."""
         return sorted({name.split(".")[-2] for name in self.pairs})
@@ -114,4 +109,6 @@ def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
     [rank] = ranks
     stored = source.settings.get("model")
     alpha = stored.get("lora_alpha") if isinstance(stored, dict) else None
+    if alpha is not None and not isinstance(alpha, int | float):
+        raise ValueError(f"{source.path} states lora_alpha {alpha!r} in its configuration, which is no number.")
     return Lora(source, rank, default_alpha if alpha is None else alpha, pairs)

@@ -41,7 +41,7 @@ def plan_parts(
     tokenizer = load_tokenizer(folder, text_config)
     plan = Plan(make_config(record, text_config, tokenizer, overrides))
     if qformer is None and plan.config.qformer_config is not None:
-        raise ValueError(f"The family {family} has a Q-Former: give the BLIP-2 file as --qformer.")
+        raise ValueError("This model has a Q-Former: give the BLIP-2 file as --qformer.")
     plan_vision(plan, open_source(vision))
     if qformer is None:
         plan_identity(plan)

@@ -1,6 +1,6 @@
 """Which tensor of the result comes from where: strictly one source for each, before anything is written."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,9 @@ from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGen
 
 from .names import is_unused
 from .sources import Source
+
+
+WRONG_SIZE = "the file is of another size; --config states sizes that are not the family's"
 
 
 @dataclass(frozen=True)
@@ -60,27 +63,29 @@ class Plan:
         Plans one tensor.
 
         Raises:
-            ValueError: where it has another shape than the configuration says, or another origin already (`replace`
-                takes its place).
+            ValueError: where it has another shape than the configuration says, is no floating-point tensor, or has
+                another origin already (`replace` takes its place).
         """
         if meta.shape != self.wanted[name]:
             raise ValueError(
                 f"{origin} has shape {tuple(meta.shape)}, but the model needs {tuple(self.wanted[name])} for {name}: "
                 f"{_advice(name)}."
             )
+        if not meta.is_floating_point():
+            raise ValueError(f"{origin} is {meta.dtype}: give the weights before they were quantized.")
         if name in self.tensors and not replace:
             raise ValueError(
                 f"{name} would come from {self.tensors[name].origin} and from {origin}: give one of them."
             )
         self.tensors[name] = Planned(meta, make, origin)
 
-    def claim(self, source: Source, keys: Collection[str], unused: Iterable[str], role: str) -> None:
+    def claim(self, source: Source, keys: Mapping[str, str], unused: Iterable[str], role: str) -> None:
         """
         Checks that a source is what it was given as.
 
         Args:
             source (`Source`): where the tensors are.
-            keys (collection of `str`): what the model takes from it.
+            keys (`Mapping[str, str]`): what the model takes from it -> the name of ours that it goes into.
             unused (iterable of `str`): patterns of keys that are left out on purpose.
             role (`str`): what the source was given as, for a person.
 
@@ -89,10 +94,9 @@ class Plan:
         """
         if lost := [key for key in keys if key not in source.meta]:
             raise ValueError(
-                f"{source.path} lacks {lost[0]} ({len(lost)} of {len(keys)} tensors): is it really the {role}, and of "
-                "this family and size?"
+                f"{source.path} lacks {lost[0]} ({len(lost)} of {len(keys)} tensors), from which {keys[lost[0]]} of shape "
+                f"{tuple(self.wanted[keys[lost[0]]])} is made: is it really the {role}, and of this family and size?"
             )
-        keys = set(keys)
         if extra := [key for key in source.meta if key not in keys and not is_unused(key, unused)]:
             raise ValueError(
                 f"{source.files[extra[0]]} holds {extra[0]} of shape {tuple(source.meta[extra[0]].shape)} ({len(extra)} "
@@ -134,4 +138,4 @@ def expected_shapes(config: MiniGPT4Config) -> dict[str, torch.Size]:
 def _advice(name: str) -> str:
     if name.startswith("model.multi_modal_projector."):
         return "it was trained in another family, or for a language model of another size"
-    return "the file is of another size; --config states sizes that are not the family's"
+    return WRONG_SIZE

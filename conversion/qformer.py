@@ -29,7 +29,7 @@ def plan_qformer(plan: Plan, source: Source) -> None:
     if is_folder:
         unused = {**unused, **UNUSED_BLIP2_FOLDER, **NOT_QFORMER_FOLDER}
     keys = {rename(name, BLIP2_FOLDER if is_folder else BLIP2): name for name in plan.select(*PARTS)}
-    plan.claim(source, keys.keys(), unused, "BLIP-2 file")
+    plan.claim(source, keys, unused, "BLIP-2 file")
     plan.copy(source, keys)
 
 

@@ -1,6 +1,7 @@
 """What is in a folder, part by part, and whether it is what its sources say."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from minigpt4.modeling_minigpt4 import MiniGPT4Config
 from .checkpoint import plan_checkpoint
 from .families import FAMILIES
 from .language_model import plan_language_model
+from .lora import Lora
 from .names import COMPONENTS, component
 from .plan import Plan
 from .qformer import plan_identity, plan_qformer
@@ -21,7 +23,7 @@ from .sources import Source, local_folder, open_source
 from .vision import plan_vision
 
 
-ADAPTER = "adapter_model.safetensors"
+ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # So much of the mapped files is kept in memory.
 MAPPED_BYTES = 1_000_000_000
 
@@ -53,7 +55,7 @@ class Report:
 
     Args:
         components (`dict[str, Component]`): by the name of the part.
-        problems (`list[str]`): what is not as it should be, a line for each tensor.
+        problems (`list[str]`): what is not as it should be, a line for each.
     """
 
     components: dict[str, Component]
@@ -102,6 +104,8 @@ def verify(
     homes = {name: source for source in stored for name in source.meta}
     problems = [f"{name} is missing" for name in plan.wanted if name not in homes]
     problems += [f"{name} is missing" for name in kept if name not in homes]
+    if adapter is not None and lora is not None:
+        problems += _wrong_settings(folder / ADAPTER_CONFIG, lora)
     components = {part: Component() for part in COMPONENTS}
     hashes = {part: hashlib.sha256() for part in COMPONENTS}
     total, mapped = sum(source.meta[name].nbytes for name, source in homes.items()), 0
@@ -183,6 +187,17 @@ def _plan_sources(plan: Plan, vision, qformer, language_model, checkpoint, *, ha
         return None
     alpha = FAMILIES["v2"].lora_alpha if has_lora else None
     return plan_checkpoint(plan, open_source(checkpoint), lora_alpha=alpha)
+
+
+def _wrong_settings(file: Path, lora: Lora) -> list[str]:
+    """What scales an adapter otherwise than its checkpoint."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    wanted = {"r": lora.rank, "lora_alpha": lora.alpha}
+    return [
+        f"{name} in {file.name} is {found.get(name)}, but {value} in {lora.source.path}"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    ]
 
 
 def _count(found: Component, digest, name: str, tensor: torch.Tensor) -> None:

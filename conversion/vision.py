@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .names import BLIP2_FOLDER, EVA, NOT_VISION_FOLDER, UNUSED_BLIP2_FOLDER, UNUSED_EVA, rename
-from .plan import Plan
+from .plan import WRONG_SIZE, Plan
 from .sources import Source
 
 
@@ -21,14 +21,14 @@ def plan_vision(plan: Plan, source: Source) -> None:
         table, unused = EVA, {pattern.replace("{num_layers}", last): why for pattern, why in UNUSED_EVA.items()}
     keys = {rename(name, table): name for name in names}
     positions = rename(POSITIONS, table)
-    biases = [] if table is BLIP2_FOLDER else [key for key in keys if key.endswith(".qkv.bias")]
-    parts = [part for key in biases for part in _bias_parts(key)]
-    plan.claim(source, [*(key for key in keys if key not in biases), *parts], unused, "vision tower")
+    joined = [] if table is BLIP2_FOLDER else [key for key in keys if key.endswith(".qkv.bias")]
+    biases = {keys.pop(key): _bias_parts(key) for key in joined}
+    plan.claim(source, keys | {part: name for name, parts in biases.items() for part in parts}, unused, "vision tower")
 
-    plan.copy(source, {key: name for key, name in keys.items() if key not in {positions, *biases}})
+    plan.copy(source, {key: name for key, name in keys.items() if key != positions})
     _plan_positions(plan, source, positions)
-    for key in biases:
-        _plan_bias(plan, source, _bias_parts(key), keys[key])
+    for name, parts in biases.items():
+        _plan_bias(plan, source, parts, name)
 
 
 def is_blip2_folder(source: Source) -> bool:
@@ -42,6 +42,14 @@ def _bias_parts(key: str) -> list[str]:
 
 def _plan_bias(plan: Plan, source: Source, parts: list[str], name: str) -> None:
     # EVA has biases for queries and values; that of the keys is zero.
+    third = (plan.wanted[name][0] // 3,)
+    for part in parts:
+        if source.meta[part].shape != third:
+            raise ValueError(
+                f"{part} in {source.files[part]} has shape {tuple(source.meta[part].shape)}, but the model needs {third} "
+                f"for {name}: {WRONG_SIZE}."
+            )
+
     def join(q_bias: torch.Tensor, v_bias: torch.Tensor) -> torch.Tensor:
         return torch.cat((q_bias, torch.zeros_like(q_bias), v_bias))
 
@@ -60,7 +68,12 @@ def _plan_positions(plan: Plan, source: Source, key: str) -> None:
         plan.add(POSITIONS, meta, lambda: source.read(key), origin)
         return
     side = int((wanted[1] - 1) ** 0.5)
-    if meta.dim() != 3 or meta.shape[1] < 2 or int((meta.shape[1] - 1) ** 0.5) ** 2 != meta.shape[1] - 1:
+    if (
+        meta.dim() != 3
+        or meta.shape[0] != 1
+        or meta.shape[1] < 2
+        or int((meta.shape[1] - 1) ** 0.5) ** 2 != meta.shape[1] - 1
+    ):
         raise ValueError(f"{origin} has shape {tuple(meta.shape)}, but (1, 1 + a square, width) is needed.")
     plan.add(
         POSITIONS,

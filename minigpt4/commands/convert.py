@@ -107,9 +107,7 @@ def verify(
     report = run(folder, vision=vision, qformer=qformer, language_model=language_model, checkpoint=checkpoint)
     print_report(report, folder)
     if report.problems:
-        raise ValueError(
-            f"{len(report.problems)} tensors of {folder} are not as they should be: they are listed above."
-        )
+        raise ValueError(f"{folder} is not as it should be in {len(report.problems)} places: they are listed above.")
 
 
 def export(

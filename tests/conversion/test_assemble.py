@@ -35,6 +35,12 @@ def assembled(shared_files, tmp_path_factory):
     return make
 
 
+def test_the_card_says_that_it_is_untrained(assembled):
+    card = (assembled("llama2", seed=3) / "README.md").read_text()
+    assert "assemble" in card
+    assert "untrained, seed 3" in card
+
+
 @pytest.mark.parametrize("family", ["vicuna", "llama2", "v2"])
 def test_everything_but_the_projection_is_what_is_converted(shared_files, converted, assembled, family):
     ours, theirs = weights(assembled(family)), weights(converted(family))

@@ -121,8 +121,7 @@ def test_verify_fails_where_something_differs(converted, command, shared_files, 
     assert result.code == 1
     assert "model.vision_tower.encoder.layers.0.layer_norm1.bias is not blocks.0.norm1.bias in" in result.out
     assert (
-        result.err
-        == f"minigpt4: 1 tensors of {converted('llama2')} are not as they should be: they are listed above.\n"
+        result.err == f"minigpt4: {converted('llama2')} is not as it should be in 1 places: they are listed above.\n"
     )
 
 

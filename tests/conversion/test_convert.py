@@ -6,6 +6,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 from peft import PeftModel
+from PIL import Image
 from published import (
     LORA_RANK,
     QUERIES,
@@ -201,6 +202,7 @@ def test_a_kept_lora_is_a_peft_adapter(converted):
     expected = logits(AutoModelForImageTextToText.from_pretrained(merged))
     with_adapter = AutoModelForImageTextToText.from_pretrained(kept)
     torch.testing.assert_close(logits(with_adapter), expected, atol=1e-4, rtol=1e-4)
+    assert answers(kept, with_adapter) == answers(merged, AutoModelForImageTextToText.from_pretrained(merged))
 
     base = MiniGPT4ForConditionalGeneration.from_pretrained(kept, adapter_kwargs={"subfolder": "none"})
     assert (logits(base) - expected).abs().max() > 0.1
@@ -208,6 +210,22 @@ def test_a_kept_lora_is_a_peft_adapter(converted):
     torch.testing.assert_close(logits(peft_model), expected, atol=1e-4, rtol=1e-4)
     assert peft_model.peft_config["default"].r == LORA_RANK
     torch.testing.assert_close(logits(peft_model.merge_and_unload()), expected, atol=1e-4, rtol=1e-4)
+
+
+def answers(folder, model) -> list[int]:
+    """Ids of a greedy answer about a grey picture."""
+    processor = AutoProcessor.from_pretrained(folder)
+    content = [{"type": "image", "image": Image.new("RGB", (40, 60), "grey")}, {"type": "text", "text": "What is it?"}]
+    inputs = processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+    output = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0]
+    assert len(output) > inputs["input_ids"].shape[1]
+    return output.tolist()
 
 
 # The row of the image placeholder
@@ -306,9 +324,10 @@ def test_shards_with_their_index(shared_files, converted, tmp_path):
     assert torch.equal(logits(sharded), logits(whole))
 
 
-@pytest.mark.skipif(is_bitsandbytes_available(), reason="says what to install where bitsandbytes is not there")
 @pytest.mark.parametrize("bits", ["load_in_4bit", "load_in_8bit"])
-def test_quantized_loading_says_what_to_install(converted, bits):
+def test_quantized_loading_says_what_to_install(converted, monkeypatch, bits):
+    quantizer = f"transformers.quantizers.quantizer_bnb_{bits.removeprefix('load_in_')}"
+    monkeypatch.setattr(f"{quantizer}.is_bitsandbytes_available", lambda: False)
     with pytest.raises(ImportError, match=r"pip install.*bitsandbytes"):
         AutoModelForImageTextToText.from_pretrained(
             converted("v2"), quantization_config=BitsAndBytesConfig(**{bits: True})

@@ -164,24 +164,28 @@ def test_training_losses_and_gradients(original, processor, model, images, famil
 
 @pytest.mark.parametrize("family", ["v2"], indirect=True)
 def test_conversation_loss(original, processor, model, images, family):
-    first, *others = ["[INST] <Img><ImageHere></Img> what is this  [/INST]", "A red circle.</s>"]
-    others += ["<s>[INST] And what else?  [/INST]", "3 cats</s>"]
-    inputs = processor(images=images[0], text=first, return_tensors="pt")
-    ids = inputs["input_ids"][0].tolist()
-    labels = [IGNORED] * len(ids)
-    for index, text in enumerate(others):
-        part = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-        ids += part
-        labels += part if index % 2 == 0 else [IGNORED] * len(part)
-    segments, rest = original.segments(first), [original.ids(text) for text in others]
-    assert ids == with_placeholders(segments, processor) + [id_ for piece in rest for id_ in piece]
+    turns = [["what is this", "A red circle.", "And what else?", "3 cats"], ["[vqa] how many", "27 dogs"]]
+    rows = []
+    for index, texts in enumerate(turns):
+        roles = ["user", "assistant"] * (len(texts) // 2)
+        chat = [message(role, text) for role, text in zip(roles, texts, strict=True)]
+        chat[0]["content"].insert(0, {"type": "image"})
+        rows.append({"image": images[index], "messages": chat})
+    batch = SequenceCollator(processor, SequenceArguments(training_template="v2"))(rows)
+
+    expected = []
+    embeddings = original.image_embeddings(original.pixels(images[:2]))
+    for texts, ids, mask, image in zip(turns, batch["input_ids"], batch["attention_mask"], embeddings, strict=False):
+        question, answer, *more = texts
+        segments = original.segments(f"[INST] <Img><ImageHere></Img> {question}  [/INST]")
+        rest = [f"{answer}</s>"]
+        for question, answer in zip(more[::2], more[1::2], strict=True):
+            rest += [f"<s>[INST] {question}  [/INST]", f"{answer}</s>"]
+        rest = [original.ids(text) for text in rest]
+        assert ids[mask.bool()].tolist() == with_placeholders(segments, processor) + [i for ids in rest for i in ids]
+        expected.append((image, [*segments, *rest], [False, False, *([True, False] * len(rest))[: len(rest)]]))
     with torch.no_grad():
-        ours = model(
-            input_ids=torch.tensor([ids]), pixel_values=inputs["pixel_values"], labels=torch.tensor([labels])
-        ).loss
-        image = original.image_embeddings(original.pixels(images[:1]))[0]
-        theirs = original.loss([(image, [*segments, *rest], [False, False, True, False, True])])
-    torch.testing.assert_close(ours, theirs, **TOLERANCE)
+        torch.testing.assert_close(model(**batch).loss, original.loss(expected), **TOLERANCE)
 
 
 @pytest.mark.parametrize("num_beams", [1, 3])

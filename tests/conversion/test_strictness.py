@@ -62,10 +62,16 @@ PARTS = {
 @pytest.mark.parametrize("part", PARTS)
 def test_missing_tensor(files, refused, part):
     made = files("vicuna")
-    find, key, _ = PARTS[part]
+    find, key, shape = PARTS[part]
     change(find(made), lambda tensors: tensors.pop(key))
-    place = find(made) if part not in ("language model", "vocabulary") else made.language_model
-    refused(made, place, key)
+    place = find(made)
+    if part in ("language model", "vocabulary"):
+        refused(made, place, key, "index")
+        place = made.language_model
+        index = place / "pytorch_model.bin.index.json"
+        index.write_text(index.read_text().replace(f'"{key}"', '"lm_head.weight"'))
+    needed = {"bias": (3 * WIDTH,), "vocabulary": (422, TEXT_WIDTH)}.get(part, shape)
+    refused(made, place, key, needed)
 
 
 @pytest.mark.parametrize("part", ["vision", "qformer", "language model", "checkpoint"])
@@ -80,13 +86,33 @@ def test_unknown_tensor(files, refused, part):
 def test_misshapen_tensor(files, refused, part):
     made = files("vicuna")
     find, key, shape = PARTS[part]
-    wrong = (shape[0] + 2, *shape[1:])
+    more = 1 if part == "vocabulary" else 2  # as if the row of the image were there already
+    wrong = (shape[0] + more, *shape[1:])
     change(find(made), lambda tensors: tensors.update({key: torch.zeros(wrong)}))
-    if part == "bias":  # queries and values are joined with the keys' zeros
-        shape, wrong = (3 * WIDTH,), (3 * WIDTH + 2,)
     if part == "vocabulary":  # a row of its own is added for the image
-        shape, wrong = (422, TEXT_WIDTH), (423, TEXT_WIDTH)
+        shape = (422, TEXT_WIDTH)
     refused(made, find(made), key, wrong, shape)
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("blocks.0.attn.q_bias", (1, WIDTH)), ("pos_embed", (2, 17, WIDTH))])
+def test_dimensions_too_many(files, refused, key, wrong):
+    made = files("vicuna")
+    change(made.vision, lambda tensors: tensors.update({key: torch.zeros(wrong)}))
+    refused(made, made.vision, key, wrong)
+
+
+def test_quantized_weights(files, refused):
+    made = files("vicuna")
+    key = PARTS["language model"][1]
+    change(shard(made, 2), lambda tensors: tensors.update({key: tensors[key].to(torch.int8)}))
+    refused(made, shard(made, 2), key, "int8")
+
+
+def test_differences_from_llama(files, refused):
+    made = files("vicuna")
+    key = "model.norm.weight"
+    change(shard(made, 2), lambda tensors: tensors.update({key: torch.full((TEXT_WIDTH,), -1e-3)}))
+    refused(made, shard(made, 2), key, "differences")
 
 
 def test_a_vocabulary_of_another_size_than_the_tokenizer(files, refused):
@@ -255,6 +281,8 @@ def test_overrides_that_do_not_exist(files, refused):
     made = files("llama2")
     refused(made, "image_size", "MiniGPT4Config", config={"image_size": 3})
     refused(made, "depth", "Blip2VisionConfig", config={"vision_config": {"depth": 3}})
+    refused(made, "hidden", "LlamaConfig", config={"text_config": {"hidden": 3}})
+    refused(made, "num_query_tokens", "int", "'5'", config={"num_query_tokens": "5"})
     made.config.write_text("[]")
     refused(made, made.config, "list")
     refused(made, "gone.json", config="gone.json", error=FileNotFoundError)

@@ -51,6 +51,14 @@ def test_checksums_tell_which_part_changed(converted, tmp_path):
     assert {part for part in before if before[part].checksum != after[part].checksum} == {"projection"}
 
 
+def test_an_adapter_of_another_scale(shared_files, converted, tmp_path):
+    folder = shutil.copytree(converted("v2", keep_lora=True), tmp_path / "changed")
+    config = folder / "adapter_config.json"
+    config.write_text(config.read_text().replace('"lora_alpha": 16', '"lora_alpha": 32'))
+    [problem] = verify(folder, **sources(shared_files("v2"))).problems
+    assert all(word in problem for word in ("lora_alpha", "32", "16", "checkpoint.pth"))
+
+
 def test_any_source_can_be_compared_alone(shared_files, converted):
     report = verify(converted("vicuna"), checkpoint=shared_files("vicuna").checkpoint)
     assert {part: found.compared for part, found in report.components.items() if found.compared} == {"projection": 2}
@@ -113,3 +121,10 @@ def test_parameters_of_the_published_sizes():
     assert v2["projection"] == 23_072_768
     assert f"{v2['vision tower'] / 1e6:.1f}" == "987.0"
     assert v2["Q-Former"] == 0
+
+
+def test_parameters_of_the_published_lora():
+    text_config = LlamaConfig(vocab_size=32001)
+    wanted = expected_shapes(MiniGPT4Config(text_config=text_config, qformer_config=None))
+    adapted = [shape for name, shape in wanted.items() if name.endswith(("q_proj.weight", "v_proj.weight"))]
+    assert sum(64 * (inputs + outputs) for outputs, inputs in adapted) == 33_554_432
