@@ -35,6 +35,9 @@ class MiniGPT4Processor(ProcessorMixin):
             Stands for one image in a prompt; the tokenizer's own `image_token` goes before it.
         stop_strings (`list[str]`, defaults to `["###", "</s>"]`):
             An answer ends before the first of these in `post_process_image_text_to_text`.
+        task_identifiers (`list[str]`, defaults to none):
+            The tasks that the model was trained to do when an instruction begins with their name in square brackets:
+            `vqa`, `caption`, `grounding`, `refer`, `identify` and `detection` in MiniGPT-v2.
 
     Raises:
         ValueError: in a call, where the text is empty, where placeholders and images do not match, or where
@@ -51,6 +54,7 @@ class MiniGPT4Processor(ProcessorMixin):
         num_image_tokens: int = 32,
         image_token: str = "<ImageHere>",
         stop_strings: list[str] | tuple[str, ...] = ("###", "</s>"),
+        task_identifiers: list[str] | tuple[str, ...] = (),
     ):
         if num_image_tokens < 1:
             raise ValueError(f"num_image_tokens is {num_image_tokens}, but an image takes at least one position.")
@@ -63,7 +67,12 @@ class MiniGPT4Processor(ProcessorMixin):
                 "`load_llama_tokenizer`, or add it as a special token."
             )
         self.stop_strings = list(stop_strings)
+        self.task_identifiers = list(task_identifiers)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
+
+    def to_dict(self) -> dict:
+        """What is saved. It names this class for those who load it with `trust_remote_code=True`."""
+        return super().to_dict() | {"auto_map": {self._auto_class: "processing_minigpt4.MiniGPT4Processor"}}
 
     def prepare_inputs_layout(self, images: ImageInput | None = None, text=None, **kwargs):
         if not _has_image(images):
