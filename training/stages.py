@@ -81,8 +81,8 @@ class StageTrainer(Trainer):
             args,
             data_collator=SequenceCollator(processing_class, sequence, seed=args.seed),
             processing_class=processing_class,
-            train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset),
-            eval_dataset=eval_dataset if eval_dataset is None else number_rows(eval_dataset),
+            train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset, args.seed),
+            eval_dataset=eval_dataset if eval_dataset is None else number_rows(eval_dataset, args.seed),
             **kwargs,
         )
         if self.is_world_process_zero():
