@@ -1,0 +1,145 @@
+"""Webdataset shards, as stage 1 reads them: tar files of pictures and captions, from a disk or any address."""
+
+import json
+import random
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator
+from glob import glob
+
+import datasets
+import fsspec
+from datasets.utils.file_utils import xopen
+
+from .sets.text import clean_caption
+
+
+IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp")
+NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
+READ_BYTES = 2**20
+
+
+class Shards:
+    """
+    The samples of tar files: `KEY.jpg` (or `.png`, `.webp`) with `KEY.json`, which has a `caption`, or `KEY.txt`.
+
+    `datasets`' own reader of such files stops at the first damage, and takes a tar that is cut short for a whole one. Here
+    what is damaged is a row, too, which says what is `broken`.
+
+    Args:
+        name (`str`): a path or address of any file system that fsspec knows, `hf://` and `s3://` too, ending in `.tar`;
+            with `{00000..10488}` for numbers, or with `*`.
+
+    Raises:
+        FileNotFoundError: no file is named so (`*` only: numbers are not asked for before they are read).
+    """
+
+    def __init__(self, name: str):
+        self.name, self.shards = name, expand_shards(name)
+
+    def stream(self, seed: str) -> datasets.IterableDataset:
+        """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""
+        order = random.Random(seed).sample(self.shards, len(self.shards))
+        return datasets.IterableDataset.from_generator(read_shards, gen_kwargs={"shards": order})
+
+
+def is_shards(name: str) -> bool:
+    return name.endswith(".tar")
+
+
+def expand_shards(name: str) -> list[str]:
+    """The files that a name with `{00000..10488}` or `*` means. See [`Shards`]."""
+    if numbers := NUMBERS.search(name):
+        first, last = numbers.groups()
+        before, after = name[: numbers.start()], name[numbers.end() :]
+        if int(first) > int(last):
+            raise ValueError(f"{name} has no shards: {numbers.group()} counts down. Say {{{last}..{first}}}.")
+        counted = (str(number).zfill(len(first)) for number in range(int(first), int(last) + 1))
+        return [shard for number in counted for shard in expand_shards(f"{before}{number}{after}")]
+    if "*" not in name:
+        return [name]
+    if "://" in name:
+        files, pattern = fsspec.core.url_to_fs(name)
+        found = [files.unstrip_protocol(path) for path in files.glob(pattern)]
+    else:
+        found = glob(name)
+    if not found:
+        raise FileNotFoundError(f"There are no shards {name}.")
+    return sorted(found)
+
+
+def read_shards(shards: list[str]) -> Iterator[dict]:
+    """
+    Read tar files from start to end.
+
+    Returns:
+        Rows with a `key` (shard and name of the sample), the bytes of its `image`, its `text`, cleaned, and `broken`:
+        `None`, or for samples and shards that cannot be used, why.
+    """
+    for shard in shards:
+        samples = 0
+        try:
+            for name, parts in _samples(shard):
+                yield _row(f"{shard}/{name}", parts)
+                samples += 1
+            if not samples:
+                yield _broken(shard, "empty shard")
+        except FileNotFoundError:
+            yield _broken(shard, "missing shard")
+        except PermissionError:
+            raise
+        except (OSError, EOFError, tarfile.TarError, zlib.error):
+            yield _broken(shard, "damaged shard")
+
+
+class _Member(tarfile.TarInfo):
+    """tarfile takes damage between two members for the end of the archive, unless it is at the start."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_):
+        try:
+            return super().fromtarfile(tarfile_)
+        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError) as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Members that stand together and have the same name up to its first dot are a sample."""
+    current, parts = None, {}
+    with (
+        xopen(shard, "rb") as file,  # tries again when a connection fails
+        tarfile.open(fileobj=file, mode="r|", bufsize=READ_BYTES, tarinfo=_Member) as tar,
+    ):
+        for member in tar:
+            tar.members = []  # which would grow
+            if not member.isfile():
+                continue
+            folder, slash, file_name = member.name.rpartition("/")
+            stem, _, ending = file_name.partition(".")
+            if folder + slash + stem != current:
+                if parts:
+                    yield current, parts
+                current, parts = folder + slash + stem, {}
+            if (ending := ending.lower()) in (*IMAGE_ENDINGS, "json", "txt"):
+                parts[ending] = tar.extractfile(member).read()
+    if parts:
+        yield current, parts
+
+
+def _row(key: str, parts: dict[str, bytes]) -> dict:
+    image = next((parts[ending] for ending in IMAGE_ENDINGS if ending in parts), None)
+    if not image:
+        return _broken(key, "missing image")
+    if "json" not in parts and "txt" not in parts:
+        return _broken(key, "missing caption")
+    try:
+        text = json.loads(parts["json"])["caption"] if "json" in parts else parts["txt"].decode()
+        text = clean_caption(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _broken(key, "damaged caption")
+    return {"key": key, "image": image, "text": text, "broken": None} if text else _broken(key, "empty caption")
+
+
+def _broken(key: str, why: str) -> dict:
+    return {"key": key, "image": None, "text": None, "broken": why}
