@@ -15,6 +15,7 @@ class Family:
         stop_strings (`list[str]`): what ends an answer, besides the language model's own end.
         lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
         generation (`dict`): defaults of the published demo.
+        task_identifiers (`list[str]`): the tasks that an instruction can ask for by name.
     """
 
     title: str
@@ -23,6 +24,7 @@ class Family:
     stop_strings: tuple[str, ...] = ()
     lora_alpha: int | None = None
     generation: dict = field(default_factory=dict)
+    task_identifiers: tuple[str, ...] = ()
 
 
 # The demo of MiniGPT-4 samples like this.
@@ -45,6 +47,7 @@ FAMILIES = {
         qformer=False,
         lora_alpha=16,
         generation=SAMPLING | {"temperature": 0.6, "max_new_tokens": 500},
+        task_identifiers=("vqa", "caption", "grounding", "refer", "identify", "detection"),
     ),
 }
 

@@ -124,6 +124,7 @@ def write_rest(
         chat_template=chat_template(family),
         num_image_tokens=config.num_image_tokens,
         stop_strings=[*record.stop_strings, tokenizer.eos_token],
+        task_identifiers=record.task_identifiers,
     ).save_pretrained(folder)
     card = Template(files("minigpt4.hub_cards").joinpath("converted_card.md").read_text(encoding="utf-8"))
     text = card.substitute(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .boxes import resize_box as resize_box
     from .drawing import coloured_text as coloured_text
     from .drawing import draw_boxes as draw_boxes
+    from .drawing import ink_on as ink_on
     from .drawing import phrase_colours as phrase_colours
     from .image_loading import load_image as load_image
     from .image_processing_minigpt4 import MiniGPT4ImageProcessor as MiniGPT4ImageProcessor

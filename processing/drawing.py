@@ -37,6 +37,12 @@ def coloured_text(grounding: Grounding) -> list[tuple[str, str | None]]:
     return [(text, colour) for text, colour in (*pieces, (grounding.text[end:], None)) if text]
 
 
+def ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on `colour` (`#RRGGBB`)."""
+    red, green, blue = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
+
+
 def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.Image:
     """
     Draw every box with its phrase above it, each phrase in its colour.
@@ -76,9 +82,7 @@ def _write(pen: ImageDraw.ImageDraw, label: str, x: float, y: float, colour: str
     x = max(0, min(x, width - wide))
     y = y - high if y >= high else min(y, height - high)
     pen.rectangle((x, y, x + wide, y + high), fill=colour)
-    red, green, blue = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
-    ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
-    pen.text((x + margin - left, y + margin - top), label, fill=ink, font=font)
+    pen.text((x + margin - left, y + margin - top), label, fill=ink_on(colour), font=font)
 
 
-__all__ = ["coloured_text", "draw_boxes", "phrase_colours"]
+__all__ = ["coloured_text", "draw_boxes", "ink_on", "phrase_colours"]
