@@ -12,6 +12,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from minigpt4.processing.image_loading import load_image
 
 from .collation import row_images
+from .sets import SetRows
 from .shards import Shards
 
 # A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
@@ -32,8 +33,7 @@ class MixedSet:
 
     Args:
         name (`str`): what reports call it.
-        rows ([`Shards`], `datasets.IterableDataset`, or a data set with a length): where its rows come from. One with
-            `set_epoch` is told how often its rows have been read before.
+        rows ([`Shards`], `datasets.IterableDataset`, or a data set with a length): where its rows come from.
         ratio (`float`, *optional*, defaults to 1.0): how many batches come from it, beside the other sets' ratios.
         batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
     """
@@ -183,9 +183,8 @@ class _RowReader:
             key = _number(f"{self.seed} {self.mixed.name} {number}")
             self._pass, self._order = number, np.random.default_rng(key).permutation(size)
         index = int(self._order[place])
-        if hasattr(rows, "set_epoch"):
-            rows.set_epoch(number)
-        return _with_images({**rows[index], "row": index, "epoch": number}, f"{self.mixed.name}, row {index}")
+        row = rows.draw(index, self.seed, number) if isinstance(rows, SetRows) else rows[index]
+        return _with_images({**row, "row": index, "epoch": number}, f"{self.mixed.name}, row {index}")
 
     def state_dict(self) -> dict:
         return {"taken": self.taken}
