@@ -66,14 +66,17 @@ class DataArguments:
         data (`str`, *optional*):
             A name of [`minigpt4.training.rows.READERS`] or of a published set ([`minigpt4.training.sets.SETS`]), a folder
             of images with a `metadata.jsonl` or `metadata.csv`, a `.json` file in LLaVA's form, a folder saved by
-            `datasets`, or the name of a set on the Hub.
-        data_root (`str`, *optional*): the folder that holds the published sets; docs/data.md says where each is in it.
+            `datasets`, webdataset shards (`laion/{00000..10488}.tar`, also `hf://…`, `s3://…`), or the name of a set on
+            the Hub. In a recipe also a list of [`SetArguments`] such as `{name: …, ratio: 2, batch_size: 6}`.
+        data_root (`str`, *optional*): the folder that holds the published sets and shards; docs/data.md says where each is
+            in it.
         data_config (`str`, *optional*): configuration of a set on the Hub.
         data_split (`str`, *optional*, defaults to `"train"`): split to train on.
         data_columns (`dict`, *optional*): our name of a column -> its name in the data, as `{text: caption}`.
         data_rows (`int`, *optional*): only so many rows; for data that is drawn, how many there are.
         streaming (`bool`, *optional*, defaults to `False`): read while training; `max_steps` is needed then.
         max_broken (`float`, *optional*, defaults to 0.01): the share of rows that may be missing or broken; they are counted.
+        shuffle_buffer (`int`, *optional*, defaults to 1000): so many samples of a stream are shuffled at a time.
         eval_data (`str`, *optional*): like `data`, to evaluate on.
         eval_split (`str`, *optional*, defaults to `"validation"`): split to evaluate on.
         eval_rows (`int`, *optional*): evaluate on so many rows only.
@@ -87,6 +90,28 @@ class DataArguments:
     data_rows: int | None = field(default=None, metadata={"help": "Only so many rows."})
     streaming: bool = field(default=False, metadata={"help": "Read while training."})
     max_broken: float = field(default=0.01, metadata={"help": "Share of rows that may be missing or broken."})
+    shuffle_buffer: int = field(default=1000, metadata={"help": "Samples of a stream that are shuffled at a time."})
     eval_data: str | None = field(default=None, metadata={"help": "What to evaluate on."})
     eval_split: str = field(default="validation", metadata={"help": "Split to evaluate on."})
     eval_rows: int | None = field(default=None, metadata={"help": "Evaluate on so many rows only."})
+
+
+@dataclass
+class SetArguments:
+    """
+    One of several sets to train on, as a recipe lists them in `data`.
+
+    Args:
+        name (`str`): as `data` says it.
+        ratio (`float`, *optional*, defaults to 1.0): how many of the batches are of it, beside the others' ratios.
+        batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
+        config, split, columns, rows (*optional*): as `data_config` and so on say it for all sets.
+    """
+
+    name: str
+    ratio: float = 1.0
+    batch_size: int | None = None
+    config: str | None = None
+    split: str | None = None
+    columns: dict | None = None
+    rows: int | None = None

@@ -20,7 +20,7 @@ def is_finite(loss: torch.Tensor, model: nn.Module) -> bool:
     return bool(torch.stack(sums).isfinite().all())
 
 
-def describe_non_finite(trainer, inputs: Mapping, rows: list[int] | None, loss: torch.Tensor) -> str:
+def describe_non_finite(trainer, inputs: Mapping, rows: list | None, loss: torch.Tensor) -> str:
     """One line on a loss or gradient that is not finite: step, rows, the first module, and what is kept."""
     step = trainer.state.global_step + 1
     samples = f"rows {', '.join(map(str, rows))}" if rows is not None else "rows without numbers"

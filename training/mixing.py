@@ -15,15 +15,17 @@ from .collation import row_images
 from .sets import SetRows
 from .shards import Shards
 
+
 # A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
 MOST_LOST_IN_A_ROW = 1000
 
 
-class Lost(NamedTuple):
-    """What could not be used: why, and its name."""
+@dataclass(frozen=True)
+class Lost:
+    """What could not be used: why, and which sample or shard."""
 
     why: str
-    name: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class MixedBatches(IterableDataset):
             if in_a_row == MOST_LOST_IN_A_ROW:
                 raise ValueError(
                     f"{in_a_row} samples in a row of {self.mixture.sets[drawn].name} cannot be used, the last one being "
-                    f"{row.name} ({row.why})."
+                    f"{row.source} ({row.why})."
                 )
         return batch
 
@@ -238,8 +240,8 @@ class _StreamReader:
         number = self.share.reader + self.taken * self.share.readers
         self.taken += 1
         if why := row.pop("broken", None):
-            return Lost(why, row["key"])
-        return _with_images({**row, "row": number, "epoch": 0}, row.get("key", f"{self.mixed.name}, row {number}"))
+            return Lost(why, row["source"])
+        return _with_images({"source": f"{self.mixed.name}, row {number}", **row, "row": number, "epoch": 0})
 
     def state_dict(self) -> dict:
         rows = self._rows.state_dict() if self._rows is not None else None
@@ -259,12 +261,12 @@ def _shuffled(block: Mapping[str, list], indices: list[int], seed: str) -> dict[
     return {name: [column[index] for index in order] for name, column in block.items()}
 
 
-def _with_images(row: dict, name: str) -> dict | Lost:
+def _with_images(row: dict) -> dict | Lost:
     """A row with its images decoded, or why it has none."""
     try:
         images = [load_image(image) for image in row_images(row)]
     except FileNotFoundError:
-        return Lost("missing image", name)
+        return Lost("missing image", row["source"])
     except ValueError:
-        return Lost("damaged image", name)
+        return Lost("damaged image", row["source"])
     return {**row, "images": images} if row.get("images") else {**row, "image": images[0]} if images else row

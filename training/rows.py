@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import datasets
@@ -10,8 +11,10 @@ from PIL import Image
 from rich.console import Console
 from torch.utils.data import Dataset
 
-from .arguments import DataArguments
+from .arguments import DataArguments, SetArguments
+from .mixing import MixedSet, Mixture
 from .sets import SETS, SetRows, open_set
+from .shards import Shards, is_shards
 
 
 def _scenes(detailed: bool) -> Callable[[str, int], Dataset]:
@@ -58,19 +61,43 @@ class NumberedRows(Dataset):
 
 def number_rows(rows, seed: int = 0):
     """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always."""
+    if isinstance(rows, Mixture):
+        numbered = [
+            replace(each, rows=NumberedRows(each.rows, seed)) if hasattr(each.rows, "__len__") else each
+            for each in rows.sets
+        ]
+        return replace(rows, sets=numbered)
     if isinstance(rows, datasets.IterableDataset):
         return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
     return NumberedRows(rows, seed) if hasattr(rows, "__len__") else rows
 
 
 def load_train_rows(data: DataArguments):
-    """The rows that a recipe trains on. See [`load_rows`]."""
+    """The rows that a recipe trains on, see [`load_rows`]; streams, and several sets, as a [`Mixture`]."""
     if not data.data:
         raise ValueError(
             "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
             f"{', '.join(READERS)}."
         )
-    return load_rows(data.data, data, data.data_split, data.data_rows)
+    if isinstance(data.data, str):
+        rows = load_rows(data.data, data, data.data_split, data.data_rows)
+        return rows if hasattr(rows, "__len__") else _mix([MixedSet(data.data, rows)], data)
+    return _mix([_load_set(entry, data) for entry in data.data], data)
+
+
+def _mix(sets: Sequence[MixedSet], data: DataArguments) -> Mixture:
+    return Mixture(sets, buffer=data.shuffle_buffer, max_broken=data.max_broken)
+
+
+def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
+    known = [field.name for field in fields(SetArguments)]
+    if not isinstance(entry, Mapping) or "name" not in entry or set(entry) - set(known):
+        raise ValueError(f"data lists {entry!r}: each set has a name, and may have {', '.join(known[1:])}.")
+    each = SetArguments(**entry)
+    split = each.split or data.data_split
+    own = replace(data, data_config=each.config or data.data_config, data_columns=each.columns or data.data_columns)
+    rows = load_rows(each.name, own, split, each.rows or data.data_rows)
+    return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size))
 
 
 def load_eval_rows(data: DataArguments):
@@ -84,13 +111,13 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
 
     Args:
         name (`str`): a name of `READERS` or of [`minigpt4.training.sets.SETS`], a folder, a `.json` file in LLaVA's form,
-            or the name of a set on the Hub.
+            webdataset shards (`.tar`), or the name of a set on the Hub.
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
         count (`int`, *optional*): only so many rows.
 
     Returns:
-        `Dataset`, `datasets.Dataset` or `datasets.IterableDataset`: its rows have `text` or `messages`, and `image` or
+        `Dataset`, `datasets.Dataset`, `datasets.IterableDataset` or [`Shards`]: its rows have `text` or `messages`, and `image` or
         `images` in any form that the processor takes.
 
     Raises:
@@ -99,6 +126,9 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     """
     if name in READERS:
         return READERS[name](split, count or DRAWN_ROWS)
+    if is_shards(name):
+        whole = not data.data_root or "://" in name or Path(name).is_absolute()
+        return Shards(name if whole else f"{data.data_root.rstrip('/')}/{name}")
     if name in SETS or name.endswith(".json"):
         return _open_set(name, data, split, count)
     rows = _read(name, data, split)

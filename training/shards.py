@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from glob import glob
+from pathlib import Path
 
 import datasets
 import fsspec
@@ -32,11 +33,13 @@ class Shards:
             with `{00000..10488}` for numbers, or with `*`.
 
     Raises:
-        FileNotFoundError: no file is named so (`*` only: numbers are not asked for before they are read).
+        FileNotFoundError: no file is named so. Addresses with numbers are not asked for before they are read.
     """
 
     def __init__(self, name: str):
         self.name, self.shards = name, expand_shards(name)
+        if "://" not in name and not any(Path(shard).is_file() for shard in self.shards):
+            raise FileNotFoundError(f"There are no shards {name}.")
 
     def stream(self, seed: str) -> datasets.IterableDataset:
         """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""
@@ -62,11 +65,8 @@ def expand_shards(name: str) -> list[str]:
     if "://" in name:
         files, pattern = fsspec.core.url_to_fs(name)
         found = [files.unstrip_protocol(path) for path in files.glob(pattern)]
-    else:
-        found = glob(name)
-    if not found:
-        raise FileNotFoundError(f"There are no shards {name}.")
-    return sorted(found)
+        return sorted(found)
+    return sorted(glob(name))  # noqa: PTH207, as a Path's glob takes no absolute patterns
 
 
 def read_shards(shards: list[str]) -> Iterator[dict]:
@@ -74,7 +74,7 @@ def read_shards(shards: list[str]) -> Iterator[dict]:
     Read tar files from start to end.
 
     Returns:
-        Rows with a `key` (shard and name of the sample), the bytes of its `image`, its `text`, cleaned, and `broken`:
+        Rows with a `source` (shard and name of the sample), the bytes of its `image`, its `text`, cleaned, and `broken`:
         `None`, or for samples and shards that cannot be used, why.
     """
     for shard in shards:
@@ -127,19 +127,21 @@ def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield current, parts
 
 
-def _row(key: str, parts: dict[str, bytes]) -> dict:
+def _row(source: str, parts: dict[str, bytes]) -> dict:
     image = next((parts[ending] for ending in IMAGE_ENDINGS if ending in parts), None)
     if not image:
-        return _broken(key, "missing image")
+        return _broken(source, "missing image")
     if "json" not in parts and "txt" not in parts:
-        return _broken(key, "missing caption")
+        return _broken(source, "missing caption")
     try:
         text = json.loads(parts["json"])["caption"] if "json" in parts else parts["txt"].decode()
         text = clean_caption(text)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _broken(key, "damaged caption")
-    return {"key": key, "image": image, "text": text, "broken": None} if text else _broken(key, "empty caption")
+        return _broken(source, "damaged caption")
+    return (
+        {"source": source, "image": image, "text": text, "broken": None} if text else _broken(source, "empty caption")
+    )
 
 
-def _broken(key: str, why: str) -> dict:
-    return {"key": key, "image": None, "text": None, "broken": why}
+def _broken(source: str, why: str) -> dict:
+    return {"source": source, "image": None, "text": None, "broken": why}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, ProcessorMixin, Trainer
+from transformers import PreTrainedModel, ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
@@ -15,6 +15,7 @@ from .arguments import StageArguments
 from .checkpoints import learned_modules, load_learned, save_learned
 from .collation import SequenceArguments, SequenceCollator
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
+from .loading import MixtureTrainer
 from .masks import apply_mask, print_learning_table
 from .recipe import load_recipe
 from .rows import number_rows
@@ -25,7 +26,7 @@ from .schedule import published_schedule
 STAGING = ".saving"
 
 
-class StageTrainer(Trainer):
+class StageTrainer(MixtureTrainer):
     """
     Trains what the mask names on the published sequences, with the published optimizer and learning rates.
 
@@ -38,7 +39,8 @@ class StageTrainer(Trainer):
         args (`StageArguments`): how to train.
         sequence (`SequenceArguments`): the form of the training sequence.
         processing_class (`MiniGPT4Processor`): saved with the model.
-        train_dataset, eval_dataset: rows with an `image` and its `text`, or with `images` and `messages`.
+        train_dataset, eval_dataset: rows with an `image` and its `text`, or with `images` and `messages`. To train on, a
+            [`Mixture`] of several sets, too.
         base (`Base`, *optional*): which model `model` was loaded from, unchanged. With it, and `args.save="learned"`,
             checkpoints hold what learns alone; without, the whole model.
         kwargs: further arguments of `Trainer`.
@@ -104,12 +106,14 @@ class StageTrainer(Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         # Before clipping, which would spread one bad gradient over all of them.
         if not is_finite(loss, self.model):
-            rows = inputs["rows"].tolist() if "rows" in inputs else None
+            rows = (
+                inputs["drawn"].sources if "drawn" in inputs else inputs["rows"].tolist() if "rows" in inputs else None
+            )
             raise NonFiniteError(describe_non_finite(self, inputs, rows, loss))
         return loss
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        inputs = {name: value for name, value in inputs.items() if name != "rows"}
+        inputs = {name: value for name, value in inputs.items() if name not in ("rows", "drawn")}
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled  # an image in every batch, please
         if torch.is_grad_enabled() and not sharded and (self.args.world_size > 1 or "pixel_values" not in inputs):
