@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from minigpt4.answering import Answer
 from minigpt4.reading import Reader
-from minigpt4.streaming import AnswerStreamer, show
+from minigpt4.streaming import AnswerStreamer, print_pieces
 
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ class Conversation:
             settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
         """
         before = len(self.turns)
-        for piece in self.stream(text, **settings):
-            show(piece)
-        print(flush=True)
+        print_pieces(self.stream(text, **settings))
         return self.turns[-1].answer if len(self.turns) > before else Answer("", finished=False)
 
     def stream(self, text: str, **settings: Any) -> Generator[str, None, None]:
@@ -106,7 +104,7 @@ class Conversation:
             if isinstance(made[0], BaseException):
                 raise made[0]
             answer = made[0]
-        except GeneratorExit:
+        except (GeneratorExit, KeyboardInterrupt):
             answer = Answer(given, finished=False)
             raise
         finally:
@@ -146,11 +144,11 @@ class Conversation:
         self._stopping.set()
 
     def _await(self, pieces: "SimpleQueue[str | None]") -> str | None:
-        try:
-            return pieces.get()
-        except KeyboardInterrupt:
-            self.stop()
-            return pieces.get()  # words that were held back come before the end
+        while True:  # words that were held back come before the end
+            try:
+                return pieces.get()
+            except KeyboardInterrupt:
+                self.stop()
 
     def _work(
         self, text: str, settings: dict, pieces: "SimpleQueue[str | None]", made: "list[Answer | BaseException]"

@@ -45,7 +45,8 @@ class PromptCache:
         surplus = len(read) - shared
         if cache is None or shared == 0 or (surplus and not _can_be_cut(cache)):
             return DynamicCache(config=self._config)
-        cache.crop(-surplus)
+        if surplus:
+            cache.crop(-surplus)
         return cache
 
     def keep(self, read: Sequence[int], cache: "Cache") -> None:

@@ -1,6 +1,6 @@
 """Answers that appear while they are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from transformers import TextStreamer
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 def show(piece: str) -> None:
     """Print a piece of an answer behind those before it."""
     print(piece, end="", flush=True)
+
+
+def print_pieces(pieces: Generator[str, None, None]) -> None:
+    """Print an answer as it is made; Ctrl-C ends it."""
+    try:
+        for piece in pieces:
+            show(piece)
+    except KeyboardInterrupt:
+        pieces.close()
+    print(flush=True)
 
 
 class AnswerStreamer(TextStreamer):

@@ -1,5 +1,6 @@
 """`minigpt4 chat`: a conversation in the terminal."""
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 
 HELP = """\
-/image PATH  show a picture with your next message
-/reset       forget the conversation and its pictures
-/help        this list
-/quit        end (also Ctrl-D); Ctrl-C stops an answer"""
+/image PATH    show a picture with your next message
+/retry [TEXT]  another answer to your last message, or to TEXT in its place
+/undo          take back your last message and its answer
+/reset         forget the conversation and its pictures
+/help          this list
+/quit          end (also Ctrl-D); Ctrl-C stops an answer"""
 
 
 def chat(
@@ -56,6 +59,10 @@ def _take(line: str, conversation: "Conversation") -> None:
     command, _, argument = line.partition(" ")
     if command == "/image":
         _show(argument.strip().strip("'\""), conversation)  # quotes: as terminals paste dropped files
+    elif command == "/retry":
+        _retry(argument.strip(), conversation)
+    elif command == "/undo":
+        _undo(conversation)
     elif command == "/reset":
         conversation.reset()
         note("The conversation starts anew.")
@@ -64,7 +71,7 @@ def _take(line: str, conversation: "Conversation") -> None:
     elif command.startswith("/"):
         note(f"There is no {command}; /help lists what there is.")
     else:
-        _say(line, conversation)
+        _show_answer(conversation, conversation.stream(line))
 
 
 def _show(path: str, conversation: "Conversation") -> None:
@@ -79,14 +86,35 @@ def _show(path: str, conversation: "Conversation") -> None:
         note("The picture goes with your next message.")
 
 
-def _say(text: str, conversation: "Conversation") -> None:
+def _retry(text: str, conversation: "Conversation") -> None:
+    if conversation.turns:
+        _show_answer(conversation, conversation.retry(text or None))
+    else:
+        note("There is nothing to answer again.")
+
+
+def _undo(conversation: "Conversation") -> None:
+    if not conversation.turns:
+        note("There is nothing to take back.")
+        return
+    conversation.cut(len(conversation.turns) - 1)
+    note("Your last message is taken back, with the pictures that went with it.")
+
+
+def _show_answer(conversation: "Conversation", pieces: Generator[str, None, None]) -> None:
+    from minigpt4.streaming import print_pieces
+
+    forgotten, turns = conversation.forgotten, conversation.turns
     try:
-        result = conversation.say(text)
+        print_pieces(pieces)
     except ValueError as error:
         note(f"{error}; /reset starts anew")
-    else:
-        if not result.finished:
-            note("(not finished)")
+        return
+    if conversation.turns is turns or not conversation.turns[-1].answer.finished:
+        note("(not finished)")
+    if conversation.forgotten > forgotten:
+        left_out = conversation.forgotten
+        note(f"(the conversation outgrew the model: its oldest turns are left out, {left_out} so far; pictures stay)")
 
 
 def _enable_line_editing() -> None:

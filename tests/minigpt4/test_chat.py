@@ -61,7 +61,23 @@ def test_slips_of_the_keyboard_do_not_end_it(chat, tmp_path):
 
 def test_help_lists_every_command(chat):
     text = answers(chat("/help\n"))[0]
-    assert all(name in text for name in ("/image", "/reset", "/help", "/quit"))
+    assert all(name in text for name in ("/image", "/retry", "/undo", "/reset", "/help", "/quit"))
+
+
+def test_last_message_can_be_said_another_way_and_taken_back(chat, picture):
+    result = chat("What is this?\n/retry Why?\n/undo\nWhy?\n/undo\n/retry\n/undo\n", picture)
+    _, instead, _, without_picture, *_ = answers(result)
+    assert instead == answers(chat("Why?\n", picture))[0]
+    assert without_picture == answers(chat("Why?\n"))[0]
+    assert "nothing to answer again" in result.err
+    assert "nothing to take back" in result.err
+
+
+def test_conversation_that_outgrows_the_model_forgets_its_oldest_turns_and_says_so(chat, picture):
+    line = "long " * 60
+    result = chat(f"{line}\n{line}\n{line}\nWhy?\n", picture)
+    assert all(answers(result)[:4])
+    assert "oldest turns are left out, 1 so far" in result.err
 
 
 def test_too_long_a_conversation_is_said_and_can_go_on(chat):

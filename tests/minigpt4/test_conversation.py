@@ -2,12 +2,23 @@
 
 import os
 import signal
+from dataclasses import replace
+from itertools import count
 
 import pytest
+import torch
 from PIL import Image
+from transformers import MistralConfig, MistralForCausalLM
 
+from minigpt4.answering import Answer, user_turn
 from minigpt4.conversation import Conversation
 from minigpt4.loading import load
+from minigpt4.prompt_cache import PromptCache
+
+
+# Ids of the tiny checkpoint: three special tokens, 256 bytes, the space, then letters.
+ALL_BUT_SPACE = [*range(259), *range(260, 354)]
+SPACES_AND_LETTERS = {"suppress_tokens": [*range(259), *range(262, 354)], "do_sample": True}
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +101,10 @@ def test_each_turn_is_read_once_and_answered_as_from_the_start(conversation, pic
 
 def interrupt_after(steps: int, conversation, hooked):
     """Press Ctrl-C in the middle of an answer."""
-    calls = iter(range(steps))
+    calls = count()
 
     def hook(*_):
-        if next(calls, None) is None:
+        if next(calls) == steps:
             os.kill(os.getpid(), signal.SIGINT)
 
     return hooked(conversation.model.lm_head, hook)
@@ -110,3 +121,204 @@ def test_stopped_answer_is_remembered_as_far_as_it_came(conversation, pictures, 
     expected = afresh(conversation, "Go on")
     assert conversation.say("Go on").text == expected
     assert [turn.text for turn in conversation.turns] == ["What is this?", "Go on"]
+
+
+def test_answer_stopped_at_once_leaves_the_picture_waiting(conversation, pictures, hooked):
+    conversation.show(pictures[0])
+    interrupt = interrupt_after(0, conversation, hooked)
+    assert conversation.say("What is this?", max_new_tokens=1, suppress_tokens=ALL_BUT_SPACE).text == ""
+    interrupt.remove()
+    assert conversation.turns == []
+    expected = afresh(conversation, "What is this?", pictures[0])
+    assert conversation.say("What is this?").text == expected
+
+
+def test_error_in_the_middle_of_an_answer_leaves_all_as_it_was(conversation, pictures, hooked):
+    conversation.say("Hello")
+    conversation.show(pictures[0])
+    calls = iter(range(4))
+
+    def fail(module, args, kwargs):
+        if next(calls, None) is None:
+            raise RuntimeError("out of memory")
+
+    # In the second layer: the first has read the token already.
+    failure = hooked(conversation.model.model.language_model.layers[1], fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        conversation.say("What is this?")
+    failure.remove()
+    assert len(conversation.turns) == 1
+    expected = afresh(conversation, "What is this?", pictures[0])
+    assert conversation.say("What is this?").text == expected
+
+
+def test_closed_iterator_ends_the_answer(conversation, read):
+    pieces = conversation.stream("What is this?", max_new_tokens=500, **SPACES_AND_LETTERS)
+    first = next(pieces)
+    pieces.close()
+    assert conversation.turns[0].answer == Answer(first, finished=False)
+    assert len(read) < 500
+    expected = afresh(conversation, "Go on")
+    assert "".join(conversation.stream("Go on")) == expected
+
+
+def test_stop_from_elsewhere_ends_the_answer(conversation, read, hooked):
+    stopping = hooked(conversation.model.lm_head, lambda *_: conversation.stop() if len(read) == 5 else None)
+    answer = "".join(conversation.stream("What is this?"))
+    stopping.remove()
+    assert len(read) == 5
+    assert conversation.turns[0].answer == Answer(answer, finished=False)
+
+
+def test_one_answer_at_a_time(conversation):
+    pieces = conversation.stream("What is this?", **SPACES_AND_LETTERS)
+    next(pieces)
+    with pytest.raises(RuntimeError, match="an answer is being made"):
+        next(conversation.stream("And this?"))
+    pieces.close()
+
+
+def test_taken_back_turns_leave_no_trace(conversation, pictures, read):
+    conversation.show(pictures[0])
+    conversation.say("What is this?")
+    conversation.say("And now?")
+    expected = conversation.say("Why?").text
+    conversation.cut(2)
+    read.clear()
+    assert conversation.say("Why?").text == expected
+    assert read[0] == 1  # all but its last token is still known
+    conversation.cut(1)
+    expected = afresh(conversation, "So what?")
+    assert conversation.say("So what?").text == expected
+    assert [turn.text for turn in conversation.turns] == ["What is this?", "So what?"]
+
+
+def test_another_picture_in_the_place_of_one(conversation, pictures):
+    conversation.show(pictures[0])
+    before = conversation.say("What is this?").text
+    conversation.cut(0)
+    conversation.show(pictures[1])
+    expected = afresh(conversation, "What is this?", pictures[1])
+    assert conversation.say("What is this?").text == expected != before
+
+
+def test_retry_shows_the_same_pictures_and_may_say_something_else(conversation, pictures):
+    conversation.show(pictures[0])
+    first = conversation.say("What is this?").text
+    conversation.show(pictures[1])  # waits on
+    assert "".join(conversation.retry()) == first
+    assert len(conversation.turns) == 1
+    expected = afresh(Conversation(conversation.model, conversation.processor), "Why?", pictures[0])
+    assert "".join(conversation.retry("Why?")) == expected
+    assert [turn.text for turn in conversation.turns] == ["Why?"]
+    assert conversation.turns[0].pictures == (pictures[0],)
+    expected = afresh(conversation, "And this?", pictures[1])
+    assert conversation.say("And this?").text == expected
+
+
+def test_retry_that_fails_leaves_the_turn(conversation, pictures):
+    conversation.show(pictures[0])
+    conversation.say("What is this?")
+    turns = list(conversation.turns)
+    with pytest.raises(ValueError, match="make it shorter"):
+        list(conversation.retry("long " * 300))
+    assert conversation.turns == turns
+    with pytest.raises(ValueError, match="nothing was said yet"):
+        next(Conversation(conversation.model, conversation.processor).retry())
+
+
+def test_oldest_text_goes_first_and_pictures_stay(conversation, pictures):
+    conversation.show(pictures[0])
+    conversation.say("tell me " * 40)
+    conversation.show(pictures[1])
+    conversation.say("tell me " * 40)
+    assert conversation.forgotten == 0
+    last = conversation.say("Why? " * 50)
+    assert conversation.forgotten == 1
+    assert len(conversation.turns) == 3
+    # The same as if both pictures had been shown with the second turn.
+    short = Conversation(conversation.model, conversation.processor)
+    short.turns = [replace(conversation.turns[1], pictures=tuple(pictures))]
+    assert "".join(short.stream("Why? " * 50)) == last.text
+    conversation.cut(1)
+    expected = afresh(conversation, "Why?")
+    assert conversation.say("Why?").text == expected
+    assert conversation.forgotten == 0
+
+
+def test_answer_ends_where_the_model_can_read_no_further(conversation):
+    text = "x" * (1024 - 190)
+    answer = conversation.say(text, max_new_tokens=500)
+    ids = conversation.processor.tokenizer(answer.text, add_special_tokens=False)["input_ids"]
+    assert not answer.finished
+    assert 0 < len(ids) < 190
+
+
+@pytest.mark.parametrize(
+    "settings", [{"num_beams": 2}, {"cache_implementation": "static"}, {"use_cache": False}], ids=str
+)
+def test_settings_that_need_a_cache_of_their_own(conversation, pictures, settings):
+    conversation.show(pictures[0])
+    conversation.say("What is this?")
+    expected = Conversation(conversation.model, conversation.processor)
+    expected.turns = list(conversation.turns)
+    assert "".join(conversation.stream("And now?", **settings)) == "".join(expected.stream("And now?", **settings))
+    assert conversation.turns[-1].answer.text
+    expected = afresh(conversation, "Why?")
+    assert conversation.say("Why?").text == expected
+
+
+def test_settings_hold_for_one_answer(conversation):
+    assert len(conversation.say("What is this?", max_new_tokens=2).text) <= 2
+    expected = afresh(conversation, "And now?")
+    assert conversation.say("And now?").text == expected
+
+
+def test_ids_are_those_of_the_processor(conversation, pictures):
+    conversation.show(pictures[0])
+    conversation.say("  What is\nthis? ###")
+    conversation.show(pictures[1])
+    reader, turns = conversation._reader, conversation.turns
+    prompt, _ = reader.fit(turns, 0, "Why?", pictures[1:], {})
+    messages = [
+        user_turn(turns[0].text, pictures[0]),
+        {"role": "assistant", "content": [{"type": "text", "text": turns[0].answer.text}]},
+        user_turn("Why?", pictures[1]),
+    ]
+    expected = conversation.processor.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    assert prompt.ids == expected["input_ids"][0]
+
+
+def test_placeholder_in_the_text_is_refused(conversation):
+    with pytest.raises(ValueError, match="stands for a picture"):
+        conversation.say("What is <ImageHere>?")
+
+
+class TestPromptCache:
+    def test_window_that_slid_is_read_anew(self):
+        config = MistralConfig(
+            vocab_size=50,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            sliding_window=8,
+        )
+        cache = PromptCache(config)
+        model = MistralForCausalLM(config).eval()
+        first, second = list(range(20)), [*range(15), *range(30, 40)]
+        for prompt, kept in ((first, 0), (second, 0), ([*second, 1, 2], len(second))):
+            taken = cache.take(prompt)
+            assert taken.get_seq_length() == kept
+            model(torch.tensor([prompt[kept:]]), past_key_values=taken)
+            cache.keep(prompt, taken)
+
+    def test_what_is_taken_is_gone_until_it_is_kept(self, conversation):
+        conversation.say("Hello")
+        cache = conversation._reader._cache
+        ids = conversation._reader.fit(conversation.turns, 0, "Why?", [], {})[0].ids
+        assert cache.take(ids).get_seq_length() > 10
+        assert cache.take(ids).get_seq_length() == 0
