@@ -1,7 +1,8 @@
 """A recipe from start to end."""
 
 import re
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from peft import PeftModel
@@ -13,6 +14,7 @@ from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
 from .collation import SequenceCollator
 from .curve import draw_loss_curve
+from .mixing import MixedBatches, Mixture
 from .model import checkpoint_name, load_model, load_processor
 from .preview import print_memory, print_sequences
 from .recipe import Recipe
@@ -84,6 +86,9 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
 
 
 def _each(rows):
+    if isinstance(rows, Mixture):
+        quick = replace(rows, buffer=1)  # nobody waits for the whole buffer of a stream to see one of it
+        return chain.from_iterable(batch.rows for batch in MixedBatches(quick, batch_size=1, seed=0))
     return (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else iter(rows)
 
 
