@@ -13,9 +13,10 @@ from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 
-from minigpt4.modeling_minigpt4 import MiniGPT4Config
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 
 from .families import get_family
@@ -114,6 +115,7 @@ def write_rest(
     """
     record = get_family(family)
     config.save_pretrained(folder)
+    custom_object_save(MiniGPT4ForConditionalGeneration, folder)  # the code that config.json names
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     stops = {"stop_strings": list(record.stop_strings)} if record.stop_strings else {}
     GenerationConfig(**record.generation, **stops, **ids).save_pretrained(folder)

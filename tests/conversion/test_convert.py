@@ -1,6 +1,8 @@
 """What conversion makes of the different forms in which the files come, and what the folder can do."""
 
+import io
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,6 +25,7 @@ from transformers import (
     GenerationConfig,
     pipeline,
 )
+from transformers.dynamic_module_utils import get_relative_import_files
 from transformers.utils import is_bitsandbytes_available
 
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
@@ -290,6 +293,31 @@ def test_nothing_of_this_machine_is_in_the_folder(converted, tmp_path):
         for file in converted(family).iterdir():
             if file.suffix in (".json", ".md"):
                 assert str(tmp_path.parent.parent) not in file.read_text(encoding="utf-8"), file
+
+
+def test_the_code_that_the_folder_names_is_in_it(converted):
+    folder = converted("llama2")
+    settings = [json.loads((folder / "processor_config.json").read_text())]
+    settings += [settings[0]["image_processor"], json.loads((folder / "config.json").read_text())]
+    named = [name for setting in settings for name in setting["auto_map"].values()]
+    files = {f"{name.split('.')[0]}.py" for names in named for name in ([names] if isinstance(names, str) else names)}
+    assert "modeling_minigpt4.py" in files
+    for file in files:
+        assert all((folder / Path(needed).name).is_file() for needed in get_relative_import_files(folder / file)), file
+
+
+def test_progress_is_shown_on_a_terminal(shared_files, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shown = {}
+    for quiet in (False, True):
+        monkeypatch.setattr("sys.stderr", terminal := Terminal())
+        convert("llama2", **shared_files("llama2").arguments, output=tmp_path / str(quiet), quiet=quiet)
+        shown[quiet] = terminal.getvalue()
+    assert "Weights: 100%" in shown[False]
+    assert shown[True] == ""
 
 
 def test_the_card_says_what_it_was_made_from(converted):
