@@ -61,6 +61,10 @@ class Conversation:
         """Show a picture with the next thing that is said."""
         self._pictures.append(picture)
 
+    def put_away(self) -> None:
+        """Take back the pictures that wait for the next thing said."""
+        self._pictures = []
+
     def say(self, text: str, **settings: Any) -> Answer:
         """Print the answer to `text`, and return it.
 
