@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from minigpt4.commands import app as page
 from minigpt4.commands import chat, convert, demo, describe, evaluate, train
 
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for talking in (demo.demo, describe.describe, chat.chat):
+for talking in (demo.demo, describe.describe, chat.chat, page.app):
     app.command(rich_help_panel="Look and talk")(talking)
 for converting in (convert.convert, convert.verify, convert.export, convert.assemble):
     app.command(rich_help_panel="Make models out of published files")(converting)

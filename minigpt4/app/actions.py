@@ -1,0 +1,161 @@
+"""What the page does when the user does something. Whatever goes wrong becomes a notice on the page."""
+
+import html
+import math
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from minigpt4.app.chat import Chat
+from minigpt4.app.tasks import known_tasks
+from minigpt4.app.uploads import read_uploads
+from minigpt4.app.views import data_url
+from minigpt4.processing.boxes import format_box
+
+
+if TYPE_CHECKING:
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+DESCRIBE = "Describe this image in detail."
+HINT = "Ask something, or send a picture alone to have it described"
+
+# The four outputs of everything that talks: chat, chatbot, textbox, notice.
+Updates = tuple[Any, Any, Any, Any]
+
+
+class Actions:
+    """Event handlers for one model and many users: what belongs to a user is in the `Chat` that the page hands over."""
+
+    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", folder: str) -> None:
+        self._model = model
+        self._processor = processor
+        self._folder = folder
+        self._tasks = known_tasks(processor.task_identifiers)
+
+    def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
+        """Say what is in the textbox; it comes back there if nothing could be said."""
+        chat = chat or Chat(self._model, self._processor, self._folder)
+        try:
+            text = self._instruction(
+                (message["text"] or "").strip(), task, box, bool(message["files"]) or chat.picture
+            )
+        except ValueError as error:
+            yield chat, gr.skip(), gr.skip(), _notice(error)
+            return
+        yield from self._answer(chat, chat.ask(text, message["files"], **_settings(*settings)), message)
+
+    def retry(self, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
+        """Answer the last turn again."""
+        if chat is None or not chat.conversation.turns:
+            yield chat, [], gr.skip(), _notice("There is nothing to answer again yet.")
+            return
+        last = len(chat.conversation.turns) - 1
+        yield from self._answer(chat, chat.ask_again(last, **_settings(*settings)))
+
+    def edit(self, chat: Chat | None, event: gr.EditData, *settings: Any) -> Iterator[Updates]:
+        """Answer a turn again with other words."""
+        if chat is None or not str(event.value).strip():
+            yield chat, chat.messages() if chat else [], gr.skip(), _notice("A message cannot be empty.")
+            return
+        number = chat.turn_of(event.index)
+        yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **_settings(*settings)))
+
+    def stop(self, chat: Chat | None) -> None:
+        """End the answer that is being made."""
+        if chat is not None:
+            chat.conversation.stop()
+
+    def clear(self, chat: Chat | None) -> Updates:
+        """Begin anew."""
+        self.stop(chat)
+        return None, [], _idle(), _notice()
+
+    def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, Any, Any]:
+        """Say in the textbox what the task takes, and show the picture where it takes a box: textbox, picker, aimed."""
+        takes_box = task in self._tasks and self._tasks[task].takes_box
+        hint = gr.MultimodalTextbox(
+            placeholder=(self._tasks[task].hint or "Optional: " + self._tasks[task].default) if task else HINT
+        )
+        if not takes_box:
+            return hint, gr.HTML(visible=False), None
+        files = message["files"][-1:]
+        try:
+            picture = read_uploads(files)[0] if files else chat and chat.picture
+        except ValueError:  # said when it is sent
+            picture = None
+        if picture is None:
+            return hint, gr.HTML(visible=False), None
+        name = files[0] if files else str(id(picture))
+        if name == aimed:
+            return hint, gr.skip(), aimed
+        return hint, gr.HTML(value=None, picture=data_url(picture), visible=True), name
+
+    def _instruction(self, text: str, task: str, box: Any, picture: Any) -> str:
+        """What to say to the model.
+
+        Raises:
+            ValueError: There is nothing to say, or the task lacks its box or its picture.
+        """
+        if task not in self._tasks:
+            if not text and not picture:
+                raise ValueError("There is nothing to send yet: write something, or add a picture.")
+            return text or DESCRIBE
+        asked = self._tasks[task]
+        if not picture:
+            raise ValueError(f"The task [{task}] is about a picture: add one.")
+        if asked.takes_box:
+            return asked.form.format(_checked_box(box))
+        if not (text or asked.default):
+            raise ValueError(f"The task [{task}] needs words: {asked.hint[0].lower()}{asked.hint[1:]}.")
+        return asked.form.replace("{}", text or asked.default)
+
+    def _answer(self, chat: Chat, growing: Iterator[list[dict]], message: dict | None = None) -> Iterator[Updates]:
+        """Show an answer as it grows; at its end, or after an error, the textbox is ready again."""
+        before = chat.conversation.turns
+        busy = (
+            gr.MultimodalTextbox(value=None, submit_btn=False, stop_btn=True)
+            if message
+            else gr.MultimodalTextbox(submit_btn=False, stop_btn=True)
+        )
+        note = _notice()
+        try:
+            for number, messages in enumerate(growing):
+                yield (chat, messages, busy, note) if number == 0 else (chat, messages, gr.skip(), gr.skip())
+        except (ValueError, OSError) as error:
+            note = _notice(error)
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            note = _notice(f"Something went wrong ({type(error).__name__}); the terminal of the page says more.")
+        turns = chat.conversation.turns
+        if turns is not before and turns and not turns[-1].answer.finished:
+            note = _notice("The answer was cut off: it was stopped, or reached the longest that the settings allow.")
+        said = message is None or len(turns) > len(before)
+        yield chat, chat.messages(), _idle() if said else _idle(value=message), note
+
+
+def _idle(**changes: Any) -> Any:
+    return gr.MultimodalTextbox(submit_btn=True, stop_btn=False, **changes)
+
+
+def _notice(message: object = "") -> Any:
+    """A line above the textbox, read out by screen readers; empty, it goes away."""
+    line = html.escape(" ".join(str(message).split()))
+    return gr.HTML(f'<p role="alert">{line}</p>' if line else "", visible=bool(line))
+
+
+def _settings(max_new_tokens: float, do_sample: bool, temperature: float, top_p: float) -> dict[str, Any]:
+    sampling = {"temperature": float(temperature), "top_p": float(top_p)} if do_sample else {}
+    return {"max_new_tokens": int(max_new_tokens), "do_sample": bool(do_sample), **sampling}
+
+
+def _checked_box(box: Any) -> str:
+    if not (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(value, int | float) and math.isfinite(value) for value in box)
+    ):
+        raise ValueError("Draw a box on the picture first.")
+    return format_box(box, (100, 100))

@@ -1,0 +1,134 @@
+"""The chat of one user: a conversation, and what the page shows of it."""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from minigpt4.app.uploads import read_uploads
+from minigpt4.app.views import save_boxes, save_view
+from minigpt4.conversation import Conversation
+from minigpt4.processing.boxes import parse_grounding
+from minigpt4.processing.drawing import coloured_text, ink_on
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of a turn besides its words: files with its pictures, and with the boxes of its answer."""
+
+    pictures: list[str]
+    boxes: str | None = None
+
+
+class Chat:
+    """What one user has said and shown, and the messages that the page makes of it.
+
+    Args:
+        model, processor: As `minigpt4.loading.load` gives them; shared by all chats.
+        folder: Where the page keeps the pictures that it shows.
+    """
+
+    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", folder: str) -> None:
+        self.conversation = Conversation(model, processor)
+        self._folder = folder
+        self._has_boxes = bool(processor.task_identifiers)
+        self._shown: list[_Shown] = []
+
+    @property
+    def picture(self) -> "Image | None":
+        """The last picture that was shown, which boxes are about."""
+        return next((turn.pictures[-1] for turn in reversed(self.conversation.turns) if turn.pictures), None)
+
+    def ask(self, text: str, files: list[str], **settings: Any) -> Iterator[list[dict]]:
+        """Say something, with pictures; gives the page's messages again and again while the answer grows.
+
+        Raises:
+            ValueError: As `read_uploads` and `Conversation.stream`. Nothing was said then.
+        """
+        pictures = read_uploads(files)
+        views = [save_view(picture, self._folder) for picture in pictures]
+        for picture in pictures:
+            self.conversation.show(picture)
+        try:
+            yield from self._grow(text, views, pictures, self.conversation.stream(text, **settings))
+        finally:
+            self.conversation.put_away()
+
+    def ask_again(self, number: int, text: str | None = None, **settings: Any) -> Iterator[list[dict]]:
+        """Answer a turn again, with new words where they are given; all turns after it are forgotten."""
+        turn = self.conversation.turns[number]
+        self.conversation.cut(number + 1)
+        views = self._shown[number].pictures[: len(turn.pictures)]
+        del self._shown[number:]
+        text = turn.text if text is None else text
+        yield from self._grow(text, views, [], self.conversation.retry(text, **settings))
+
+    def clear(self) -> None:
+        self.conversation.reset()
+        self._shown = []
+
+    def turn_of(self, message: int) -> int:
+        """Which turn a message on the page belongs to."""
+        return self._turns[message]
+
+    def messages(self, question: str = "", shown: _Shown | None = None, answer: str = "") -> list[dict]:
+        """Everything said, for `gr.Chatbot`; also what is being said, where `shown` is given."""
+        exchanges = [
+            (turn.text, turn.answer.text, view)
+            for turn, view in zip(self.conversation.turns, self._shown, strict=False)
+        ]
+        if shown is not None:
+            exchanges.append((question, answer, shown))
+        messages, self._turns = [], []
+        for number, (said, answered, view) in enumerate(exchanges):
+            parts = [("user", {"path": path, "alt_text": "picture"}) for path in view.pictures]
+            parts += [("user", said)]
+            if answered:
+                parts += [("assistant", self._words(answered))]
+            if view.boxes:
+                parts += [("assistant", {"path": view.boxes, "alt_text": "the picture with boxes"})]
+            messages += [{"role": role, "content": content} for role, content in parts]
+            self._turns += [number] * len(parts)
+        return messages
+
+    def _grow(
+        self, question: str, views: list[str], new: "list[Image]", pieces: Iterator[str]
+    ) -> Iterator[list[dict]]:
+        picture = new[-1] if new else self.picture
+        shown, answer = self._show(question, "", views, picture), ""
+        yield self.messages(question, shown)
+        try:
+            for piece in pieces:
+                answer += piece
+                yield self.messages(question, shown, answer)
+        finally:
+            if len(self.conversation.turns) > len(self._shown):  # a turn came of it
+                turn = self.conversation.turns[-1]
+                self._shown.append(self._show(turn.text, turn.answer.text, views, picture))
+        yield self.messages()
+
+    def _show(self, question: str, answer: str, views: list[str], picture: "Image | None") -> _Shown:
+        asked = self._draw(question, picture)
+        return _Shown([*views, asked] if asked else views, self._draw(answer, picture))
+
+    def _draw(self, text: str, picture: "Image | None") -> str | None:
+        return save_boxes(text, picture, self._folder) if self._has_boxes and picture is not None else None
+
+    def _words(self, answer: str) -> str:
+        """An answer as the page shows it: Markdown, or words in the colours of their boxes."""
+        if not self._has_boxes:
+            return answer
+        grounding = parse_grounding(answer)
+        pieces = [
+            f'<mark style="background-color: {colour}; color: {ink_on(colour)}">{html.escape(words)}</mark>'
+            if colour
+            else html.escape(words)
+            for words, colour in coloured_text(grounding)
+        ]
+        return "".join(pieces) or f"{len(grounding.boxes)} box" + "es" * (len(grounding.boxes) != 1)

@@ -1,0 +1,117 @@
+"""The page: what is on it, and what happens when it is used."""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from minigpt4.app.actions import HINT, Actions
+from minigpt4.app.box_picker import BoxPicker
+from minigpt4.app.examples import example_messages
+from minigpt4.app.tasks import known_tasks
+
+
+if TYPE_CHECKING:
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+HOUR = 3600  # seconds
+
+NO_OUTSIDE_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+
+
+def build_page(
+    model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", about: str = ""
+) -> gr.Blocks:
+    """The page for one model, for any number of users at once; `serve` puts it on the network.
+
+    Args:
+        model, processor: As `minigpt4.loading.load` gives them. Buttons for tasks and the drawing of boxes are there
+            where the processor has `task_identifiers`.
+        about: One line about the model, in Markdown.
+    """
+    settings = model.generation_config
+    tasks = known_tasks(processor.task_identifiers)
+    # Pictures and chats of those who left are deleted after an hour.
+    with gr.Blocks(title="MiniGPT-4", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
+        gr.Markdown(f"# MiniGPT-4\n{about}", elem_id="title")
+        chatbot = gr.Chatbot(
+            elem_id="chat",
+            label="Conversation",
+            show_label=False,
+            scale=1,
+            min_height=320,
+            height="60vh",
+            editable="user",
+            buttons=["copy"],
+            allow_tags=False,
+            placeholder="Add a picture and ask about it, or begin with one of these.",
+        )
+        folder = chatbot.GRADIO_CACHE
+        chatbot.examples = example_messages(folder)
+        chatbot._setup_examples()
+        actions = Actions(model, processor, folder)
+        notice = gr.HTML(visible=False, elem_id="notice")
+        task = gr.Radio(
+            [("chat", ""), *((f"[{name}] {known.label}", name) for name, known in tasks.items())],
+            value="",
+            label="Task",
+            visible=bool(tasks),
+            elem_id="task",
+        )
+        picker = BoxPicker(visible=False, elem_id="picker")
+        textbox = gr.MultimodalTextbox(
+            elem_id="textbox",
+            show_label=False,
+            label="Your message",
+            placeholder=HINT,
+            file_types=["image"],
+            file_count="multiple",
+            sources=["upload"],
+            autofocus=True,
+            max_plain_text_length=100_000,
+        )
+        with gr.Row():
+            retry = gr.Button("Retry", size="sm")
+            clear = gr.Button("Clear", size="sm")
+        with gr.Accordion("Settings", open=False):
+            longest = gr.Slider(
+                1, 2000, value=settings.max_new_tokens or 300, step=1, label="Longest answer, in tokens"
+            )
+            sample = gr.Checkbox(value=bool(settings.do_sample), label="Sample: answers differ from time to time")
+            temperature = gr.Slider(0.1, 2.0, value=settings.temperature or 1.0, step=0.05, label="Temperature")
+            top_p = gr.Slider(0.05, 1.0, value=settings.top_p or 1.0, step=0.05, label="Top p")
+        chat, aimed = gr.State(time_to_live=HOUR), gr.State()
+
+        talk = {"outputs": [chat, chatbot, textbox, notice], "concurrency_id": "model", "api_visibility": "private"}
+        choices = [longest, sample, temperature, top_p]
+        example = chatbot.example_select(_fill, None, textbox, api_visibility="private")
+        talking = [
+            textbox.submit(actions.send, [textbox, task, picker, chat, *choices], **talk),
+            example.then(actions.send, [textbox, task, picker, chat, *choices], **talk),
+            retry.click(actions.retry, [chat, *choices], **talk),
+            chatbot.retry(actions.retry, [chat, *choices], **talk),
+            chatbot.edit(actions.edit, [chat, *choices], **talk),
+        ]
+        textbox.stop(actions.stop, chat, None, concurrency_limit=None, queue=False, api_visibility="private")
+        clearing = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"], "cancels": talking}
+        gr.on([clear.click, chatbot.clear], **clearing, concurrency_limit=None, api_visibility="private")
+        if tasks:
+            gr.on(
+                [task.change, textbox.change, *(event.then for event in talking)],
+                actions.aim,
+                [textbox, task, chat, aimed],
+                [textbox, picker, aimed],
+                concurrency_limit=None,
+                show_progress="hidden",
+                api_visibility="private",
+            )
+    return page
+
+
+def style() -> str:
+    return (files(__package__) / "static" / "page.css").read_text(encoding="utf-8")
+
+
+def _fill(event: gr.SelectData) -> dict:
+    """An example into the textbox."""
+    return {"text": event.value["text"], "files": event.value.get("files", [])}

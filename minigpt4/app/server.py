@@ -1,0 +1,77 @@
+"""Putting the page on the network: on this machine only unless told otherwise, and closed to everything but the page."""
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from minigpt4.app.page import NO_OUTSIDE_FONTS, style
+from minigpt4.app.uploads import MAX_FILE_MEGABYTES
+
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+FIRST_PORT, LAST_PORT = 7860, 7959
+CHATS = 64  # kept at once; the one unused for longest is forgotten first
+WAITING = 32  # questions that may wait for the model
+
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "base-uri 'self'; form-action 'self'; object-src 'none'"
+)
+
+
+class OnlyThisServer:
+    """Tells browsers to load nothing from anywhere else."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self._app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def send_with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"content-security-policy", _POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, send_with_policy if scope["type"] == "http" else send)
+
+
+def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> str:
+    """Start serving the page, and return its address. `page.block_thread()` waits, `page.close()` ends it.
+
+    Args:
+        host: The address to listen on; `0.0.0.0` for everyone who can reach this machine.
+        port: Default: the first free one from 7860 on.
+
+    Raises:
+        OSError: The port is taken, or the address is not one of this machine.
+    """
+    try:
+        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            show_error=False,
+            footer_links=[],
+            max_file_size=f"{MAX_FILE_MEGABYTES}mb",
+            state_session_capacity=CHATS,
+            app_kwargs={"middleware": [(OnlyThisServer)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+            theme=gr.themes.Soft(**NO_OUTSIDE_FONTS),
+            css=style(),
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+        )
+    except OSError as error:
+        where = f"port {port}" if port else f"one of the ports {FIRST_PORT} to {LAST_PORT}"
+        raise OSError(
+            f"cannot listen on {host}, {where}: it is taken, or no address of this machine ({error})"
+        ) from error
+    return address

@@ -1,0 +1,42 @@
+"""`minigpt4 app`: a page in the browser to talk with the model."""
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from minigpt4.commands.console import note, working
+from minigpt4.commands.options import Model
+
+
+def app(
+    model: Model = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on. 0.0.0.0: everyone who can reach this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Default: the first free one from 7860 on.")
+    ] = None,
+) -> None:
+    """Open a page for the browser: chat about pictures; with MiniGPT-v2 also find and name things in them."""
+    if find_spec("gradio") is None:
+        raise ValueError("the page needs gradio: pip install 'minigpt4[app]'")
+    with working("Loading the model"):
+        from minigpt4.app import build_page, serve
+        from minigpt4.loading import load
+
+        page = build_page(*load(model), about=_about(model))
+    address = serve(page, host, port)
+    print(f"Open {address} in a browser. Ctrl-C ends the page.", flush=True)
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        note("Everyone who can reach this machine can use the page.")
+    try:
+        page.block_thread()
+    finally:
+        page.close(verbose=False)
+
+
+def _about(model: str | None) -> str:
+    if model is None:
+        return "This is nano, a tiny model that knows drawn scenes of simple shapes and is no use for photographs."
+    return f"Model: {model}"
