@@ -31,16 +31,12 @@ def read_list(*paths: Path) -> Iterator[PlacedRow]:
         yield from placed(path, read_json(path))
 
 
-def read_key(key: str):
-    """A reader of files that are an object with the list under `key`."""
-
-    def read(path: Path) -> Iterator[PlacedRow]:
-        content = read_json(path)
-        if not isinstance(content, Mapping) or key not in content:
-            raise ValueError(f"{path} is no object with a list {key!r}, as it was published: is it another file?")
-        yield from placed(path, content[key])
-
-    return read
+def read_key(path: Path, key: str) -> Iterator[PlacedRow]:
+    """The rows of a file that is an object with the list under `key`."""
+    content = read_json(path)
+    if not isinstance(content, Mapping) or key not in content:
+        raise ValueError(f"{path} is no object with a list {key!r}, as it was published: is it another file?")
+    yield from placed(path, content[key])
 
 
 def placed(path: Path, rows: Iterable) -> Iterator[PlacedRow]:

@@ -1,9 +1,10 @@
 """Sets of captions: COCO (Karpathy), TextCaps, and the detailed descriptions of stage 2."""
 
 import random
+from functools import partial
 
 from .annotations import KEY, TEXT, Row, read_key
-from .images import last_part
+from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption
 
@@ -29,11 +30,17 @@ FORMS = (
 )
 
 
-def _caption(field: str):
-    def make(row: Row, rng: random.Random) -> dict:
-        return ask(f"[caption] {rng.choice(FORMS)}", clean_caption(row[field]))
+def _caption(row: Row, rng: random.Random, field: str) -> dict:
+    return ask(f"[caption] {rng.choice(FORMS)}", clean_caption(row[field]))
 
-    return make
+
+def _described(row: Row, rng: random.Random) -> dict:
+    # As it stands; the recipe of stage 2 has the prompts.
+    return {"text": row["caption"]}
+
+
+def _not_train2014(row: Row) -> str | None:
+    return None if "train" in row["image"] else "image not of train2014"
 
 
 CAPTION_SETS = {
@@ -41,28 +48,27 @@ CAPTION_SETS = {
         task="caption",
         files=("coco_captions/annotations/coco_karpathy_train.json",),
         fields={"image": TEXT, "caption": TEXT},
-        make=_caption("caption"),
+        make=partial(_caption, field="caption"),
         images="coco/images",
-        image_paths=lambda row: [last_part(row["image"])],
-        left_out=lambda row: None if "train" in row["image"] else "image is not of train2014",
+        image_paths=without_folders,
+        left_out=_not_train2014,
     ),
     "textcaps_caption": PublishedSet(
         task="caption",
         files=("textcaps/TextCaps_0.1_train.json",),
         fields={"image_id": KEY, "caption_str": TEXT},
-        make=_caption("caption_str"),
+        make=partial(_caption, field="caption_str"),
         images="textcaps/train_images",
-        image_paths=lambda row: [f"{row['image_id']}.jpg"],
-        read=read_key("data"),
+        image_paths=partial(named, pattern="{image_id}.jpg"),
+        read=partial(read_key, key="data"),
     ),
-    # Its captions stay as they are, and the recipe of stage 2 has the prompts.
     "cc_sbu_align": PublishedSet(
         task="description",
         files=("cc_sbu_align/filter_cap.json",),
         fields={"image_id": KEY, "caption": TEXT},
-        make=lambda row, rng: {"text": row["caption"]},
+        make=_described,
         images="cc_sbu_align/image",
-        image_paths=lambda row: [f"{row['image_id']}.jpg"],
-        read=read_key("annotations"),
+        image_paths=partial(named, pattern="{image_id}.jpg"),
+        read=partial(read_key, key="annotations"),
     ),
 }

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from .annotations import KEY, LIST, PlacedRow, Row, read_list
+from .images import named
 from .published_set import PublishedSet, ask, chat
 from .text import clean_caption
 
@@ -39,7 +41,7 @@ def _llava(task: str, file: str, make) -> PublishedSet:
         fields={"id": KEY, "conversations": LIST},
         make=make,
         images="coco/images",
-        image_paths=lambda row: [f"COCO_train2014_{row['id']}.jpg"],
+        image_paths=partial(named, pattern="COCO_train2014_{id}.jpg"),
     )
 
 
@@ -97,6 +99,10 @@ def _own(row: Row, rng: random.Random) -> dict:
     return {"messages": messages}
 
 
+def _own_images(row: Row) -> list[str]:
+    return row["images"]
+
+
 def own_conversations(file: str) -> PublishedSet:
     """A JSON file of your own in LLaVA's form, its images beside it."""
     return PublishedSet(
@@ -105,6 +111,6 @@ def own_conversations(file: str) -> PublishedSet:
         fields={"conversations": LIST, "images": LIST},
         make=_own,
         images=".",
-        image_paths=lambda row: row["images"],
+        image_paths=_own_images,
         read=_read_own,
     )

@@ -1,8 +1,10 @@
 """Sets of Flickr30k Entities as MiniGPT-v2 filtered them: grounded captions, and phrases with their boxes."""
 
 import random
+from functools import partial
 
 from .annotations import KEY, TEXT, Row
+from .images import named
 from .published_set import PublishedSet, ask
 
 
@@ -18,6 +20,14 @@ def _grounded(row: Row, rng: random.Random) -> dict:
     return ask(rng.choice(FORMS), row["grounded_caption"])
 
 
+def _detected(row: Row, rng: random.Random) -> dict:
+    return ask(f"[detection] {row['caption']}", row["output"])
+
+
+def _phrase(row: Row, rng: random.Random) -> dict:
+    return ask(f"[detection] {row['phrase']}", f"<p>{row['phrase']}</p> {row['bbox']}")
+
+
 def _flickr(task: str, file: str, fields: tuple[str, ...], make) -> PublishedSet:
     return PublishedSet(
         task=task,
@@ -25,7 +35,7 @@ def _flickr(task: str, file: str, fields: tuple[str, ...], make) -> PublishedSet
         fields={"image_id": KEY, **dict.fromkeys(fields, TEXT)},
         make=make,
         images="filtered_flickr/images",
-        image_paths=lambda row: [f"{row['image_id']}.jpg"],
+        image_paths=partial(named, pattern="{image_id}.jpg"),
     )
 
 
@@ -35,12 +45,12 @@ FLICKR_SETS = {
         "detection",
         "captiontobbox.json",
         ("caption", "output"),
-        lambda row, rng: ask(f"[detection] {row['caption']}", row["output"]),
+        _detected,
     ),
     "flickr_ObjectToPhrase": _flickr(
         "detection",
         "phrasetobbox.json",
         ("phrase", "bbox"),
-        lambda row, rng: ask(f"[detection] {row['phrase']}", f"<p>{row['phrase']}</p> {row['bbox']}"),
+        _phrase,
     ),
 }

@@ -1,6 +1,7 @@
 """Image files that annotations name: they stay in their folder, and those that are not there are found without opening any."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -27,6 +28,16 @@ def inside(path: str) -> str:
             f"names the image {path!r}, which leaves its folder: image paths are relative, without '..'."
         )
     return path
+
+
+def named(row: Mapping, pattern: str) -> list[str]:
+    """The image whose path is made of fields of the row, as `"{image_id}.jpg"`."""
+    return [inside(pattern.format_map(row))]
+
+
+def without_folders(row: Mapping) -> list[str]:
+    """The image that the row names by its path; the published folder has no subfolders."""
+    return [last_part(row["image"])]
 
 
 class ImageFolder:

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from .annotations import PlacedRow, Row, read_list
 
 
+def no_images(row: Row) -> list[str]:
+    return []
+
+
+def nothing_left_out(row: Row) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class PublishedSet:
     """
-    A set as it was published.
+    A set as it was published. Its functions have names, so that workers of a data loader can be sent it.
 
     Args:
         task (`str`): what is learned from it.
@@ -28,9 +36,9 @@ class PublishedSet:
     fields: Mapping[str, str]
     make: Callable[[Row, random.Random], dict]
     images: str | None = None
-    image_paths: Callable[[Row], list[str]] = lambda row: []
+    image_paths: Callable[[Row], list[str]] = no_images
     read: Callable[..., Iterator[PlacedRow]] = read_list
-    left_out: Callable[[Row], str | None] = lambda row: None
+    left_out: Callable[[Row], str | None] = nothing_left_out
 
 
 def ask(question: str, answer: str) -> dict:

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from .annotations import NUMBER, TEXT, TEXTS, PlacedRow, Row, read_json
-from .images import last_part
+from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption, draw_answer
 
@@ -18,11 +19,8 @@ def _ask(row: Row, answer: str, rng: random.Random) -> dict:
     return ask(rng.choice(FORMS).format(clean_caption(row["question"])), clean_caption(answer))
 
 
-def _one_of(field: str):
-    def make(row: Row, rng: random.Random) -> dict:
-        return _ask(row, draw_answer(row[field], rng), rng)
-
-    return make
+def _one_of(row: Row, rng: random.Random, field: str) -> dict:
+    return _ask(row, draw_answer(row[field], rng), rng)
 
 
 def _only(row: Row, rng: random.Random) -> dict:
@@ -31,7 +29,11 @@ def _only(row: Row, rng: random.Random) -> dict:
 
 def _aok_images(row: Row) -> list[str]:
     # The authors' own file has COCO's number only.
-    return [last_part(row["image"]) if "image" in row else f"COCO_train2014_{row['image_id']:012d}.jpg"]
+    return without_folders(row) if "image" in row else named(row, "COCO_train2014_{image_id:012d}.jpg")
+
+
+def _not_for_training(row: Row) -> str | None:
+    return None if row["split"] == 1 else "not of the split for training"
 
 
 def _read_ocrvqa(path: Path) -> Iterator[PlacedRow]:
@@ -56,23 +58,23 @@ QUESTION_SETS = {
         task="vqa",
         files=("vqav2/vqa_train.json",),
         fields={"image": TEXT, "question": TEXT, "answer": TEXTS},
-        make=_one_of("answer"),
+        make=partial(_one_of, field="answer"),
         images="coco/images",
-        image_paths=lambda row: [last_part(row["image"])],
+        image_paths=without_folders,
     ),
     "ok_vqa": PublishedSet(
         task="vqa",
         files=("okvqa/okvqa_train.json",),
         fields={"image": TEXT, "question": TEXT, "answer": TEXTS},
-        make=_one_of("answer"),
+        make=partial(_one_of, field="answer"),
         images="coco/images",
-        image_paths=lambda row: [last_part(row["image"])],
+        image_paths=without_folders,
     ),
     "aok_vqa": PublishedSet(
         task="vqa",
         files=("aokvqa/aokvqa_v1p0_train.json",),
         fields={"question": TEXT, "direct_answers": TEXTS},
-        make=_one_of("direct_answers"),
+        make=partial(_one_of, field="direct_answers"),
         images="coco/images",
         image_paths=_aok_images,
     ),
@@ -82,7 +84,7 @@ QUESTION_SETS = {
         fields={"image": TEXT, "question": TEXT, "answer": TEXT},
         make=_only,
         images="gqa/images",
-        image_paths=lambda row: [row["image"]],
+        image_paths=partial(named, pattern="{image}"),
     ),
     "ocrvqa": PublishedSet(
         task="vqa",
@@ -90,8 +92,8 @@ QUESTION_SETS = {
         fields={"image": TEXT, "question": TEXT, "answer": TEXT, "split": NUMBER},
         make=_only,
         images="ocrvqa/images",
-        image_paths=lambda row: [row["image"]],
+        image_paths=partial(named, pattern="{image}"),
         read=_read_ocrvqa,
-        left_out=lambda row: None if row["split"] == 1 else "not of the split for training",
+        left_out=_not_for_training,
     ),
 }

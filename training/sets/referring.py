@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from minigpt4.processing.boxes import format_box
 
 from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, PlacedRow, Row, placed, read_json
+from .images import named
 from .pickles import read_plain_pickle
 from .published_set import PublishedSet, ask
 from .text import clean_caption
@@ -55,16 +57,18 @@ def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
     """The references of a pickle, each with its box and its image out of COCO's instances."""
     coco = read_json(instances)
     try:
-        boxes = {annotation["id"]: annotation["bbox"] for annotation in coco["annotations"]}
-        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in coco["images"]}
+        boxes = {annotation["id"]: {"bbox": annotation["bbox"]} for annotation in coco["annotations"]}
+        images = {
+            image["id"]: {"image": image["file_name"], "image_size": [image["width"], image["height"]]}
+            for image in coco["images"]
+        }
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"{instances} lacks {error}: it must have images and annotations, as COCO's files do."
         ) from None
     for where, ref in placed(refs, read_plain_pickle(refs)):
         try:
-            name, width, height = images[ref["image_id"]]
-            found = {"image": name, "image_size": [width, height], "bbox": boxes[ref["ann_id"]]}
+            found = {**images.get(ref["image_id"], {}), **boxes.get(ref["ann_id"], {})}
             found["sentences"] = [sentence["raw"] for sentence in ref["sentences"]]
         except (KeyError, TypeError):
             yield where, ref  # what it lacks is said by its fields
@@ -72,16 +76,20 @@ def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
             yield where, {**ref, **found}
 
 
+def _not_for_training(row: Row) -> str | None:
+    return None if row["split"] == "train" else "not of the split for training"
+
+
 def _refcoco(folder: str, refs: str, task: str) -> PublishedSet:
     return PublishedSet(
         task=task,
         files=(f"refcoco_annotations/{folder}/{refs}", f"refcoco_annotations/{folder}/instances.json"),
-        fields={"split": TEXT, "sentences": TEXTS, "image": TEXT, "image_size": NUMBERS, "bbox": NUMBERS},
+        fields={"split": TEXT, "image": TEXT, "image_size": NUMBERS, "bbox": NUMBERS, "sentences": TEXTS},
         make={"refer": _refer, "identify": _identify}[task],
         images="coco/images",
-        image_paths=lambda row: [row["image"]],
+        image_paths=partial(named, pattern="{image}"),
         read=_read_refs,
-        left_out=lambda row: None if row["split"] == "train" else "not of the split for training",
+        left_out=_not_for_training,
     )
 
 
@@ -113,6 +121,10 @@ def _region(row: Row, rng: random.Random) -> dict:
     return ask(rng.choice(REFER_FORMS).format(clean_caption(row["phrase"])), _box({**row, "bbox": box}))
 
 
+def _too_large(row: Row) -> str | None:
+    return None if row["width"] * row["height"] < REGION_PIXELS else f"{REGION_PIXELS:,} square pixels or more"
+
+
 REFERRING_SETS = {
     "refcoco": _refcoco("refcoco", "refs(unc).p", "refer"),
     "refcoco+": _refcoco("refcoco+", "refs(unc).p", "refer"),
@@ -131,8 +143,8 @@ REFERRING_SETS = {
         },
         make=_region,
         images="visual_genome",
-        image_paths=lambda row: [row["image"]],
+        image_paths=partial(named, pattern="{image}"),
         read=_read_regions,
-        left_out=lambda row: None if row["width"] * row["height"] < REGION_PIXELS else "16,384 square pixels or more",
+        left_out=_too_large,
     ),
 }
