@@ -75,11 +75,12 @@ class MixtureTrainer(Trainer):
                 self.tally.add(batch["drawn"])
         return batches, num_items
 
-    def _run_epoch(self, *args, **kwargs):
-        if self.tally and self.state.global_step >= self.state.max_steps:  # a run that goes on, and was at its end
+    def _run_epoch(self, *, resume_from_checkpoint, **kwargs):
+        if self.tally and self.state.global_step >= self.state.max_steps:  # it goes on from its end
+            self._load_rng_state(resume_from_checkpoint)
             self.control.should_training_stop = True
         else:
-            super()._run_epoch(*args, **kwargs)
+            super()._run_epoch(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)

@@ -186,7 +186,7 @@ class _RowReader:
             self._pass, self._order = number, np.random.default_rng(key).permutation(size)
         index = int(self._order[place])
         row = rows.draw(index, self.seed, number) if isinstance(rows, SetRows) else rows[index]
-        return _with_images({**row, "row": index, "epoch": number}, f"{self.mixed.name}, row {index}")
+        return _with_images({"source": f"{self.mixed.name}, row {index}", **row, "row": index, "epoch": number})
 
     def state_dict(self) -> dict:
         return {"taken": self.taken}

@@ -60,13 +60,8 @@ class NumberedRows(Dataset):
 
 
 def number_rows(rows, seed: int = 0):
-    """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always."""
-    if isinstance(rows, Mixture):
-        numbered = [
-            replace(each, rows=NumberedRows(each.rows, seed)) if hasattr(each.rows, "__len__") else each
-            for each in rows.sets
-        ]
-        return replace(rows, sets=numbered)
+    """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always. A mixture
+    numbers its rows itself."""
     if isinstance(rows, datasets.IterableDataset):
         return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
     return NumberedRows(rows, seed) if hasattr(rows, "__len__") else rows

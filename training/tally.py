@@ -96,6 +96,8 @@ class Tally:
                 each.add(SetTally(**part))
         batches, ratios = sum(each.batches for each in total), sum(each.ratio for each in self.mixture.sets)
         table = Table("set", "share by ratio", "drawn", "batches", "rows", "lost")
+        for column in table.columns:
+            column.overflow = "fold"  # names are shown whole
         for mixed, each in zip(self.mixture.sets, total, strict=True):
             shares = f"{mixed.ratio / ratios:.1%}", f"{each.batches / max(1, batches):.1%}"
             table.add_row(mixed.name, *shares, str(each.batches), str(each.rows), str(each) or "nothing")
