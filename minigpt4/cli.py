@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands import app as page
-from minigpt4.commands import chat, convert, demo, describe, evaluate, train
+from minigpt4.commands import chat, convert, demo, describe, evaluate, push, serve, train
 
 
 app = typer.Typer(
@@ -35,6 +35,11 @@ for converting in (convert.convert, convert.verify, convert.export, convert.asse
     app.command(rich_help_panel="Make models out of published files")(converting)
 app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Train and measure")
+app.command(rich_help_panel="Share and serve")(push.push)
+app.command(
+    rich_help_panel="Share and serve",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(serve.serve)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,262 @@
+"""Model cards, made from what is known: a fact that is missing is left out."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from transformers import AutoConfig
+
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+
+
+CARD = "README.md"
+# What a card says in the place of the model's own name, until it has one.
+PLACEHOLDER = "PATH_OR_ID"
+TASK = "image-text-to-text"
+TAGS = ["minigpt4", "vision-language"]
+PARTS, TRAINING, RESULTS = "Parts and their licences", "Training", "Results"
+
+
+@dataclass(frozen=True)
+class Training:
+    """
+    What is known of a training run.
+
+    Args:
+        learned (`int`, *optional*): parameters that learned.
+        frozen (`int`, *optional*): parameters that did not.
+        modules (`list[str]`): which modules learned.
+        settings (`dict`): hyperparameters, name -> value.
+        recipe (`str`, *optional*): name of the recipe.
+        data (`list[str]`, *optional*): what it was trained on; only names that others can look up go into the metadata.
+    """
+
+    learned: int | None = None
+    frozen: int | None = None
+    modules: Sequence[str] = ()
+    settings: dict[str, object] = field(default_factory=dict)
+    recipe: str | None = None
+    data: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        names = " and ".join([", ".join(self.modules[:-1]), *self.modules[-1:]] if self.modules[1:] else self.modules)
+        what = f" ({names})" if names else ""
+        paragraphs = []
+        if self.learned is not None:
+            frozen = f"; {self.frozen:,} were frozen" if self.frozen is not None else ""
+            paragraphs.append(f"{self.learned:,} parameters learned{what}{frozen}.")
+        if self.data:
+            paragraphs.append(f"Data: {', '.join(f'`{name}`' for name in self.data)}.")
+        if self.recipe:
+            paragraphs.append(f"Recipe: `{self.recipe}` (`minigpt4 train {self.recipe}`).")
+        if self.settings:
+            paragraphs.append(_table(("setting", ""), self.settings.items()))
+        return "\n\n".join(paragraphs)
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    One measured figure.
+
+    Args:
+        dataset (`str`): on what.
+        name (`str`): of the metric.
+        value (`float`): the figure.
+        command (`str`): with which it can be measured again.
+    """
+
+    dataset: str
+    name: str
+    value: float
+    command: str
+
+    def for_the_index(self) -> EvalResult:
+        """As the Hub reads it."""
+        slug = re.sub(r"[^a-z0-9]+", "_", f"{self.dataset}".lower()).strip("_")
+        metric = re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+        return EvalResult(
+            task_type=TASK,
+            dataset_type=slug,
+            dataset_name=self.dataset,
+            metric_type=metric,
+            metric_name=self.name,
+            metric_value=self.value,
+        )
+
+
+def model_card(
+    folder: str | Path,
+    *,
+    title: str | None = None,
+    family: str | None = None,
+    parts: Sequence[tuple[str, str, str]] = (),
+    training: Training | None = None,
+    base: str | None = None,
+    results: Sequence[Result] = (),
+    sections: Mapping[str, str] = MappingProxyType({}),
+    **metadata,
+) -> ModelCard:
+    """
+    The card of a model or of an adapter.
+
+    Args:
+        folder (`str` or `Path`): where its `config.json` is; without one it is an adapter.
+        title (`str`, *optional*): what to call it; default: by its architecture.
+        family (`str`, *optional*): `vicuna`, `llama2` or `v2`, where that is known.
+        parts (*optional*): what it was made from: part, name of the source, licence.
+        training (`Training`, *optional*): how it was trained.
+        base (`str`, *optional*):
+            Folder or Hub id of the model that it was trained from. In a folder it hands on its licences and its parts.
+        results (*optional*): what was measured.
+        sections (*optional*): further sections, heading -> text; they replace those of the same heading.
+        metadata: further fields of `huggingface_hub.ModelCardData`, such as `license`.
+    """
+    adapter = not (Path(folder) / "config.json").is_file()
+    config = None if adapter else AutoConfig.from_pretrained(folder)
+    told: dict[str, str] = {}
+    if config is not None:
+        told["Architecture"] = _table(("part", "what it is", "parameters"), _architecture(config))
+    if (inherited := _read(base)) is not None:
+        for name in ("license", "license_name", "license_link"):
+            if getattr(inherited.data, name, None):
+                metadata.setdefault(name, getattr(inherited.data, name))
+        told |= sections_of(inherited, PARTS)
+    if parts:
+        told[PARTS] = _table(("made from", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in parts))
+        told[PARTS] += "\n\nThe licences of all of them hold for this model too."
+    if training is not None:
+        told[TRAINING] = str(training)
+    on_the_hub = base if base and not _is_local(base) else None
+    if adapter:
+        metadata |= {"library_name": "peft"} | ({"base_model_relation": "adapter"} if on_the_hub else {})
+        title = title or f"Adapter of {Path(base).name if base else 'a MiniGPT-4'}"
+    elif title is None:
+        title = "MiniGPT-4" if config.qformer_config is not None else "MiniGPT-4 without a Q-Former"
+    data = ModelCardData(
+        **{
+            "language": "en",
+            "library_name": "transformers",
+            "pipeline_tag": TASK,
+            "base_model": on_the_hub,
+            "datasets": [name for name in training.data if re.fullmatch(r"[\w.-]+/[\w.-]+", name)] or None
+            if training
+            else None,
+            "tags": TAGS,
+            **metadata,
+        }
+    )
+    card = ModelCard.from_template(
+        data,
+        template_str=files("minigpt4.hub_cards").joinpath("model_card.md").read_text(encoding="utf-8"),
+        title=title,
+        summary=_summary(config, family),
+        sections=told | dict(sections),
+        adapter=adapter,
+        base_link=f"[{base}](https://huggingface.co/{base})" if on_the_hub else "the model it was trained on",
+        boxes=family == "v2",
+    )
+    return add_results(card, results)
+
+
+def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
+    """The card with these results, in its text and for the Hub's index, in the place of those it had."""
+    if not results:
+        return card
+    index = [result.for_the_index() for result in results]
+    title = re.search(r"^# (.+)$", card.text, flags=re.MULTILINE)
+    card.data.model_name = card.data.model_name or (title[1] if title else "MiniGPT-4")
+    card.data.eval_results = index
+    card.data.metrics = sorted({result.metric_type for result in index})
+    table = _table(
+        ("on", "measured", "value", "with"),
+        ((result.dataset, result.name, result.value, f"`{result.command}`") for result in results),
+    )
+    text = re.sub(rf"^## {RESULTS}\n.*?(?=^## |\Z)", "", card.text, flags=re.MULTILINE | re.DOTALL)
+    before, limits, after = text.partition("## Limits\n")
+    card.text = f"{before.rstrip()}\n\n## {RESULTS}\n\n{table}\n\n{limits}{after}".rstrip() + "\n"
+    return card
+
+
+def sections_of(card: ModelCard, *names: str) -> dict[str, str]:
+    """Those of these sections that a card has."""
+    sections = dict(re.findall(r"^## (.+)\n+(.*?)\s*(?=^## |\Z)", card.text, flags=re.MULTILINE | re.DOTALL))
+    return {name: sections[name] for name in names if name in sections}
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    cells = ([f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _summary(config: MiniGPT4Config | None, family: str | None) -> str:
+    papers = (
+        "[MiniGPT-4](https://huggingface.co/papers/2304.10592) or "
+        "[MiniGPT-v2](https://huggingface.co/papers/2310.09478)"
+    )
+    paper = {
+        "vicuna": papers.split(" or ")[0],
+        "llama2": papers.split(" or ")[0],
+        "v2": papers.split(" or ")[1],
+    }.get(family or "", papers)
+    text = f"A {paper}: a model that sees a picture and talks about it."
+    if config is not None:
+        text += (
+            f" Pictures of {config.vision_config.image_size} pixels take {config.num_image_tokens} tokens; the language "
+            f"model is of the type `{config.text_config.model_type}`."
+        )
+    return text
+
+
+def _architecture(config: MiniGPT4Config) -> list[tuple[str, str, int]]:
+    with torch.device("meta"):
+        model = MiniGPT4ForConditionalGeneration(config)
+    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.model.named_children()}
+    vision, text = config.vision_config, config.text_config
+    rows = [("vision tower", f"{vision.num_hidden_layers} layers of {vision.hidden_size}", sizes["vision_tower"])]
+    if config.qformer_config is not None:
+        queries = model.model.query_tokens.numel()
+        rows.append(("Q-Former", f"{config.num_query_tokens} queries", sizes["qformer"] + queries))
+    layers = config.projector_num_layers
+    linear = "linear" if layers == 1 else f"{layers} linear layers"
+    rows.append(
+        ("projection", f"{linear}, {config.projector_input_size} → {text.hidden_size}", sizes["multi_modal_projector"])
+    )
+    head = 0 if config.tie_word_embeddings else model.lm_head.weight.numel()
+    what = f"{text.num_hidden_layers} layers of {text.hidden_size}"
+    return [*rows, ("language model", what, sizes["language_model"] + head)]
+
+
+def _read(name: str | None) -> ModelCard | None:
+    """The card beside a model in a folder; that of a model on the Hub is a link away."""
+    card = Path(name or "") / CARD
+    return ModelCard.load(card, ignore_metadata_errors=True) if name and card.is_file() else None
+
+
+def _is_local(name: str) -> bool:
+    return Path(name).exists() or Path(name).is_absolute()
+
+
+def training_of(folder: str | Path, learned: int | None = None) -> Training | None:
+    """What a `trainer_state.json` in `folder`, or in its last checkpoint, says of the run; `None` where nothing is known."""
+    states = [Path(folder) / "trainer_state.json", *sorted(Path(folder).glob("checkpoint-*/trainer_state.json"))]
+    found = [state for state in states if state.is_file()]
+    if not found:
+        return Training(learned) if learned is not None else None
+    state = max((json.loads(file.read_text(encoding="utf-8")) for file in found), key=lambda one: one["global_step"])
+    last: dict[str, object] = {}
+    for entry in state.get("log_history", ()):
+        last |= {name: entry[name] for name in ("loss", "eval_loss") if name in entry}
+    names = {"loss": "last training loss", "eval_loss": "last evaluation loss"}
+    settings = {"steps": state["global_step"]}
+    if state.get("epoch"):
+        settings["epochs"] = round(state["epoch"], 2)
+    names = {"loss": "last training loss", "eval_loss": "last evaluation loss"}
+    return Training(learned, settings=settings | {names[name]: f"{value:.4g}" for name, value in last.items()})

@@ -1,0 +1,211 @@
+"""What of a folder becomes a repository of the Hub: weights, processor, settings, code and card, and nothing else."""
+
+import json
+import math
+import tempfile
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from transformers import AutoConfig, AutoProcessor
+from transformers.dynamic_module_utils import custom_object_save
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+
+from .card import CARD, PLACEHOLDER, model_card, training_of
+
+
+GENERATION = "generation_config.json"
+ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTER_NOTE = "adapter_config.json", "adapter_model.safetensors", "base.json"
+PROCESSOR = "processor_config.json"
+# What a push may write, and so may take away again where an older push left it.
+OURS = (
+    "config.json",
+    GENERATION,
+    SAFE_WEIGHTS_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    "model-*-of-*.safetensors",
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    ADAPTER_NOTE,
+    "*processor_config.json",
+    "tokenizer*.json",
+    "chat_template.jinja",
+    "*_minigpt4.py",
+)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """
+    What is to be pushed.
+
+    Args:
+        files (`dict[str, Path | bytes]`): name in the repository -> a file, or its content.
+        left_out (`list[str]`): what else lies in the folder.
+    """
+
+    files: dict[str, Path | bytes]
+    left_out: list[str]
+
+    def named(self, repo_id: str) -> "Upload":
+        """With the repository's name in the snippet of a card that waits for one."""
+        card = self.files[CARD]
+        text = card.decode() if isinstance(card, bytes) else card.read_text(encoding="utf-8")
+        if PLACEHOLDER not in text:
+            return self
+        return Upload(self.files | {CARD: text.replace(PLACEHOLDER, repo_id).encode()}, self.left_out)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file."""
+        return {
+            name: len(content) if isinstance(content, bytes) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file at the top of a repository is one that a push writes."""
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in OURS)
+
+
+def is_adapter(folder: str | Path) -> bool:
+    """Whether a folder holds an adapter and no model."""
+    return (Path(folder) / ADAPTER_CONFIG).is_file() and not (Path(folder) / "config.json").is_file()
+
+
+def gather_model(folder: str | Path) -> Upload:
+    """
+    Everything that a person without this package needs to load the model in `folder` from the Hub.
+
+    The code is this package's own, not what may lie in the folder. A card is made where there is none.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it holds no whole MiniGPT-4.
+    """
+    folder = _folder(folder)
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder} holds no model: there is no config.json.")
+    config = _load(AutoConfig, folder, "config.json")
+    if not isinstance(config, MiniGPT4Config):
+        raise ValueError(f"{folder} holds no MiniGPT-4: its model_type is {config.model_type!r}.")
+    files: dict[str, Path | bytes] = {name: folder / name for name in _weights(folder)}
+    files |= {name: folder / name for name in (GENERATION, ADAPTER_CONFIG, ADAPTER_WEIGHTS) if _has(folder, name)}
+    files |= _packaged(config, _load(AutoProcessor, folder, PROCESSOR), MiniGPT4ForConditionalGeneration)
+    files[CARD] = (
+        folder / CARD if _has(folder, CARD) else str(model_card(folder, training=training_of(folder))).encode()
+    )
+    return Upload(files, _left_out(folder, files))
+
+
+def gather_adapter(folder: str | Path, base: str | None = None) -> Upload:
+    """
+    The adapter in `folder` alone, with its processor and its card.
+
+    Args:
+        folder (`str` or `Path`): may hold a whole model, too.
+        base (`str`, *optional*): Hub id of the model it belongs to, where it was trained on a folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it holds no adapter, or the adapter's base is a folder and `base` does not say where others find it.
+    """
+    folder = _folder(folder)
+    if not (_has(folder, ADAPTER_CONFIG) and _has(folder, ADAPTER_WEIGHTS)):
+        raise ValueError(f"{folder} holds no adapter: leave --adapter-only out to push the whole model.")
+    learned = _parameters(folder / ADAPTER_WEIGHTS)
+    settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    named = settings.get("base_model_name_or_path")
+    if base is None and (not named or is_path(named)):
+        raise ValueError(
+            f"The adapter in {folder} belongs to {named or 'a model without a name'}, which others cannot load: push "
+            "that first, and say its Hub id with --base, or leave --adapter-only out to push both as one model."
+        )
+    files: dict[str, Path | bytes] = {ADAPTER_WEIGHTS: folder / ADAPTER_WEIGHTS}
+    note = json.loads((folder / ADAPTER_NOTE).read_text(encoding="utf-8")) if _has(folder, ADAPTER_NOTE) else None
+    if base is not None:
+        settings |= {"base_model_name_or_path": base, "revision": None}
+        note = note and note | {"name": base, "revision": "main"}
+    files[ADAPTER_CONFIG] = _json(settings)
+    if note:
+        files[ADAPTER_NOTE] = _json(note)
+    if _has(folder, PROCESSOR):
+        files |= _packaged(_load(AutoProcessor, folder, PROCESSOR))
+    own_card = _has(folder, CARD) and is_adapter(folder) and base is None
+    files[CARD] = (
+        folder / CARD
+        if own_card
+        else str(model_card(folder, base=base or named, training=training_of(folder, learned))).encode()
+    )
+    return Upload(files, _left_out(folder, files))
+
+
+def is_path(name: str) -> bool:
+    """Whether the name of a model is a folder's, not one of the Hub."""
+    return Path(name).is_absolute() or Path(name).exists() or name.startswith(".") or name.count("/") > 1
+
+
+def _folder(folder: str | Path) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder: give the one that the model was saved in.")
+    return folder
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_file()
+
+
+def _load(auto_class, folder: Path, name: str):
+    try:
+        return auto_class.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(f"{folder / name} cannot be loaded: {reason}") from error
+
+
+def _weights(folder: Path) -> list[str]:
+    """Names of the weight files, all of them there and readable."""
+    if _has(folder, SAFE_WEIGHTS_INDEX_NAME):
+        index = json.loads((folder / SAFE_WEIGHTS_INDEX_NAME).read_text(encoding="utf-8"))
+        shards = sorted(set(index["weight_map"].values()))
+        for shard in shards:
+            _parameters(folder / shard)
+        return [*shards, SAFE_WEIGHTS_INDEX_NAME]
+    if not _has(folder, SAFE_WEIGHTS_NAME):
+        pickled = ": pickled weights are not pushed, load and save the model once" if [*folder.glob("*.bin")] else ""
+        raise ValueError(f"{folder} holds no {SAFE_WEIGHTS_NAME}{pickled}.")
+    _parameters(folder / SAFE_WEIGHTS_NAME)
+    return [SAFE_WEIGHTS_NAME]
+
+
+def _parameters(file: Path) -> int:
+    """How many a file of weights holds; read from its head, which a file that was cut short contradicts."""
+    try:
+        with safe_open(file, "pt") as weights:
+            return sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{file} is missing or damaged: {error}") from error
+
+
+def _packaged(*parts) -> dict[str, bytes]:
+    """Configuration and processor as they are saved, with their code; of a class its code alone."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for part in parts:
+            if isinstance(part, type):
+                custom_object_save(part, temporary)
+            else:
+                part.save_pretrained(temporary)
+        return {file.name: file.read_bytes() for file in sorted(Path(temporary).iterdir())}
+
+
+def _left_out(folder: Path, files: dict) -> list[str]:
+    names = (path.name + "/" if path.is_dir() else path.name for path in folder.iterdir())
+    return sorted(name for name in names if name not in files)
+
+
+def _json(content: dict) -> bytes:
+    return (json.dumps(content, indent=2) + "\n").encode()

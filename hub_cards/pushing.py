@@ -1,0 +1,82 @@
+"""Putting files into a repository of the Hub: one commit, all of it or nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+from .gathering import Upload, is_ours
+
+
+def push(
+    upload: Upload,
+    repo_id: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    message: str = "Upload MiniGPT-4",
+    token: str | None = None,
+) -> CommitInfo:
+    """
+    Create a repository where there is none, and write the files in one commit.
+
+    Large files go first and are seen by nobody; what was sent before an interruption is not sent again. Files of an
+    older push that are not among the new ones are deleted in the same commit; whatever else is there stays.
+
+    Args:
+        upload (`Upload`): from [`gather_model`] or [`gather_adapter`].
+        repo_id (`str`): `name`, or `owner/name`.
+        private (`bool`, defaults to `False`): make a private repository.
+        revision (`str`, *optional*): a branch, made from `main` where there is none. Default: `main`.
+        message (`str`): of the commit.
+        token (`str`, *optional*): default: that of `hf auth login`, or `HF_TOKEN`.
+
+    Returns:
+        `huggingface_hub.CommitInfo`: `commit_url` and `oid` are the new commit's.
+
+    Raises:
+        OSError: the Hub refused, or could not be reached; the message says why.
+        ValueError: the name cannot be, or the repository is public and `private` is set.
+    """
+    api = HfApi(token=token)
+    with _one_line_errors(repo_id):
+        repo_id = api.create_repo(repo_id, private=private or None, exist_ok=True).repo_id
+        if revision is not None:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        now = api.model_info(repo_id, revision=revision)
+    if private and not now.private:
+        raise ValueError(
+            f"{repo_id} is there already and is public: make it private on the Hub, or leave --private out."
+        )
+    there = {sibling.rfilename for sibling in now.siblings or ()}
+    operations = [
+        *(CommitOperationAdd(name, content) for name, content in upload.files.items()),
+        *(CommitOperationDelete(name) for name in sorted(there - set(upload.files)) if is_ours(name)),
+    ]
+    with _one_line_errors(repo_id):
+        # With its parent named, the commit is refused where somebody else's came between.
+        return api.create_commit(repo_id, operations, commit_message=message, revision=revision, parent_commit=now.sha)
+
+
+@contextmanager
+def _one_line_errors(repo_id: str) -> Iterator[None]:
+    try:
+        yield
+    except LocalTokenNotFoundError as error:
+        raise OSError(f"{repo_id}: nobody is logged in here: run hf auth login.") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        hint = {401: " Log in with hf auth login.", 403: " Give a name of your own, or a token that may write."}
+        reason = error.server_message or next(iter(str(error).splitlines()), "no reason given")
+        raise OSError(
+            f"{repo_id}: the Hub says {status}: {reason.strip().rstrip('.')}.{hint.get(status, '')}"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{repo_id}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # whatever the network does
+        cause = error.__cause__ or error
+        raise OSError(
+            f"{repo_id}: {str(error).rstrip('.')} ({type(cause).__name__}: {cause}). It is as it was: push again, and only "
+            "what is missing is sent."
+        ) from error

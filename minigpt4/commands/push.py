@@ -1,0 +1,55 @@
+"""`minigpt4 push`: put a model on the Hub."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minigpt4.commands.console import note, working
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a model, or of an adapter.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="Its name on the Hub: name, or owner/name.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a private repository.")] = False,
+    revision: Annotated[
+        str | None, typer.Option("--revision", metavar="BRANCH", help="Branch to write to. Default: main.")
+    ] = None,
+    adapter_only: Annotated[
+        bool, typer.Option("--adapter-only", help="Push what was trained, not the model it belongs to.")
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="ID", help="Hub id of the adapter's model, where it was trained on a folder."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed, and stop.")] = False,
+) -> None:
+    """Put a model on the Hub, so that everybody can load it by its name.
+
+    Weights, processor, settings, code and card go in one commit; an adapter is merged with its model first, unless
+    --adapter-only is given. Log in before with: hf auth login.
+    """
+    from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter
+    from minigpt4.hub_cards import push as run
+
+    if base is not None and not adapter_only:
+        raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
+    with tempfile.TemporaryDirectory() as temporary:
+        source = folder
+        if is_adapter(folder) and not adapter_only:
+            source = Path(temporary) / "merged"
+            with working("Merging the adapter with its model"):
+                merge_adapter(folder, source)
+        upload = gather_adapter(source, base) if adapter_only else gather_model(source)
+        upload = upload.named(repo)
+        if dry_run:
+            sizes = upload.sizes()
+            for name, size in sizes.items():
+                print(f"{size:>15,}  {name}")
+            print(f"{sum(sizes.values()):>15,}  in {len(sizes)} files")
+        else:
+            with working(f"Pushing to {repo}"):
+                print(run(upload, repo, private=private, revision=revision).commit_url)
+        if upload.left_out and source == folder:
+            note(f"Not pushed: {', '.join(upload.left_out)}")
