@@ -105,12 +105,14 @@ class SetArguments:
         name (`str`): as `data` says it.
         ratio (`float`, *optional*, defaults to 1.0): how many of the batches are of it, beside the others' ratios.
         batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
+        max_broken (`float`, *optional*): of its rows. Default: the recipe's.
         config, split, columns, rows (*optional*): as `data_config` and so on say it for all sets.
     """
 
     name: str
     ratio: float = 1.0
     batch_size: int | None = None
+    max_broken: float | None = None
     config: str | None = None
     split: str | None = None
     columns: dict | None = None

@@ -90,7 +90,12 @@ def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
         raise ValueError(f"data lists {entry!r}: each set has a name, and may have {', '.join(known[1:])}.")
     each = SetArguments(**entry)
     split = each.split or data.data_split
-    own = replace(data, data_config=each.config or data.data_config, data_columns=each.columns or data.data_columns)
+    own = replace(
+        data,
+        data_config=each.config or data.data_config,
+        data_columns=each.columns or data.data_columns,
+        max_broken=data.max_broken if each.max_broken is None else float(each.max_broken),
+    )
     rows = load_rows(each.name, own, split, each.rows or data.data_rows)
     return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size))
 

@@ -32,7 +32,7 @@ OWN_FILES = re.compile(
 def show(recipe: Recipe, count: int) -> None:
     """Print `count` rows of a recipe as training sequences, on stdout. Nothing is trained, no weights are loaded."""
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
-    rows = number_rows(load_train_rows(recipe.data))
+    rows = number_rows(load_train_rows(recipe.data), recipe.args.seed)
     print_sequences(collator, islice(_each(rows), count), Console())
 
 

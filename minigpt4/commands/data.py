@@ -1,0 +1,48 @@
+"""`minigpt4 data`: look at what a recipe trains on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minigpt4.commands.console import note
+
+
+app = typer.Typer(help="Look at what a recipe trains on.")
+
+
+@app.callback()
+def data() -> None:
+    """Keeps `check` a name of its own: typer would drop it while there is one command only."""
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
+    ] = None,
+    show: Annotated[
+        int, typer.Option("--show", min=0, metavar="N", help="Draw N rows of each set, with their boxes.")
+    ] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FOLDER", help="New folder for what --show draws.")
+    ] = None,
+) -> None:
+    """Read everything that RECIPE trains on, and count what cannot be used; train nothing.
+
+    Exits with 1 where a set has more of that than the recipe's max_broken, 1 % by default.
+    """
+    from minigpt4.training.data_check import check_data
+    from minigpt4.training.recipe import parse_overrides, read_recipe
+
+    if bool(show) != (output is not None):
+        raise typer.BadParameter("--show N draws into --output FOLDER: give both, or neither")
+    if output is not None and output.exists():
+        raise FileExistsError(f"{output} exists: name a new folder for the pictures.")
+    passed = check_data(read_recipe(name, **parse_overrides(settings or [])), show, output)
+    if output is not None:
+        note(f"The pictures are in {output}.")
+    if not passed:
+        raise typer.Exit(1)
