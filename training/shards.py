@@ -38,8 +38,10 @@ class Shards:
 
     def __init__(self, name: str):
         self.name, self.shards = name, expand_shards(name)
-        if "://" not in name and not any(Path(shard).is_file() for shard in self.shards):
-            raise FileNotFoundError(f"There are no shards {name}: say --set data_root=FOLDER for the folder they are in.")
+        if not self.shards or ("://" not in name and not any(Path(shard).is_file() for shard in self.shards)):
+            raise FileNotFoundError(
+                f"There are no shards {name}: say --set data_root=FOLDER for the folder they are in."
+            )
 
     def stream(self, seed: str) -> datasets.IterableDataset:
         """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""

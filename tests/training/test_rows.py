@@ -1,4 +1,5 @@
 import json
+from itertools import islice
 
 import datasets
 import pytest
@@ -6,7 +7,11 @@ from PIL import Image
 
 from minigpt4.training import DataArguments, SequenceArguments, SequenceCollator
 from minigpt4.training.collation import row_images
+from minigpt4.training.mixing import MixedBatches
 from minigpt4.training.rows import load_eval_rows, load_train_rows, number_rows
+
+
+COLOURS = ["red", "green", "blue", "white"]
 
 
 def read(data, **kwargs):
@@ -65,8 +70,13 @@ def test_drawn_scenes(processor):
 
 
 def test_a_stream(own_folder):
-    rows = number_rows(read(own_folder, streaming=True))
-    assert [row["row"] for row in rows] == list(range(8))
+    batches = iter(MixedBatches(read(own_folder, streaming=True), batch_size=4, seed=0))
+    texts = [row["text"] for batch in islice(batches, 4) for row in batch.rows]
+    assert sorted(texts[:8]) == sorted(texts[8:]) == sorted(COLOURS * 2)  # each once in every pass
+    assert texts[:8] != COLOURS * 2
+    # To evaluate on, they come in their order.
+    rows = load_eval_rows(DataArguments(eval_data=str(own_folder), eval_split="train", streaming=True))
+    assert [row["text"] for row in number_rows(rows)] == COLOURS * 2
 
 
 def test_numbers_and_epochs(own_folder):
