@@ -5,11 +5,13 @@ import math
 import sys
 import traceback
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from minigpt4.app.chat import Chat
+from minigpt4.app.examples import draw_examples
 from minigpt4.app.tasks import known_tasks
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import data_url
@@ -29,15 +31,16 @@ Updates = tuple[Any, Any, Any, Any]
 class Actions:
     """Event handlers for one model and many users: what belongs to a user is in the `Chat` that the page hands over."""
 
-    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", folder: str) -> None:
+    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self._model = model
         self._processor = processor
-        self._folder = folder
         self._tasks = known_tasks(processor.task_identifiers)
+        self._folder = TemporaryDirectory(prefix="minigpt4-")
+        self.examples = draw_examples(self._folder.name)
 
     def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Say what is in the textbox; it comes back there if nothing could be said."""
-        chat = chat or Chat(self._model, self._processor, self._folder)
+        chat = chat or Chat(self._model, self._processor)
         try:
             text = self._instruction(
                 (message["text"] or "").strip(), task, box, bool(message["files"]) or chat.picture
@@ -46,6 +49,11 @@ class Actions:
             yield chat, gr.skip(), gr.skip(), _notice(error)
             return
         yield from self._answer(chat, chat.ask(text, message["files"], **_settings(*settings)), message)
+
+    def begin(self, chat: Chat | None, event: gr.SelectData, *settings: Any) -> Iterator[Updates]:
+        """Begin with an example."""
+        example = self.examples[event.index]
+        yield from self.send({"text": example.text, "files": [example.file]}, "", None, chat, *settings)
 
     def retry(self, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Answer the last turn again."""

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from minigpt4.app.uploads import read_uploads
@@ -31,12 +32,11 @@ class Chat:
 
     Args:
         model, processor: As `minigpt4.loading.load` gives them; shared by all chats.
-        folder: Where the page keeps the pictures that it shows.
     """
 
-    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", folder: str) -> None:
+    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self.conversation = Conversation(model, processor)
-        self._folder = folder
+        self._folder = TemporaryDirectory(prefix="minigpt4-")  # of the pictures shown; goes when the chat goes
         self._has_boxes = bool(processor.task_identifiers)
         self._shown: list[_Shown] = []
 
@@ -52,7 +52,7 @@ class Chat:
             ValueError: As `read_uploads` and `Conversation.stream`. Nothing was said then.
         """
         pictures = read_uploads(files)
-        views = [save_view(picture, self._folder) for picture in pictures]
+        views = [save_view(picture, self._folder.name) for picture in pictures]
         for picture in pictures:
             self.conversation.show(picture)
         try:
@@ -118,7 +118,7 @@ class Chat:
         return _Shown([*views, asked] if asked else views, self._draw(answer, picture))
 
     def _draw(self, text: str, picture: "Image | None") -> str | None:
-        return save_boxes(text, picture, self._folder) if self._has_boxes and picture is not None else None
+        return save_boxes(text, picture, self._folder.name) if self._has_boxes and picture is not None else None
 
     def _words(self, answer: str) -> str:
         """An answer as the page shows it: Markdown, or words in the colours of their boxes."""

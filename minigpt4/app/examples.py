@@ -1,10 +1,10 @@
 """Pictures to begin with: drawn scenes, which nano knows."""
 
 import random
+from dataclasses import dataclass
 from itertools import islice
 
-from gradio.processing_utils import save_pil_to_cache
-
+from minigpt4.app.views import data_url, save_view
 from minigpt4.evaluation.scenes import draw, sample_scenes
 
 
@@ -15,12 +15,20 @@ QUESTIONS = (
 )
 
 
-def example_messages(folder: str) -> list[dict]:
-    """Messages with a picture each, for the empty chat. The pictures are written into the page's folder."""
+@dataclass(frozen=True)
+class Example:
+    """What to say about a picture, which is a file; `address` holds the same picture."""
+
+    text: str
+    file: str
+    address: str
+
+
+def draw_examples(folder: str) -> list[Example]:
+    """Examples, with their pictures written into `folder`."""
     scenes = islice(sample_scenes(seed=0, held_out=True), len(QUESTIONS))
-    messages = []
-    for index, (scene, question) in enumerate(zip(scenes, QUESTIONS, strict=True)):
-        picture = draw(scene, size=384, rng=random.Random(index))
-        path = save_pil_to_cache(picture, folder, name="example", format="webp")
-        messages.append({"text": question, "files": [path], "icon": path})
-    return messages
+    pictures = [draw(scene, size=384, rng=random.Random(index)) for index, scene in enumerate(scenes)]
+    return [
+        Example(text, save_view(picture, folder), data_url(picture))
+        for text, picture in zip(QUESTIONS, pictures, strict=True)
+    ]

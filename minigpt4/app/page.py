@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from minigpt4.app.actions import HINT, Actions
-from minigpt4.app.box_picker import BoxPicker
-from minigpt4.app.examples import example_messages
+from minigpt4.app.box_picker import box_picker
 from minigpt4.app.tasks import known_tasks
 
 
@@ -34,6 +33,7 @@ def build_page(
     # Pictures and chats of those who left are deleted after an hour.
     with gr.Blocks(title="MiniGPT-4", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
         gr.Markdown(f"# MiniGPT-4\n{about}", elem_id="title")
+        actions = Actions(model, processor)
         chatbot = gr.Chatbot(
             elem_id="chat",
             label="Conversation",
@@ -45,11 +45,10 @@ def build_page(
             buttons=["copy"],
             allow_tags=False,
             placeholder="Add a picture and ask about it, or begin with one of these.",
+            examples=[
+                {"text": example.text, "icon": {"path": "", "url": example.address}} for example in actions.examples
+            ],
         )
-        folder = chatbot.GRADIO_CACHE
-        chatbot.examples = example_messages(folder)
-        chatbot._setup_examples()
-        actions = Actions(model, processor, folder)
         notice = gr.HTML(visible=False, elem_id="notice")
         task = gr.Radio(
             [("chat", ""), *((f"[{name}] {known.label}", name) for name, known in tasks.items())],
@@ -58,7 +57,7 @@ def build_page(
             visible=bool(tasks),
             elem_id="task",
         )
-        picker = BoxPicker(visible=False, elem_id="picker")
+        picker = box_picker(visible=False, elem_id="picker")
         textbox = gr.MultimodalTextbox(
             elem_id="textbox",
             show_label=False,
@@ -84,10 +83,9 @@ def build_page(
 
         talk = {"outputs": [chat, chatbot, textbox, notice], "concurrency_id": "model", "api_visibility": "private"}
         choices = [longest, sample, temperature, top_p]
-        example = chatbot.example_select(_fill, None, textbox, api_visibility="private")
         talking = [
             textbox.submit(actions.send, [textbox, task, picker, chat, *choices], **talk),
-            example.then(actions.send, [textbox, task, picker, chat, *choices], **talk),
+            chatbot.example_select(actions.begin, [chat, *choices], **talk),
             retry.click(actions.retry, [chat, *choices], **talk),
             chatbot.retry(actions.retry, [chat, *choices], **talk),
             chatbot.edit(actions.edit, [chat, *choices], **talk),
@@ -110,8 +108,3 @@ def build_page(
 
 def style() -> str:
     return (files(__package__) / "static" / "page.css").read_text(encoding="utf-8")
-
-
-def _fill(event: gr.SelectData) -> dict:
-    """An example into the textbox."""
-    return {"text": event.value["text"], "files": event.value.get("files", [])}

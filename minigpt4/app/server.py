@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from minigpt4.app.page import NO_OUTSIDE_FONTS, style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
@@ -62,7 +63,12 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             footer_links=[],
             max_file_size=f"{MAX_FILE_MEGABYTES}mb",
             state_session_capacity=CHATS,
-            app_kwargs={"middleware": [(OnlyThisServer)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+            app_kwargs={
+                "middleware": [Middleware(OnlyThisServer)],
+                "docs_url": None,
+                "redoc_url": None,
+                "openapi_url": None,
+            },
             theme=gr.themes.Soft(**NO_OUTSIDE_FONTS),
             css=style(),
             ssr_mode=False,

@@ -1,12 +1,12 @@
 """Pictures as they are shown on the page."""
 
 import base64
+import tempfile
 from io import BytesIO
 
-from gradio.processing_utils import save_pil_to_cache
 from PIL import Image
 
-from minigpt4.processing.boxes import Grounding, parse_grounding
+from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.drawing import draw_boxes
 
 
@@ -23,17 +23,15 @@ def sized(picture: Image.Image) -> Image.Image:
 
 
 def save_view(picture: Image.Image, folder: str) -> str:
-    """Write the picture into the page's folder, without what else its file may have told (place, camera)."""
-    return save_pil_to_cache(sized(picture), folder, name="picture", format="webp")
+    """Write the picture into a folder, without what else its file may have told (place, camera), and return its path."""
+    return _save(sized(picture), folder)
 
 
 def save_boxes(text: str, picture: Image.Image, folder: str) -> str | None:
-    """Write the picture with the boxes of `text` drawn on it, or nothing where it has none."""
+    """The same, with the boxes of `text` drawn on it; nothing where it has none."""
     view = sized(picture)
-    grounding: Grounding = parse_grounding(text, view.size)
-    if not grounding.boxes:
-        return None
-    return save_pil_to_cache(draw_boxes(view, grounding.phrases), folder, name="boxes", format="webp")
+    grounding = parse_grounding(text, view.size)
+    return _save(draw_boxes(view, grounding.phrases), folder) if grounding.boxes else None
 
 
 def data_url(picture: Image.Image) -> str:
@@ -41,3 +39,9 @@ def data_url(picture: Image.Image) -> str:
     buffer = BytesIO()
     sized(picture).save(buffer, format="webp")
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _save(picture: Image.Image, folder: str) -> str:
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".webp", delete=False) as file:
+        picture.save(file, format="webp", quality=90)
+    return file.name
