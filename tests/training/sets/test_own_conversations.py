@@ -47,7 +47,7 @@ def test_images_stand_where_the_text_says(own, processor):
         f"<s>[INST] Is it red? {picture}  [/INST]Yes.</s><s>[INST] Sure?  [/INST]Yes.</s>",
         f"<s>[INST] {picture} Is it red?  [/INST]Yes.</s>",
         f"<s>[INST] {picture} or {picture} ?  [/INST]Yes.</s>",
-        "<s>[INST] Are you there?  [/INST]Yes.</s>",
+        "<s>[INST] Are you there? [/INST]Yes.</s>",
     ]
     assert rows[0]["source"] == "mine.json: mine.json, row 1"
 

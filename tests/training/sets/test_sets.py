@@ -62,7 +62,7 @@ def test_ids_and_labels_are_the_published_ones(name, published_once, collate, pr
     batch = collate([row])
     if name == "unnatural_instruction":
         assert row["images"] == []
-        prompt = [1, *pieces(f"[INST] {question}  [/INST]")]
+        prompt = [1, *pieces(f"[INST] {question} [/INST]")]  # one space
     else:
         image = [processor.tokenizer.image_token_id] * 4
         prompt = [1, *pieces("[INST] <Img>"), *image, *pieces(f"</Img> {question}  [/INST]")]
