@@ -37,6 +37,7 @@ class SetCheck:
 
     Args:
         name (`str`): of the set.
+        max_broken (`float`): the share of its rows that may be unusable.
         rows (`int`): that can be used.
         left_out (`Counter[str]`): that the published training does not use, by reason.
         missing, unreadable (`list[str]`): without their image, or with one that is none.
@@ -47,6 +48,7 @@ class SetCheck:
     """
 
     name: str
+    max_broken: float
     rows: int = 0
     left_out: Counter = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
@@ -62,8 +64,16 @@ class SetCheck:
         unusable = len(self.missing) + len(self.unreadable) + len(self.broken)
         return unusable / max(1, unusable + self.rows)
 
-    def passes(self, max_broken: float) -> bool:
-        return self.failure is None and self.rows > 0 and self.share <= max_broken
+    @property
+    def problem(self) -> str | None:
+        """Why the set cannot be trained on; `None` where it can."""
+        if self.failure:
+            return self.failure
+        if self.rows == 0:
+            return "No row can be used."
+        if self.share > self.max_broken:
+            return f"{self.share:.1%} of the rows cannot be used, and max_broken allows {self.max_broken:.1%}."
+        return None
 
 
 def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> bool:
@@ -79,11 +89,13 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
         `bool`: whether every set can be trained on, with no more than `max_broken` of its rows unusable.
     """
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
-    entries = [recipe.data.data] if isinstance(recipe.data.data, str) else recipe.data.data or [None]
+    data = recipe.data
+    entries = data.data if isinstance(data.data, list) else [data.data]
     images: dict[str, str | None] = {}  # sets share them
     checks = []
     for entry in entries:
-        check = SetCheck(str(entry.get("name") if isinstance(entry, Mapping) else entry))
+        said = entry if isinstance(entry, Mapping) else {"name": entry}
+        check = SetCheck(str(said.get("name")), said.get("max_broken", data.max_broken))
         try:
             _check_set(check, entry, recipe, collator, images, max(1, show))
             if show and output is not None:
@@ -91,13 +103,13 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
         except (ValueError, OSError) as error:
             check.failure = " ".join(str(error).split())
         checks.append(check)
-    limit = recipe.data.max_broken
-    _print(checks, limit, collator)
-    return all(check.passes(limit) for check in checks)
+    _print(checks, collator)
+    return not any(check.problem for check in checks)
 
 
 def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
     # All that is wrong shall be counted here: no limit stops the reading.
+    entry = [{**entry, "max_broken": 1.0}] if isinstance(entry, Mapping) else entry
     rows = load_train_rows(replace(recipe.data, data=entry, max_broken=1.0))
     if isinstance(rows, Mixture):
         [mixed] = rows.sets
@@ -179,7 +191,7 @@ def _texts(content) -> list[str]:
     return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
 
 
-def _print(checks: list[SetCheck], limit: float, collator: SequenceCollator) -> None:
+def _print(checks: list[SetCheck], collator: SequenceCollator) -> None:
     console = Console()
     table = Table("set", *("rows", "left out", "missing", "unreadable", "broken", "cut"))
     for column in table.columns[1:]:
@@ -198,17 +210,7 @@ def _print(checks: list[SetCheck], limit: float, collator: SequenceCollator) -> 
                 line = f"{len(names)} {kind}, first: {names[0]}"
                 console.print(line, soft_wrap=True, highlight=False, markup=False)
         print_sequences(collator, check.first[:1], console)
-        if problem := _problem(check, limit):
-            console.print(problem, style="bold red", soft_wrap=True, highlight=False, markup=False)
+        if check.problem:
+            console.print(check.problem, style="bold red", soft_wrap=True, highlight=False, markup=False)
     console.print()
     console.print(table)
-
-
-def _problem(check: SetCheck, limit: float) -> str | None:
-    if check.failure:
-        return check.failure
-    if check.rows == 0:
-        return "No row can be used."
-    if check.share > limit:
-        return f"{check.share:.1%} of the rows cannot be used, and max_broken allows {limit:.1%}."
-    return None

@@ -42,7 +42,7 @@ def check(
     if output is not None and output.exists():
         raise FileExistsError(f"{output} exists: name a new folder for the pictures.")
     passed = check_data(read_recipe(name, **parse_overrides(settings or [])), show, output)
-    if output is not None:
+    if output is not None and output.is_dir():
         note(f"The pictures are in {output}.")
     if not passed:
         raise typer.Exit(1)
