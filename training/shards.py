@@ -107,7 +107,10 @@ class _Member(tarfile.TarInfo):
 
 
 def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Members that stand together and have the same name up to its first dot are a sample."""
+    """
+    Members that stand together and have the same name up to its first dot are a sample. Where a shard is damaged, the
+    sample before that may lack a part, and goes with it.
+    """
     current, parts = None, {}
     with (
         xopen(shard, "rb") as file,  # tries again when a connection fails

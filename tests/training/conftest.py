@@ -1,6 +1,8 @@
 """What the tests of training share."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,49 @@ def own_folder(tmp_path) -> Path:
         lines.append({"file_name": f"{index}.png", "text": colour})
     (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return folder
+
+
+@pytest.fixture
+def jpeg():
+    """Bytes of a small JPEG."""
+
+    def encode(colour: str = "red") -> bytes:
+        file = io.BytesIO()
+        Image.new("RGB", (28, 28), colour).save(file, "JPEG")
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def write_tar(tmp_path):
+    """Writes a tar of members with these names and contents, in this order."""
+
+    def write(name: str, members: list[tuple[str, bytes]]) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        with tarfile.open(path, "w") as tar:
+            for member, content in members:
+                information = tarfile.TarInfo(member)
+                information.size = len(content)
+                tar.addfile(information, io.BytesIO(content))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_shards(write_tar, jpeg):
+    """Writes shards of samples `SHARD-NUMBER`, whose captions are their names, and gives their name with numbers."""
+
+    def write(folder: str, shards: int = 4, samples: int = 6) -> str:
+        for shard in range(shards):
+            names = [f"{shard}-{number}" for number in range(samples)]
+            members = [[(f"{name}.jpg", jpeg()), (f"{name}.txt", name.encode())] for name in names]
+            path = write_tar(f"{folder}/{shard:05}.tar", [part for sample in members for part in sample])
+        return f"{path.parent}/{{00000..{shards - 1:05}}}.tar"
+
+    return write
 
 
 @pytest.fixture

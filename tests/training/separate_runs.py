@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from accelerate.utils import gather_object
 
 import minigpt4  # noqa: F401
 from minigpt4.training import read_recipe, run
@@ -26,7 +27,7 @@ class WatchedTrainer(run.StageTrainer):
 
     def training_step(self, model, inputs, num_items_in_batch=None):
         loss = super().training_step(model, inputs, num_items_in_batch)
-        self.seen = self.accelerator.gather(inputs["rows"]).tolist()
+        self.seen = gather_object(inputs["drawn"].sources if "drawn" in inputs else inputs["rows"].tolist())
         if self.job.get("kill_in_step") == self.state.global_step + 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return loss
