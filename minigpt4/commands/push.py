@@ -1,5 +1,6 @@
 """`minigpt4 push`: put a model on the Hub."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -30,9 +31,13 @@ def push(
     Weights, processor, settings, code and card go in one commit; an adapter is merged with its model first, unless
     --adapter-only is given. Log in before with: hf auth login.
     """
+    from huggingface_hub.utils import disable_progress_bars
+
     from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter
     from minigpt4.hub_cards import push as run
 
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     if base is not None and not adapter_only:
         raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
     with tempfile.TemporaryDirectory() as temporary:
@@ -49,7 +54,6 @@ def push(
                 print(f"{size:>15,}  {name}")
             print(f"{sum(sizes.values()):>15,}  in {len(sizes)} files")
         else:
-            with working(f"Pushing to {repo}"):
-                print(run(upload, repo, private=private, revision=revision).commit_url)
+            print(run(upload, repo, private=private, revision=revision).commit_url)
         if upload.left_out and source == folder:
             note(f"Not pushed: {', '.join(upload.left_out)}")

@@ -78,6 +78,7 @@ class LoopbackHub(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: LoopbackHub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *args):
         pass

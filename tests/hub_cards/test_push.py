@@ -1,0 +1,267 @@
+"""`minigpt4 push` against a Hub on this machine: what arrives, what never does, and what is said when it fails."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from huggingface_hub import ModelCard, constants
+from PIL import Image
+from safetensors.torch import load
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from minigpt4.cli import run
+
+
+TOKEN = "hf_loopbackLoopbackLoopback"
+
+
+@pytest.fixture
+def push(capfd):
+    """Run the command; returns its exit code, and what it said on both streams."""
+
+    def call(*arguments) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run(["push", *map(str, arguments)])
+        return code, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def folder(tiny_checkpoint, tmp_path):
+    """A model in several files, among what a training run leaves and what nobody should see."""
+    folder = tmp_path / "model"
+    AutoModelForImageTextToText.from_pretrained(tiny_checkpoint).save_pretrained(folder, max_shard_size="20KB")
+    AutoProcessor.from_pretrained(tiny_checkpoint).save_pretrained(folder)
+    for name in ("optimizer.pt", "rng_state.pth", "training_args.bin", ".env", "samples.jsonl"):
+        (folder / name).write_text("secret")
+    for name in (".saving", "checkpoint-2"):
+        (folder / name).mkdir()
+        (folder / name / "optimizer.pt").write_text("secret")
+    (folder / "modeling_minigpt4.py").write_text("raise SystemExit('not the code of the package')")
+    return folder
+
+
+def test_one_commit_holds_everything_that_a_stranger_needs(hub, push, folder):
+    code, out, err = push(folder, "model")
+    assert code == 0, err
+    repo = hub.repos["models/somebody/model"]
+    assert len(repo.branches["main"]) == 2  # the one that every new repository begins with, and ours
+    assert out.strip() == f"{hub.endpoint}/somebody/model/commit/{repo.oid('main')}"
+    shards = [name for name in repo.files if name.startswith("model-0")]
+    assert len(shards) > 2
+    assert set(repo.files) - set(shards) - {name for name in repo.files if name.endswith(".py")} == {
+        ".gitattributes",
+        "README.md",
+        "chat_template.jinja",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors.index.json",
+        "processor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    assert b"class MiniGPT4Model" in repo.files["modeling_minigpt4.py"]
+    assert not any(b"secret" in content for content in repo.files.values())
+    for name in ("optimizer.pt", "rng_state.pth", "training_args.bin", ".env", "samples.jsonl", ".saving/"):
+        assert name in err  # what stays behind is said
+    assert "trust_remote_code=True" in repo.files["README.md"].decode()
+    assert 'model="model"' in repo.files["README.md"].decode()
+
+
+PULL = """
+import sys
+sys.modules["minigpt4"] = None  # as if it were not installed
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+name, out = sys.argv[1:]
+model = AutoModelForImageTextToText.from_pretrained(name, trust_remote_code=True)
+processor = AutoProcessor.from_pretrained(name, trust_remote_code=True)
+inputs = processor(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_tensors="pt")
+torch.save({"logits": model(**inputs).logits, "answer": model.generate(**inputs)}, out)
+"""
+
+
+def test_what_a_stranger_pulls_is_what_was_pushed(hub, push, folder, environment, tmp_path):
+    assert push(folder, "somebody/model", "--private")[0] == 0
+    assert hub.repos["models/somebody/model"].private
+    program = [sys.executable, "-c", PULL, "somebody/model", str(tmp_path / "out.pt")]
+    run = subprocess.run(program, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+    assert run.returncode == 0, run.stderr
+    pulled = torch.load(tmp_path / "out.pt")
+    model, processor = AutoModelForImageTextToText.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    inputs = processor(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_tensors="pt")
+    assert torch.equal(pulled["logits"], model(**inputs).logits)
+    assert torch.equal(pulled["answer"], model.generate(**inputs))
+
+
+def test_dry_run_lists_files_and_sizes_and_asks_no_one(hub, push, folder):
+    code, out, err = push(folder, "model", "--dry-run")
+    assert code == 0
+    assert hub.requests == []
+    listed = {line.split()[1]: int(line.split()[0].replace(",", "")) for line in out.splitlines()[:-1]}
+    assert push(folder, "model")[0] == 0
+    pushed = hub.repos["models/somebody/model"].files
+    assert listed == {name: len(pushed[name]) for name in pushed if name != ".gitattributes"}
+    assert f"{sum(listed.values()):,}  in {len(listed)} files" in out
+    assert "optimizer.pt" in err
+
+
+def test_a_branch(hub, push, folder):
+    assert push(folder, "model", "--revision", "trial")[0] == 0
+    repo = hub.repos["models/somebody/model"]
+    assert "config.json" in repo.branches["trial"][-1]
+    assert set(repo.files) == {".gitattributes"}
+
+
+def test_pushed_again_old_files_go_and_others_stay(hub, push, folder, tiny_checkpoint):
+    assert push(folder, "model")[0] == 0
+    repo = hub.repos["models/somebody/model"]
+    repo.branches["main"].append(repo.files | {"notes.txt": b"mine", "tool.py": b"mine"})
+    assert push(tiny_checkpoint, "model")[0] == 0
+    assert not [name for name in repo.files if name.startswith("model-0")]
+    assert "model.safetensors.index.json" not in repo.files
+    assert {"model.safetensors", "notes.txt", "tool.py"} <= set(repo.files)
+    assert len(repo.branches["main"]) == 4
+
+
+def test_a_dropped_upload_is_tried_again(hub, push, folder):
+    hub.drop = 1
+    assert push(folder, "model")[0] == 0
+    assert len(hub.repos["models/somebody/model"].branches["main"]) == 2
+
+
+def test_a_push_that_breaks_off_changes_nothing_and_goes_on_where_it_stopped(hub, push, folder):
+    hub.refuse_commit = True
+    code, out, err = push(folder, "model")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "push again" in err
+    repo = hub.repos["models/somebody/model"]
+    assert set(repo.files) == {".gitattributes"}
+    hub.refuse_commit = False
+    sent = sum(request.startswith("PUT") for request in hub.requests)
+    assert sent > 2
+    assert push(folder, "model")[0] == 0
+    assert sum(request.startswith("PUT") for request in hub.requests) == sent  # no weights twice
+    assert "config.json" in repo.files
+
+
+@pytest.mark.parametrize("token", ["hf_wrongWrongWrongWrong", None])
+def test_without_a_token_that_the_hub_knows(hub, push, folder, monkeypatch, tmp_path, token):
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    else:
+        monkeypatch.delenv("HF_TOKEN")
+    code, out, err = push(folder, "model")
+    assert (code, out) == (1, "")
+    assert "hf auth login" in err
+    assert hub.repos == {}
+
+
+def test_a_name_that_belongs_to_somebody_else(hub, push, folder):
+    code, _, err = push(folder, "others/model")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "403" in err
+    assert "others/model" in err
+
+
+def test_a_public_repository_does_not_become_private(hub, push, folder):
+    assert push(folder, "model")[0] == 0
+    commits = len(hub.repos["models/somebody/model"].branches["main"])
+    code, _, err = push(folder, "model", "--private")
+    assert code == 1
+    assert "public" in err
+    assert len(hub.repos["models/somebody/model"].branches["main"]) == commits
+
+
+def test_a_name_that_cannot_be(hub, push, folder):
+    code, _, err = push(folder, "no/such/name")
+    assert code == 1
+    assert "no/such/name" in err
+    assert err.count("\n") == 1
+    assert hub.requests == []
+
+
+def test_no_room_left(hub, push, folder):
+    hub.quota = 30_000
+    code, _, err = push(folder, "model")
+    assert code == 1
+    assert "quota exceeded" in err
+    assert err.count("\n") == 1
+    assert set(hub.repos["models/somebody/model"].files) == {".gitattributes"}
+
+
+def test_the_token_is_in_no_output_and_in_no_file(hub, push, folder, tmp_path):
+    said = []
+    for setting in ({}, {"refuse_commit": True}, {"quota": 0}):
+        for name, value in setting.items():
+            setattr(hub, name, value)
+        said += push(folder, "model", "--revision", "main" if not setting else "next")[1:]
+    said += push(folder, "others/model", "--debug")[1:]
+    assert TOKEN not in "".join(said)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert files
+    assert not any(TOKEN.encode() in file.read_bytes() for file in files)
+
+
+def spoil(folder, how: str):
+    shard = sorted(folder.glob("model-*.safetensors"))[0]
+    match how:
+        case "a shard is missing":
+            shard.unlink()
+        case "a shard is cut short":
+            shard.write_bytes(shard.read_bytes()[:-100])
+        case "pickled weights":
+            for file in folder.glob("model*safetensors*"):
+                file.unlink()
+            (folder / "pytorch_model.bin").write_bytes(b"")
+        case "no processor":
+            for file in (*folder.glob("*processor_config.json"), *folder.glob("tokenizer*")):
+                file.unlink()
+        case "another model":
+            (folder / "config.json").write_text('{"model_type": "llama"}')
+        case "no model":
+            (folder / "config.json").unlink()
+        case "no folder":
+            shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("a shard is missing", "missing or damaged"),
+        ("a shard is cut short", "missing or damaged"),
+        ("pickled weights", "no model.safetensors"),
+        ("no processor", "processor_config.json"),
+        ("another model", "'llama'"),
+        ("no model", "no config.json"),
+        ("no folder", "is no folder"),
+    ],
+)
+def test_a_folder_that_others_could_not_load_is_not_pushed(hub, push, folder, how, said):
+    spoil(folder, how)
+    code, out, err = push(folder, "model")
+    assert (code, out) == (1, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert hub.requests == []
+
+
+def test_a_card_of_ones_own_stays(hub, push, folder):
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nMine.\n")
+    assert push(folder, "model")[0] == 0
+    assert ModelCard(hub.repos["models/somebody/model"].files["README.md"].decode()).text.strip() == "Mine."
+
+
+def test_weights_arrive_bit_by_bit(hub, push, folder):
+    assert push(folder, "model")[0] == 0
+    files = hub.repos["models/somebody/model"].files
+    for file in folder.glob("model-*.safetensors"):
+        assert files[file.name] == file.read_bytes()
+        assert load(files[file.name])
