@@ -103,7 +103,7 @@ def write_rest(
     made: dict[str, str],
 ) -> None:
     """
-    Writes everything beside the weights: configuration, generation defaults, processor and card.
+    Writes everything beside the weights: configuration with its code, generation defaults, processor and card.
 
     Args:
         folder (`Path`): where to.
@@ -139,3 +139,5 @@ def write_rest(
         sources="\n".join(f"| {part} | `{name}` |" for part, name in made.items()),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+    for weights in folder.glob("*.safetensors"):  # which safetensors lets only their owner read
+        shutil.copymode(folder / "README.md", weights)

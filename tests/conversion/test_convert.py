@@ -295,6 +295,11 @@ def test_nothing_of_this_machine_is_in_the_folder(converted, tmp_path):
                 assert str(tmp_path.parent.parent) not in file.read_text(encoding="utf-8"), file
 
 
+def test_whoever_may_read_the_card_may_read_the_weights(converted):
+    for folder in (converted("vicuna"), converted("v2", keep_lora=True)):
+        assert len({file.stat().st_mode for file in folder.iterdir()}) == 1
+
+
 def test_the_code_that_the_folder_names_is_in_it(converted):
     folder = converted("llama2")
     settings = [json.loads((folder / "processor_config.json").read_text())]
