@@ -27,6 +27,7 @@ from minigpt4.conversion.plan import expected_shapes
 
 PIECES = 32000
 ROWS = PIECES + 1  # as Vicuna v0
+GROWN = ("model.embed_tokens.weight", "lm_head.weight")
 BLOCK = torch.randn(2**20, generator=torch.Generator().manual_seed(0)) * 0.02
 
 
@@ -74,10 +75,11 @@ def write_language_model(config: LlamaConfig, shapes: dict[str, torch.Size], fol
     keys = {rename(n, LANGUAGE_MODEL): s for n, s in shapes.items() if n.startswith(("model.language_model.", "lm_"))}
     weight_map = {key: f"pytorch_model-0000{i * 3 // len(keys) + 1}-of-00003.bin" for i, key in enumerate(keys)}
     for file in sorted(set(weight_map.values())):
-        # Shapes include the row that conversion adds for the image.
-        own = {
-            key: noise((ROWS, s[1]) if s[0] == ROWS + 1 else s) for key, s in keys.items() if weight_map[key] == file
-        }
+        own = {}
+        for key in (key for key, home in weight_map.items() if home == file):
+            rows, *columns = keys[key]
+            # Shapes include the row that conversion adds for the image; norms are around one.
+            own[key] = noise((ROWS if key in GROWN else rows, *columns)) + (not columns)
         torch.save(own, folder / file)
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
