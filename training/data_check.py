@@ -22,7 +22,7 @@ from .mixing import Mixture
 from .model import load_processor
 from .preview import print_sequences
 from .recipe import Recipe
-from .rows import load_train_rows, number_rows
+from .rows import load_entry, load_train_rows, number_rows
 from .sets import SetRows
 from .shards import Shards
 
@@ -109,11 +109,12 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
 def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
     # All that is wrong shall be counted here: no limit stops the reading.
-    entry = [{**entry, "max_broken": 1.0}] if isinstance(entry, Mapping) else entry
-    rows = load_train_rows(replace(recipe.data, data=entry, max_broken=1.0))
-    if isinstance(rows, Mixture):
-        [mixed] = rows.sets
-        rows = mixed.rows
+    if isinstance(entry, Mapping):
+        _, rows = load_entry({**entry, "max_broken": 1.0}, recipe.data)
+    else:
+        rows = load_train_rows(replace(recipe.data, max_broken=1.0))
+    if isinstance(rows, Mixture):  # of one stream
+        rows = rows.sets[0].rows
     if isinstance(rows, SetRows):
         check.left_out = rows.report.left_out
         check.missing += rows.report.missing

@@ -85,6 +85,12 @@ def _mix(sets: Sequence[MixedSet], data: DataArguments) -> Mixture:
 
 
 def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
+    each, rows = load_entry(entry, data)
+    return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size))
+
+
+def load_entry(entry: Mapping, data: DataArguments) -> tuple:
+    """One set of the list that `data` may be: what is said of it, as [`SetArguments`], and its rows. See [`load_rows`]."""
     known = [field.name for field in fields(SetArguments)]
     if not isinstance(entry, Mapping) or "name" not in entry or set(entry) - set(known):
         raise ValueError(f"data lists {entry!r}: each set has a name, and may have {', '.join(known[1:])}.")
@@ -96,8 +102,7 @@ def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
         data_columns=each.columns or data.data_columns,
         max_broken=data.max_broken if each.max_broken is None else float(each.max_broken),
     )
-    rows = load_rows(each.name, own, split, each.rows or data.data_rows)
-    return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size))
+    return each, load_rows(each.name, own, split, each.rows or data.data_rows)
 
 
 def load_eval_rows(data: DataArguments):
