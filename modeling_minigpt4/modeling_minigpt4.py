@@ -286,6 +286,22 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
                 "vision_features or mm_encoder_outputs with the prompts."
             )
 
+    def _with_gradients_of_zero(self, inputs_embeds: torch.Tensor) -> torch.Tensor:
+        """
+        The same embeddings, with a path back to what learns of images: a batch of text alone trains like any other, and
+        processes that train together all have gradients for the same parameters.
+        """
+        if not any(parameter.requires_grad for parameter in self.multi_modal_projector.parameters()):
+            return inputs_embeds
+        towers = [part for part in (self.vision_tower, self.qformer) if part is not None]
+        learning = [self.query_tokens, *(parameter for part in towers for parameter in part.parameters())]
+        if any(parameter is not None and parameter.requires_grad for parameter in learning):
+            size = self.config.vision_config.image_size
+            features = self.get_vision_features(inputs_embeds.new_zeros(1, 3, size, size)).pooler_output
+        else:
+            features = inputs_embeds.new_zeros(1, 1, self.config.projector_input_size)
+        return inputs_embeds + 0.0 * self.project(features)[0].sum().to(inputs_embeds)
+
     @can_return_tuple
     def forward(
         self,
@@ -335,8 +351,11 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             image_features = torch.cat(tuple(image_features)).to(inputs_embeds.device, inputs_embeds.dtype)
             mask = self.get_placeholder_mask(input_ids, inputs_embeds, image_features)
             inputs_embeds = inputs_embeds.masked_scatter(mask, image_features)
-        elif input_ids is not None:
-            self._refuse_placeholders_without_images(input_ids, past_key_values)
+        else:
+            if input_ids is not None:
+                self._refuse_placeholders_without_images(input_ids, past_key_values)
+            if torch.is_grad_enabled():
+                inputs_embeds = self._with_gradients_of_zero(inputs_embeds)
 
         outputs = self.language_model(
             attention_mask=attention_mask,
@@ -423,6 +442,8 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
             `LlavaCausalLMOutputWithPast`: `logits` have a column for every row of the vocabulary; the image placeholder's
             is the smallest number of its dtype, so that it takes no part in a softmax and is never generated.
         """
+        if labels is not None:  # a cache would copy all keys and values, and hide that rows are packed
+            kwargs.setdefault("use_cache", False)
         outputs = self.model(
             input_ids=input_ids,
             pixel_values=pixel_values,
@@ -437,8 +458,12 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
         logits = self.lm_head(hidden_states)
         if self.config.image_token_id < logits.shape[-1]:
-            # Beside autograd: there the softmax is 0 and so is the gradient, and no second copy of the logits is made.
-            logits.detach()[..., self.config.image_token_id] = torch.finfo(logits.dtype).min
+            never = torch.finfo(logits.dtype).min
+            if logits.requires_grad and self.tp_size:  # autograd refuses changes in place of what was gathered
+                placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
+                logits = logits.index_fill(-1, placeholder, never)
+            else:  # beside autograd: there the softmax is 0 and so is the gradient, and logits are not copied
+                logits.detach()[..., self.config.image_token_id] = never
 
         loss = None
         if labels is not None:
