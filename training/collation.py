@@ -71,9 +71,10 @@ class SequenceCollator:
         seed (`int`, *optional*, defaults to 0): decides which prompt a batch gets.
 
     Returns (when called with a list of rows, each with an `image` and its `text`, or with `images` and `messages`):
-        `BatchFeature`: `input_ids`, `attention_mask` and `labels` of shape `(batch_size, sequence_length)`,
-        `pixel_values` of shape `(num_images, 3, height, width)` where there are images, and `rows` of shape
-        `(batch_size,)` where the rows have numbers.
+        `BatchFeature`: `input_ids`, `attention_mask`, `labels` and `logits_to_keep` (the positions in front of labels:
+        no others get logits) of shape `(batch_size, sequence_length)`, `pixel_values` of shape
+        `(num_images, 3, height, width)` where there are images, and `rows` of shape `(batch_size,)` where the rows have
+        numbers.
 
     Raises:
         ValueError: a row has no image or no text, an image would be cut, or a row has nothing to learn.
@@ -89,30 +90,34 @@ class SequenceCollator:
 
     def __call__(self, rows: Sequence[Mapping]) -> BatchFeature:
         prompt = self._draw_prompt(rows)
-        tokenizer = self.processor.tokenizer
         sequences, labels, images = [], [], []
         for row in rows:
             ids, targets = self._tokenize(row, self.segments(row, prompt))
             sequences.append(ids)
             labels.append(targets)
             images += row_images(row)
-        batch = tokenizer.pad({"input_ids": sequences}, padding_side="right", return_tensors="pt")
-        width = batch["input_ids"].shape[1]
-        batch = BatchFeature(
-            {
-                "input_ids": batch["input_ids"],
-                "attention_mask": batch["attention_mask"],
-                "labels": torch.tensor([target + [IGNORED] * (width - len(target)) for target in labels]),
-            }
-        )
+        # Trainer takes the length of what comes first for the number of rows.
+        batch = {"rows": torch.tensor([row["row"] for row in rows])} if all("row" in row for row in rows) else {}
+        batch = BatchFeature({**batch, **self.lay_out(sequences, labels)})
         if images:
             image_processor = self.processor.image_processor
             batch["pixel_values"] = image_processor(image_processor.fetch_images(images), return_tensors="pt")[
                 "pixel_values"
             ]
-        if all("row" in row for row in rows):
-            batch["rows"] = torch.tensor([row["row"] for row in rows])
         return batch
+
+    def lay_out(self, sequences: list[list[int]], labels: list[list[int]]) -> dict:
+        """Sequences and their labels as tensors: here one row each, with padding."""
+        batch = self.processor.tokenizer.pad({"input_ids": sequences}, padding_side="right", return_tensors="pt")
+        width = batch["input_ids"].shape[1]
+        padded = torch.tensor([target + [IGNORED] * (width - len(target)) for target in labels])
+        padded[:, 0] = IGNORED  # nothing comes before it that could predict it
+        return {
+            "input_ids": batch["input_ids"],
+            "attention_mask": batch["attention_mask"],
+            "labels": padded,
+            "logits_to_keep": (padded != IGNORED).roll(-1, dims=-1),
+        }
 
     def segments(self, row: Mapping, prompt: str | None = None) -> list[Segment]:
         """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
