@@ -57,7 +57,7 @@ def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.I
     picture = image.convert("RGB") if image.mode != "RGB" else image.copy()
     pen = ImageDraw.Draw(picture)
     line = max(2, round(min(picture.size) / 150))
-    font = ImageFont.load_default(size=max(10, round(min(picture.size) / 28)))
+    font = ImageFont.load_default(size=max(12, round(min(picture.size) / 24)))
     drawn = [
         (box, phrase.phrase, colour)
         for phrase, colour in zip(phrases, phrase_colours(phrases), strict=True)

@@ -42,6 +42,7 @@ def build_page(
             min_height=320,
             height="60vh",
             editable="user",
+            group_consecutive_messages=False,
             buttons=["copy"],
             allow_tags=False,
             placeholder="Add a picture and ask about it, or begin with one of these.",
@@ -70,8 +71,8 @@ def build_page(
             max_plain_text_length=100_000,
         )
         with gr.Row():
-            retry = gr.Button("Retry", size="sm")
-            clear = gr.Button("Clear", size="sm")
+            retry = gr.Button("Answer again", size="sm", min_width=80)
+            clear = gr.Button("New chat", size="sm", min_width=80)
         with gr.Accordion("Settings", open=False):
             longest = gr.Slider(
                 1, 2000, value=settings.max_new_tokens or 300, step=1, label="Longest answer, in tokens"
@@ -94,15 +95,17 @@ def build_page(
         clearing = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"], "cancels": talking}
         gr.on([clear.click, chatbot.clear], **clearing, concurrency_limit=None, api_visibility="private")
         if tasks:
-            gr.on(
-                [task.change, textbox.change, *(event.then for event in talking)],
-                actions.aim,
-                [textbox, task, chat, aimed],
-                [textbox, picker, aimed],
-                concurrency_limit=None,
-                show_progress="hidden",
-                api_visibility="private",
-            )
+            aim = {
+                "fn": actions.aim,
+                "inputs": [textbox, task, chat, aimed],
+                "outputs": [textbox, picker, aimed],
+                "concurrency_limit": None,
+                "show_progress": "hidden",
+                "api_visibility": "private",
+            }
+            gr.on([task.change, textbox.change], **aim)
+            for talked in talking:
+                talked.then(**aim)
     return page
 
 

@@ -24,6 +24,7 @@ element.addEventListener('pointerdown', (event) => {
   start = place(event);
   element.setPointerCapture(event.pointerId);
 });
+element.addEventListener('selectstart', (event) => event.preventDefault());
 element.addEventListener('pointermove', (event) => {
   if (start) show(between(start, place(event)));
 });
