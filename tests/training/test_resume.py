@@ -97,6 +97,26 @@ def test_two_processes_killed(separate_runs, job):
     assert weights(killed) == weights(whole)
 
 
+def test_killed_runs_on_shards_go_on_with_the_next_sample(separate_runs, job, write_shards, write_tar, own_folder):
+    """Two sets by ratio, one of them damaged here and there; by workers, and by two processes."""
+    shards = write_shards("shards", shards=4)
+    write_tar("shards/00001.tar", [("1-0.jpg", b"no image"), ("1-0.txt", b"a"), ("1-1.txt", b"no image at all")])
+    data = [{"name": shards, "ratio": 3}, {"name": str(own_folder), "ratio": 1}]
+    settings = {"data": data, "max_broken": 0.1, "shuffle_buffer": 4, "save_steps": 3}
+    workers = {"overrides": {**settings, "dataloader_num_workers": 2}}
+    two = {"overrides": settings, "processes": 2}
+    jobs = []
+    for name, kwargs, kill in (("workers", workers, {"kill_in_step": 5}), ("two", two, {"kill_in_save": 6})):
+        killed = job(f"killed-{name}", **kwargs)
+        jobs += [job(f"whole-{name}", **kwargs), {**killed, **kill}, {**killed, "resume": True}]  # from step 3
+    endings = [set(codes) for codes in separate_runs(*jobs)]
+    assert endings == [{0}, {KILLED}, {0}] * 2
+    for whole, killed in (jobs[:2], jobs[3:5]):
+        assert len(steps(whole)) == 7
+        assert steps(killed) == steps(whole)  # the sources of all samples, and losses to the last bit
+        assert weights(killed) == weights(whole)
+
+
 def test_two_processes_are_one_with_the_same_global_batch(separate_runs, job, tmp_path):
     """On rows with no image, one and two, of which a process may get none at all."""
     red = Image.new("RGB", (28, 28), "red")

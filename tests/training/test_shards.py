@@ -57,7 +57,7 @@ def test_samples_in_their_forms(write_tar, jpeg):
             ("a.txt", b"the json goes first"),
             ("b.cls", b"7"),
             ("b.png", encoded("PNG")),
-            ("b.txt", " Two  words\n".encode()),
+            ("b.txt", b" Two  words\n"),
             ("folder/b.txt", b"in a folder"),
             ("folder/b.WEBP", encoded("WEBP")),
         ],
