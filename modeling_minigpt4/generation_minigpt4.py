@@ -42,6 +42,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
       pass transformers' own processors as `logits_processor`.
     - Stop strings of the generation config end each row by itself; their tokenizer is found next to the checkpoint.
     - `vision_features` are projected once, before the first step; an assistant model sees the images too.
+    - Equal images in a batch are looked at once.
     - With `past_key_values` from an earlier call and the ids of the whole prompt, the images may be those of the whole prompt
       or only those that are not in the cache yet.
     """
@@ -63,6 +64,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         return processors
 
     def _get_stopping_criteria(self, generation_config, stopping_criteria, tokenizer=None, **kwargs):
+        tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # `transformers serve` passes the whole processor
         if generation_config.stop_strings is not None and tokenizer is None:
             tokenizer = self._tokenizer_beside_checkpoint(generation_config.stop_strings)
         return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
@@ -147,10 +149,19 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         return unread.view(-1, self.config.num_image_tokens).sum(1).tolist()
 
     def _prepare_multimodal_encoder_kwargs_for_generation(self, model_kwargs):
-        if model_kwargs.get("pixel_values") is None:
-            model_kwargs.pop("pixel_values", None)
+        pixel_values = model_kwargs.pop("pixel_values", None)
+        places = None
+        if pixel_values is not None:
+            # The same picture in several rows, as for several questions about it, is looked at once.
+            model_kwargs["pixel_values"], places = torch.unique(pixel_values, dim=0, return_inverse=True)
         vision_features = model_kwargs.pop("vision_features", None)
         if vision_features is not None:
             features = self.base_model.project(vision_features)
             model_kwargs["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=features)}
-        return super()._prepare_multimodal_encoder_kwargs_for_generation(model_kwargs)
+        model_kwargs = super()._prepare_multimodal_encoder_kwargs_for_generation(model_kwargs)
+        if places is not None:
+            features = model_kwargs["mm_encoder_outputs"]["image"].pooler_output
+            model_kwargs["mm_encoder_outputs"]["image"] = BaseModelOutputWithPooling(
+                pooler_output=[features[place] for place in places.tolist()]
+            )
+        return model_kwargs
