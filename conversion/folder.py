@@ -38,8 +38,11 @@ def unfinished(output: str | Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: where there is something at `output`.
+        ValueError: where `output` has no name.
     """
     output = Path(output)
+    if output.name in ("", ".."):
+        raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
     folder = output.with_name(output.name + ".unfinished")

@@ -304,6 +304,11 @@ def test_what_is_there_is_not_overwritten(shared_files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_an_output_without_a_name(shared_files):
+    with pytest.raises(ValueError, match="give it a name"):
+        convert("llama2", **shared_files("llama2").arguments, output=".")
+
+
 def test_a_full_disk_is_found_before_anything_is_written(files, refused, monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
