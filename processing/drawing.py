@@ -56,7 +56,7 @@ def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.I
     """
     picture = image.convert("RGB") if image.mode != "RGB" else image.copy()
     pen = ImageDraw.Draw(picture)
-    line = max(2, round(min(picture.size) / 150))
+    line = max(2, round(min(picture.size) / 120))
     font = ImageFont.load_default(size=max(12, round(min(picture.size) / 24)))
     drawn = [
         (box, phrase.phrase, colour)

@@ -131,4 +131,4 @@ class Chat:
             else html.escape(words)
             for words, colour in coloured_text(grounding)
         ]
-        return "".join(pieces) or f"{len(grounding.boxes)} box" + "es" * (len(grounding.boxes) != 1)
+        return "".join(pieces) or html.escape(answer)  # boxes alone

@@ -1,6 +1,7 @@
 """`minigpt4 app`: a page in the browser to talk with the model."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,4 +40,4 @@ def app(
 def _about(model: str | None) -> str:
     if model is None:
         return "This is nano, a tiny model that knows drawn scenes of simple shapes and is no use for photographs."
-    return f"Model: {model}"
+    return f"Model: {Path(model).name if Path(model).is_dir() else model}"  # no paths of this machine
