@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME
@@ -76,7 +75,7 @@ class StageTrainer(MixtureTrainer):
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()  # steps of 1e-5 would be lost in bfloat16
         if args.ddp_find_unused_parameters is None:
-            args.ddp_find_unused_parameters = False  # `compute_loss` leaves none unused
+            args.ddp_find_unused_parameters = False  # the network leaves none unused, images or not
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
         super().__init__(
             model,
@@ -112,16 +111,9 @@ class StageTrainer(MixtureTrainer):
             raise NonFiniteError(describe_non_finite(self, inputs, rows, loss))
         return loss
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+    def compute_loss(self, model, inputs, *args, **kwargs):
         inputs = {name: value for name, value in inputs.items() if name not in ("rows", "drawn")}
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled  # an image in every batch, please
-        if torch.is_grad_enabled() and not sharded and (self.args.world_size > 1 or "pixel_values" not in inputs):
-            # Without an image nothing reaches the projection: so it gets gradients of zero, and every process has some.
-            loss = loss + sum(
-                0.0 * parameter.sum() for parameter in self.model.parameters() if parameter.requires_grad
-            )
-        return (loss, outputs) if return_outputs else loss
+        return super().compute_loss(model, inputs, *args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         if self.learned_modules is None or self.base is None:
