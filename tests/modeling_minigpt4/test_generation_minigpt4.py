@@ -6,6 +6,7 @@ import torch
 from transformers import (
     AutoModelForImageTextToText,
     AutoTokenizer,
+    DynamicCache,
     LlamaForCausalLM,
     LogitsProcessorList,
     NoRepeatNGramLogitsProcessor,
@@ -143,6 +144,105 @@ def test_features_stand_for_pixels(make_model, make_prompt, qformer):
     assert torch.equal(model.generate(input_ids=ids, vision_features=vision_features, **settings), expected)
     outputs = {"image": BaseModelOutputWithPooling(pooler_output=image_features)}
     assert torch.equal(model.generate(input_ids=ids, mm_encoder_outputs=outputs, **settings), expected)
+
+
+def test_equal_images_are_looked_at_once(make_model, make_prompt, pad):
+    model = make_model()
+    rows = [make_prompt(model, 1, "image", token, 6, "image") for token in (5, 7, 9)]
+    inputs = pad(rows, "left")
+    one, other = pixels(2)
+    images = torch.stack([one, other, one, one, other, other])
+    seen = []
+    model.model.vision_tower.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    settings = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    together = model.generate(**inputs, pixel_values=images, **settings)
+    assert seen == [2]
+    for index, row in enumerate(together):
+        alone = model.generate(torch.tensor([rows[index]]), pixel_values=images[2 * index : 2 * index + 2], **settings)
+        assert row.tolist() == alone[0].tolist()
+
+
+class TestGoingOnFromACache:
+    """A prompt whose beginning was read before, with images on both sides of the border, gives what the whole prompt gives."""
+
+    SETTINGS = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+
+    @pytest.fixture
+    def model(self, make_model):
+        return make_model()
+
+    @pytest.fixture
+    def inputs(self, model, make_prompt, pad):
+        """Two rows: the first has two images before the border and one behind it, the second one and two."""
+        rows = [
+            make_prompt(model, 1, "image", 5, "image", 6, 7, "image", 8, 9, 5, 4, 8, 9, 5),
+            make_prompt(model, 1, "image", 5, 6, 7, 8, 9, 5, 6, 7, 8, "image", 9, "image", 4),
+        ]
+        return pad(rows, "left")
+
+    def read(self, model, inputs, length: int, images) -> DynamicCache:
+        """The cache of the first `length` positions."""
+        cache = DynamicCache(config=model.config.text_config)
+        start = {name: tensor[:, :length] for name, tensor in inputs.items()}
+        start["position_ids"] = (start["attention_mask"].cumsum(1) - 1).clamp(min=0)
+        model(**start, pixel_values=images, past_key_values=cache)
+        return cache
+
+    @pytest.mark.parametrize("form", ["pixel_values", "vision_features", "mm_encoder_outputs"])
+    @pytest.mark.parametrize("unread_only", [False, True])
+    def test_images_of_all_or_of_the_rest(self, model, inputs, form, unread_only):
+        images = pixels(6)
+        expected = model.generate(**inputs, pixel_values=images, **self.SETTINGS)
+        cache = self.read(model, inputs, 16, images[[0, 1, 3]])
+        given = images[[2, 4, 5]] if unread_only else images
+        if form == "vision_features":
+            given = model.model.get_vision_features(given).pooler_output
+        elif form == "mm_encoder_outputs":
+            given = {"image": BaseModelOutputWithPooling(pooler_output=model.get_image_features(given).pooler_output)}
+        seen = []
+        model.model.vision_tower.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+        output = model.generate(**inputs, **{form: given}, past_key_values=cache, **self.SETTINGS)
+        assert torch.equal(output, expected)
+        assert seen == ([3] if form == "pixel_values" else [])
+
+    def test_border_inside_of_an_image(self, model, make_prompt):
+        ids = torch.tensor([make_prompt(model, 1, 5, "image", 6, "image", 7)])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        images = pixels(2)
+        expected = model.generate(**inputs, pixel_values=images, **self.SETTINGS)
+        cache = self.read(model, inputs, ids.shape[1] - 1, images)
+        cache.crop(-(ids.shape[1] - 1 - 4))
+        assert torch.equal(
+            model.generate(**inputs, pixel_values=images, past_key_values=cache, **self.SETTINGS), expected
+        )
+
+    def test_all_images_were_read(self, model, make_prompt):
+        ids = torch.tensor([make_prompt(model, 1, "image", 5, 6)])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        images = pixels(1)
+        expected = model.generate(**inputs, pixel_values=images, **self.SETTINGS)
+        for given in ({"pixel_values": images}, {}):
+            cache = self.read(model, inputs, ids.shape[1] - 1, images)
+            assert torch.equal(model.generate(**inputs, **given, past_key_values=cache, **self.SETTINGS), expected)
+
+    def test_only_the_new_ids(self, model, make_prompt):
+        ids = torch.tensor([make_prompt(model, 1, "image", 5, 6, "image", 7)])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        images = pixels(2)
+        expected = model.generate(**inputs, pixel_values=images, **self.SETTINGS)[:, ids.shape[1] :]
+        cache = self.read(model, inputs, 8, images[:1])
+        rest = {"input_ids": ids[:, 8:], "attention_mask": inputs["attention_mask"], "pixel_values": images[1:]}
+        output = model.generate(**rest, past_key_values=cache, **self.SETTINGS)
+        assert torch.equal(output[:, ids.shape[1] - 8 :], expected)
+
+    def test_images_that_are_missing(self, model, make_prompt):
+        ids = torch.tensor([make_prompt(model, 1, "image", 5, 6, "image", 7)])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        cache = self.read(model, inputs, 8, pixels(1))
+        with pytest.raises(
+            ValueError, match="1 images of the prompts are not in past_key_values yet, but 0 were given"
+        ):
+            model.generate(**inputs, past_key_values=cache, **self.SETTINGS)
 
 
 def test_an_assistant_sees_the_images(make_model, make_prompt):
