@@ -39,6 +39,8 @@ BLIP2_FOLDER = {
     r"^model\.qformer\.": "qformer.",
     r"^model\.query_tokens": "query_tokens",
 }
+# Where a folder is sharded, the shards with none of these are not needed.
+BLIP2_FOLDER_PARTS = ("vision_model.", "qformer.", "query_tokens")
 LANGUAGE_MODEL = {r"^model\.language_model\.": "model."}
 
 # Everything that published files hold and that is left out on purpose: pattern -> reason. All else must be used.

@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from .configuration import make_config, read_overrides, read_text_config
 from .families import get_family
 from .language_model import EMBEDDING, plan_language_model
+from .names import BLIP2_FOLDER_PARTS
 from .plan import Plan
 from .qformer import plan_identity, plan_qformer
 from .sources import local_folder, open_source
@@ -42,11 +43,11 @@ def plan_parts(
     plan = Plan(make_config(record, text_config, tokenizer, overrides))
     if qformer is None and plan.config.qformer_config is not None:
         raise ValueError("This model has a Q-Former: give the BLIP-2 file as --qformer.")
-    plan_vision(plan, open_source(vision))
+    plan_vision(plan, open_source(vision, BLIP2_FOLDER_PARTS))
     if qformer is None:
         plan_identity(plan)
     else:
-        plan_qformer(plan, open_source(qformer))
+        plan_qformer(plan, open_source(qformer, BLIP2_FOLDER_PARTS))
     plan_language_model(plan, open_source(folder))
     # Tensors keep their own dtypes; the language model's is what the whole model runs in.
     plan.config.dtype = plan.tensors[EMBEDDING].meta.dtype

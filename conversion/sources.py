@@ -27,6 +27,8 @@ class Source:
         path (`str` or `Path`):
             A `.safetensors` file, a file of `torch.save` (a state dict, or one under `"model"`), or a folder with
             `model.safetensors` or `pytorch_model.bin`, whole or sharded.
+        prefixes (`tuple[str, ...]`, *optional*):
+            Of a sharded folder, read only the shards that hold tensors which begin so. Default, and where none does: all.
 
     Attributes:
         files (`dict[str, Path]`): the file that holds each tensor.
@@ -38,13 +40,13 @@ class Source:
         ValueError: a file that is cut short or no weights, or that holds Python objects, which could run code.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, prefixes: tuple[str, ...] = ()):
         self.path = Path(path)
         self.files: dict[str, Path] = {}
         self.meta: dict[str, torch.Tensor] = {}
         self.settings: dict = {}
         self._opened: dict[Path, dict[str, torch.Tensor]] = {}
-        for file, keys in _weight_files(self.path).items():
+        for file, keys in _weight_files(self.path, prefixes).items():
             tensors, settings = _open(file)
             self.settings |= settings
             if keys is not None and (lost := sorted(keys - tensors.keys())):
@@ -69,9 +71,10 @@ class Source:
         self._opened.clear()
 
 
-def local_folder(name: str | Path, revision: str | None = None) -> Path:
+def local_folder(name: str | Path, revision: str | None = None, prefixes: tuple[str, ...] = ()) -> Path:
     """
-    The folder of a model: itself where it is one, else downloaded from the Hub.
+    The folder of a model: itself where it is one, else downloaded from the Hub; with `prefixes`, as for [`Source`], only
+    the shards that are read.
 
     Raises:
         FileNotFoundError: where it is neither a folder nor a model that the Hub gives out.
@@ -83,6 +86,11 @@ def local_folder(name: str | Path, revision: str | None = None) -> Path:
         raise NotADirectoryError(f"{name} is a file: give the folder that it is in, or a Hub id.")
     name, beside = str(name), ["*.json", "tokenizer.model"]
     try:
+        if prefixes:
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=beside))
+            if index := next((folder / index for index, _ in WEIGHTS if (folder / index).is_file()), None):
+                shards = [file.name for file in _shards(index, prefixes)]
+                return Path(snapshot_download(name, revision=revision, allow_patterns=[*shards, *beside]))
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors", *beside]))
         if not any(folder.glob("*.safetensors")):
             folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.bin", *beside]))
@@ -94,18 +102,18 @@ def local_folder(name: str | Path, revision: str | None = None) -> Path:
         ) from error
 
 
-def open_source(name: str | Path) -> Source:
-    """A file, a folder, or a model on the Hub as a [`Source`]."""
+def open_source(name: str | Path, prefixes: tuple[str, ...] = ()) -> Source:
+    """A file, a folder, or a model on the Hub as a [`Source`]; of shards only those with the `prefixes`."""
     path = Path(name)
     if not path.exists():
         # A Hub id has one slash and does not look like a file.
         if len(path.parts) != 2 or path.is_absolute() or path.suffix in (".pth", ".pt", ".bin", ".safetensors"):
             raise FileNotFoundError(f"There is no file or folder {name}.")
-        path = local_folder(str(name))
-    return Source(path)
+        path = local_folder(str(name), prefixes=prefixes)
+    return Source(path, prefixes)
 
 
-def _weight_files(path: Path) -> Mapping[Path, set[str] | None]:
+def _weight_files(path: Path, prefixes: tuple[str, ...]) -> Mapping[Path, set[str] | None]:
     """The files with weights, and the keys that each must hold where an index says so."""
     if path.is_file():
         return {path: None}
@@ -113,22 +121,29 @@ def _weight_files(path: Path) -> Mapping[Path, set[str] | None]:
         raise FileNotFoundError(f"There is no file or folder {path}.")
     for index_name, whole in WEIGHTS:
         if (index := path / index_name).is_file():
-            try:
-                weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{index} is no index of weights: get it again.") from error
-            files: defaultdict[Path, set[str]] = defaultdict(set)
-            for key, name in weight_map.items():
-                if Path(name).name != name:
-                    raise ValueError(f"{index} points outside of its folder, to {name}: do not trust this folder.")
-                files[path / name].add(key)
+            files = _shards(index, prefixes)
             if lost := [file for file in files if not file.is_file()]:
                 raise FileNotFoundError(f"{lost[0]} is missing, but {index_name} names it: get the whole folder.")
-            return dict(files)
+            return files
         if (path / whole).is_file():
             return {path / whole: None}
     names = " or ".join(whole for _, whole in WEIGHTS)
     raise FileNotFoundError(f"{path} holds no weights: there is no {names}, nor an index of shards.")
+
+
+def _shards(index: Path, prefixes: tuple[str, ...]) -> dict[Path, set[str]]:
+    """The shards that an index names and their keys: those with a key that begins so, or all where there is none."""
+    try:
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{index} is no index of weights: get it again.") from error
+    files: defaultdict[Path, set[str]] = defaultdict(set)
+    for key, name in weight_map.items():
+        if Path(name).name != name:
+            raise ValueError(f"{index} points outside of its folder, to {name}: do not trust this folder.")
+        files[index.with_name(name)].add(key)
+    needed = {file: keys for file, keys in files.items() if any(key.startswith(prefixes) for key in keys)}
+    return needed or dict(files)
 
 
 def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:

@@ -16,7 +16,7 @@ from .checkpoint import plan_checkpoint
 from .families import FAMILIES
 from .language_model import plan_language_model
 from .lora import Lora
-from .names import COMPONENTS, component
+from .names import BLIP2_FOLDER_PARTS, COMPONENTS, component
 from .plan import Plan
 from .qformer import plan_identity, plan_qformer
 from .sources import Source, local_folder, open_source
@@ -176,9 +176,9 @@ def print_report(report: Report, folder: str | Path) -> None:
 
 def _plan_sources(plan: Plan, vision, qformer, language_model, checkpoint, *, has_lora: bool):
     if vision is not None:
-        plan_vision(plan, open_source(vision))
+        plan_vision(plan, open_source(vision, BLIP2_FOLDER_PARTS))
     if qformer is not None:
-        plan_qformer(plan, open_source(qformer))
+        plan_qformer(plan, open_source(qformer, BLIP2_FOLDER_PARTS))
     elif plan.config.qformer_config is None and vision is not None:
         plan_identity(plan)
     if language_model is not None:

@@ -1,9 +1,12 @@
 """Published files with tiny weights, and what conversion makes of them."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `published` and `restatement`
@@ -50,6 +53,30 @@ def converted(tmp_path_factory, shared_files):
 def files(tmp_path, tokenizer_model):
     """New files of a family, to be changed."""
     return lambda family: write_published(tmp_path / "files", family, tokenizer_model)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """Puts a folder on a Hub on this machine, from which this process downloads; returns the list of its requests."""
+    place = Path(__file__).parents[1] / "hub_cards" / "loopback_hub.py"
+    spec = importlib.util.spec_from_file_location("loopback_hub", place)  # folders of tests are no packages
+    loopback_hub = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loopback_hub)
+    server = loopback_hub.LoopbackHub()
+    settings = {"ENDPOINT": server.endpoint, "HF_HUB_OFFLINE": False, "HF_HUB_CACHE": str(tmp_path / "hub")}
+    settings["HUGGINGFACE_CO_URL_TEMPLATE"] = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    for name, value in settings.items():
+        monkeypatch.setattr(constants, name, value)
+    huggingface_hub.close_session()  # the one that was made offline
+
+    def publish(name: str, folder: Path) -> list[str]:
+        repository = server.repos[f"models/{name}"] = loopback_hub.Repo()
+        repository.files.update({file.name: file.read_bytes() for file in folder.iterdir()})
+        return server.requests
+
+    yield publish
+    server.close()
+    huggingface_hub.close_session()
 
 
 @pytest.fixture(scope="session")

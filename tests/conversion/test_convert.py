@@ -115,6 +115,21 @@ def test_hub_ids_stand_for_folders(shared_files, converted, blip2_folder, tmp_pa
     assert torch.equal(found[f"model.vision_tower.{name}"], expected)
 
 
+def test_only_shards_with_towers_are_downloaded(shared_files, blip2_folder, hub, tmp_path):
+    folder = tmp_path / "sharded"
+    blip2_folder[1].save_pretrained(folder, max_shard_size=20_000)
+    requests = hub("Salesforce/blip2", folder)
+    arguments = {**shared_files("vicuna").arguments, "vision": "Salesforce/blip2", "qformer": "Salesforce/blip2"}
+    output = convert("vicuna", **arguments, output=tmp_path / "output")
+    arguments |= {"vision": blip2_folder[0], "qformer": blip2_folder[0]}
+    assert_same_tensors(tensors(output), tensors(convert("vicuna", **arguments, output=tmp_path / "local")))
+    weight_map = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+    towers = {file for key, file in weight_map.items() if key.startswith(("vision_model", "qformer", "query"))}
+    downloaded = {path.rsplit("/", 1)[1] for path in requests if path.startswith("GET") and "/resolve/" in path}
+    assert {name for name in downloaded if name.endswith(".safetensors")} == towers
+    assert towers < set(weight_map.values())
+
+
 def test_every_tensor_keeps_its_dtype(files, tmp_path):
     made = files("vicuna")
     for shard in made.language_model.glob("*.bin"):
