@@ -117,9 +117,9 @@ class MixedBatches(IterableDataset):
         share = _Share(self.rank, self.ranks, reader, self.ranks * workers)
         self._readers = [
             (_RowReader if hasattr(each.rows, "__len__") else _StreamReader)(
-                each, self.mixture.buffer, self.seed, share
+                each, number, self.mixture.buffer, self.seed, share
             )
-            for each in self.mixture.sets
+            for number, each in enumerate(self.mixture.sets)
         ]
         self._drawn = 0
         if self._state:
@@ -173,20 +173,20 @@ class _Share(NamedTuple):
 class _RowReader:
     """Rows of a set with a length: of all passes one after the other, every `readers`-th."""
 
-    def __init__(self, mixed: MixedSet, buffer: int, seed: int, share: _Share):
-        self.mixed, self.seed, self.share, self.taken = mixed, seed, share, 0
+    def __init__(self, mixed: MixedSet, number: int, buffer: int, seed: int, share: _Share):
+        self.mixed, self.number, self.seed, self.share, self.taken = mixed, number, seed, share, 0
         self._pass, self._order = -1, np.empty(0, int)
 
     def next(self) -> dict | Lost:
         rows, size = self.mixed.rows, len(self.mixed.rows)
-        number, place = divmod(self.share.reader + self.taken * self.share.readers, size)
+        epoch, place = divmod(self.share.reader + self.taken * self.share.readers, size)
         self.taken += 1
-        if number != self._pass:
-            key = _number(f"{self.seed} {self.mixed.name} {number}")
-            self._pass, self._order = number, np.random.default_rng(key).permutation(size)
+        if epoch != self._pass:
+            key = _as_number(f"{self.seed} {self.number} {epoch}")
+            self._pass, self._order = epoch, np.random.default_rng(key).permutation(size)
         index = int(self._order[place])
-        row = rows.draw(index, self.seed, number) if isinstance(rows, SetRows) else rows[index]
-        return _with_images({"source": f"{self.mixed.name}, row {index}", **row, "row": index, "epoch": number})
+        row = rows.draw(index, self.seed, epoch) if isinstance(rows, SetRows) else rows[index]
+        return _with_images({"source": f"{self.mixed.name}, row {index}", **row, "row": index, "epoch": epoch})
 
     def state_dict(self) -> dict:
         return {"taken": self.taken}
@@ -203,18 +203,18 @@ class _StreamReader:
     again instead, and shuffled in the same way.
     """
 
-    def __init__(self, mixed: MixedSet, buffer: int, seed: int, share: _Share):
-        self.mixed, self.buffer, self.seed, self.share = mixed, buffer, seed, share
+    def __init__(self, mixed: MixedSet, number: int, buffer: int, seed: int, share: _Share):
+        self.mixed, self.number, self.buffer, self.seed, self.share = mixed, number, buffer, seed, share
         self.taken, self._pass, self._state = 0, 0, None
         self._rows: datasets.IterableDataset | None = None
         self._iterator: Iterator[dict] | None = None
 
     def _begin(self) -> None:
-        seed, rows = f"{self.seed} {self.mixed.name} {self._pass}", self.mixed.rows
+        seed, rows = f"{self.seed} {self.number} {self._pass}", self.mixed.rows
         if isinstance(rows, Shards):
             rows = rows.stream(seed)
         else:  # its files in another order
-            rows = rows.shuffle(seed=_number(seed), buffer_size=1, max_buffer_input_shards=1)
+            rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
         if rows.num_shards < self.share.readers:
             raise ValueError(
                 f"{self.mixed.name} has {rows.num_shards} shard(s), fewer than the {self.share.readers} readers "
@@ -251,7 +251,7 @@ class _StreamReader:
         self.taken, self._pass, self._state = state["taken"], state["pass"], state["rows"]
 
 
-def _number(seed: str) -> int:
+def _as_number(seed: str) -> int:
     return random.Random(seed).getrandbits(32)
 
 
