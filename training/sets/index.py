@@ -67,11 +67,13 @@ def _index(published: PublishedSet, files: tuple[Path, ...]) -> Iterator[dict]:
             yield _entry(where, left_out=reason)
             continue
         images: list[str] = []
+        fields = "{}"
         if problem is None:
             try:
                 images = [inside(path) for path in published.image_paths(row)]
-                made = published.make(row, random.Random(0))
-                problem = f"has {IMAGE_MARK} in its text" if IMAGE_MARK in json.dumps(made) else None
+                published.make(row, random.Random(0))
+                fields = json.dumps({name: row[name] for name in published.fields})
+                problem = f"has {IMAGE_MARK} in its text" if IMAGE_MARK in fields else None
             except OutsideError as error:
                 raise OutsideError(f"{files[0].parent / where} {error}") from None
             except ValueError as error:
@@ -79,7 +81,7 @@ def _index(published: PublishedSet, files: tuple[Path, ...]) -> Iterator[dict]:
             except Exception as error:  # rows of strangers: whatever shape they have
                 problem = f"is not as published ({type(error).__name__}: {error})"
         if problem is None:
-            yield _entry(where, images, json.dumps({name: row[name] for name in published.fields}))
+            yield _entry(where, images, fields)
         else:
             yield _entry(where, problem=problem)
 
