@@ -109,6 +109,6 @@ def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
     [rank] = ranks
     stored = source.settings.get("model")
     alpha = stored.get("lora_alpha") if isinstance(stored, dict) else None
-    if alpha is not None and not isinstance(alpha, int | float):
-        raise ValueError(f"{source.path} states lora_alpha {alpha!r} in its configuration, which is no number.")
+    if alpha is not None and not isinstance(alpha, int):
+        raise ValueError(f"{source.path} states lora_alpha {alpha!r} in its configuration, which is no integer.")
     return Lora(source, rank, default_alpha if alpha is None else alpha, pairs)

@@ -217,6 +217,14 @@ def test_lora_whose_halves_do_not_fit(files, refused):
     refused(made, made.checkpoint, f"{LORA}A.weight", "half")
 
 
+def test_lora_with_an_alpha_that_is_none(files, refused):
+    made = files("v2")
+    content = torch.load(made.checkpoint)
+    content["config"]["model"]["lora_alpha"] = "big"
+    torch.save(content, made.checkpoint)
+    refused(made, made.checkpoint, "lora_alpha", "'big'")
+
+
 def test_lora_of_another_language_model(files, refused):
     made = files("v2")
     change(made.checkpoint, lambda tensors: tensors.update({f"{LORA}A.weight": torch.zeros(LORA_RANK, 40)}))
