@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
-from minigpt4.training import lora_config, training_template
+from minigpt4.training import apply_mask, lora_config, training_template
 
 
 RED, BLUE = (Image.new("RGB", (28, 28), colour) for colour in ("red", "blue"))
@@ -163,18 +163,36 @@ def test_gradient_checkpointing_changes_no_gradient(sft, chats):
     assert norms[0] == pytest.approx(norms[1], rel=1e-4)
 
 
+def test_text_alone_trains_the_projection_alone(sft, model):
+    """Nothing of it is learned, and nothing breaks: the next batch may have images."""
+    apply_mask(model, "projector")
+    before = model.model.multi_modal_projector.weight.clone()
+    trainer = sft(rows({"messages": MESSAGES}, {"messages": CHAT}), assistant_only_loss=True, weight_decay=0.0)
+    trainer.train()
+    assert torch.equal(before, model.model.multi_modal_projector.weight)
+
+
+def test_one_process_and_two_and_both_come_back(tiny_checkpoint, tmp_path):
+    script = Path(__file__).with_name("separate_sft.py")
+    done = subprocess.run([sys.executable, script, tiny_checkpoint, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    base = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    one, two = (torch.load(tmp_path / processes / "seen.pt") for processes in ("1", "2"))
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    for processes, seen in ("1", one), ("2", two):
+        # Trained in another process: nothing here knows it but the folder.
+        loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / processes)
+        torch.testing.assert_close(loaded(**seen["inputs"]).logits, seen["logits"])
+        assert not torch.allclose(base(**seen["inputs"]).logits, seen["logits"], atol=1e-2)
+
+
 def test_trl_on_the_command_line(tiny_checkpoint, chats, tmp_path, monkeypatch):
-    """A folder with the code beside the model needs nobody to import minigpt4."""
+    """The code lies beside the model that was saved, so that nobody needs to import minigpt4."""
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
-    save = Path(__file__).parents[2] / "docs" / "train.md"
-    blocks = [block.split("```")[0] for block in save.read_text(encoding="utf-8").split("```python\n")[1:]]
-    [program] = [block for block in blocks if "register_for_auto_class" in block]
-    program = program.replace("runs/whole", str(tiny_checkpoint)).replace("runs/portable", str(tmp_path / "portable"))
-    subprocess.run([sys.executable, "-c", program], check=True, stdin=subprocess.DEVNULL)
     (tmp_path / "set").mkdir()
     chats.to_parquet(tmp_path / "set" / "train.parquet")
     command = {
-        "model_name_or_path": tmp_path / "portable",
+        "model_name_or_path": tiny_checkpoint,
         "trust_remote_code": True,
         "dataset_name": tmp_path / "set",
         "assistant_only_loss": True,
