@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands import app as page
-from minigpt4.commands import chat, convert, data, demo, describe, evaluate, push, serve, train
+from minigpt4.commands import chat, convert, data, demo, describe, evaluate, features, push, serve, train
 
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for talking in (demo.demo, describe.describe, chat.chat, page.app):
 for converting in (convert.convert, convert.verify, convert.export, convert.assemble):
     app.command(rich_help_panel="Make models out of published files")(converting)
 app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
+app.command(rich_help_panel="Train and measure")(features.cache_features)
 app.add_typer(data.app, name="data", rich_help_panel="Train and measure")
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Train and measure")
 app.command(rich_help_panel="Share and serve")(push.push)

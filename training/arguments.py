@@ -24,6 +24,10 @@ class StageArguments(TrainingArguments):
         save (`str`, *optional*, defaults to `"learned"`):
             What runs of recipes save: `"learned"`, with a note of the frozen base, or `"full"`, everything. With LoRA,
             `"full"` merges it at the end.
+        features (`str`, *optional*):
+            Folder of `minigpt4 cache-features`: the frozen towers do not run then.
+        packing (`bool`, *optional*):
+            Lay rows end to end without padding. Default: wherever the language model can.
     """
 
     mask: str = field(default="projector", metadata={"help": "What learns: the name of a mask."})
@@ -31,6 +35,9 @@ class StageArguments(TrainingArguments):
     warmup_lr: float = field(default=1e-6, metadata={"help": "Learning rate at the first step."})
     samples: int = field(default=4, metadata={"help": "How many fixed rows are answered at every evaluation."})
     save: str = field(default="learned", metadata={"help": "What is saved.", "choices": ["learned", "full"]})
+
+    features: str | None = field(default=None, metadata={"help": "Folder of cached features."})
+    packing: bool | None = field(default=None, metadata={"help": "No padding. Default: where it can be."})
 
     def __post_init__(self):
         if self.save not in ("learned", "full"):

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
@@ -10,6 +11,10 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from trl.data_utils import prepare_multimodal_messages
 
 from .templates import training_template
+
+
+if TYPE_CHECKING:
+    from .features import FeatureCache
 
 
 IGNORED = -100
@@ -69,19 +74,27 @@ class SequenceCollator:
         processor (`MiniGPT4Processor`): makes ids of texts and pixels of images.
         arguments (`SequenceArguments`): the form of the sequence.
         seed (`int`, *optional*, defaults to 0): decides which prompt a batch gets.
+        features (`FeatureCache`, *optional*): what the projection reads, in place of pixels.
 
     Returns (when called with a list of rows, each with an `image` and its `text`, or with `images` and `messages`):
         `BatchFeature`: `input_ids`, `attention_mask`, `labels` and `logits_to_keep` (the positions in front of labels:
         no others get logits) of shape `(batch_size, sequence_length)`, `pixel_values` of shape
-        `(num_images, 3, height, width)` where there are images, and `rows` of shape `(batch_size,)` where the rows have
-        numbers.
+        `(num_images, 3, height, width)` or `vision_features` where there are images, and `rows` of shape `(batch_size,)`
+        where the rows have numbers.
 
     Raises:
         ValueError: a row has no image or no text, an image would be cut, or a row has nothing to learn.
     """
 
-    def __init__(self, processor: ProcessorMixin, arguments: SequenceArguments, seed: int = 0):
+    def __init__(
+        self,
+        processor: ProcessorMixin,
+        arguments: SequenceArguments,
+        seed: int = 0,
+        features: "FeatureCache | None" = None,
+    ):
         self.processor = processor
+        self.features = features
         self.arguments = arguments
         self.seed = seed
         self.template = (
@@ -99,7 +112,9 @@ class SequenceCollator:
         # Trainer takes the length of what comes first for the number of rows.
         batch = {"rows": torch.tensor([row["row"] for row in rows])} if all("row" in row for row in rows) else {}
         batch = BatchFeature({**batch, **self.lay_out(sequences, labels)})
-        if images:
+        if images and self.features is not None:
+            batch["vision_features"] = self.features.read(images)
+        elif images:
             image_processor = self.processor.image_processor
             batch["pixel_values"] = image_processor(image_processor.fetch_images(images), return_tensors="pt")[
                 "pixel_values"

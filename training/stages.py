@@ -13,9 +13,12 @@ from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse
 from .arguments import StageArguments
 from .checkpoints import learned_modules, load_learned, save_learned
 from .collation import SequenceArguments, SequenceCollator
+from .features import open_features
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
 from .loading import MixtureTrainer
 from .masks import apply_mask, print_learning_table
+from .packing import PackingCollator, use_packed_attention, why_not_packed
+from .publishing import PublishingTrainer
 from .recipe import load_recipe
 from .rows import number_rows
 from .schedule import published_schedule
@@ -25,7 +28,7 @@ from .schedule import published_schedule
 STAGING = ".saving"
 
 
-class StageTrainer(MixtureTrainer):
+class StageTrainer(PublishingTrainer, MixtureTrainer):
     """
     Trains what the mask names on the published sequences, with the published optimizer and learning rates.
 
@@ -76,11 +79,16 @@ class StageTrainer(MixtureTrainer):
                 parameter.data = parameter.data.float()  # steps of 1e-5 would be lost in bfloat16
         if args.ddp_find_unused_parameters is None:
             args.ddp_find_unused_parameters = False  # the network leaves none unused, images or not
+        collator = PackingCollator if _packs(model, args) else SequenceCollator
+        if collator is PackingCollator:
+            use_packed_attention(model)
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
         super().__init__(
             model,
             args,
-            data_collator=SequenceCollator(processing_class, sequence, seed=args.seed),
+            data_collator=collator(
+                processing_class, sequence, seed=args.seed, features=open_features(model, processing_class, args)
+            ),
             processing_class=processing_class,
             train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset, args.seed),
             eval_dataset=eval_dataset if eval_dataset is None else number_rows(eval_dataset, args.seed),
@@ -153,6 +161,7 @@ class StageTrainer(MixtureTrainer):
                 best_model_checkpoint=self.state.best_model_checkpoint,
                 use_mtime=True,
             )
+        self.push_checkpoint(output / name)
         self.accelerator.wait_for_everyone()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
@@ -174,6 +183,15 @@ class StageTrainer(MixtureTrainer):
         lost = sorted({*load_result.missing_keys, *load_result.unexpected_keys} - tied)
         if lost:
             raise ValueError(f"The checkpoint does not fit the model: {len(lost)} keys differ, first {lost[0]}.")
+
+
+def _packs(model: PreTrainedModel, args: StageArguments) -> bool:
+    why_not = why_not_packed(model)
+    if args.packing and why_not:
+        raise ValueError(f"packing is true, but {why_not}: leave packing out.")
+    if args.packing is None:  # eager attention, and several GPUs in one process, get nothing from it
+        return not why_not and args.n_gpu <= 1 and model.config.get_text_config()._attn_implementation != "eager"
+    return args.packing
 
 
 __all__ = ["StageArguments", "StageTrainer", "load_recipe"]
