@@ -121,8 +121,7 @@ def test_only_shards_with_towers_are_downloaded(shared_files, blip2_folder, hub,
     requests = hub("Salesforce/blip2", folder)
     arguments = {**shared_files("vicuna").arguments, "vision": "Salesforce/blip2", "qformer": "Salesforce/blip2"}
     output = convert("vicuna", **arguments, output=tmp_path / "output")
-    arguments |= {"vision": blip2_folder[0], "qformer": blip2_folder[0]}
-    assert_same_tensors(tensors(output), tensors(convert("vicuna", **arguments, output=tmp_path / "local")))
+    assert torch.equal(tensors(output)["model.query_tokens"], blip2_folder[1].query_tokens)
     weight_map = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
     towers = {file for key, file in weight_map.items() if key.startswith(("vision_model", "qformer", "query"))}
     downloaded = {path.rsplit("/", 1)[1] for path in requests if path.startswith("GET") and "/resolve/" in path}
@@ -331,13 +330,9 @@ def test_progress_is_shown_on_a_terminal(shared_files, tmp_path, monkeypatch):
         def isatty(self):
             return True
 
-    shown = {}
-    for quiet in (False, True):
-        monkeypatch.setattr("sys.stderr", terminal := Terminal())
-        convert("llama2", **shared_files("llama2").arguments, output=tmp_path / str(quiet), quiet=quiet)
-        shown[quiet] = terminal.getvalue()
-    assert "Weights: 100%" in shown[False]
-    assert shown[True] == ""
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    convert("llama2", **shared_files("llama2").arguments, output=tmp_path / "output")
+    assert "Weights: 100%" in terminal.getvalue()
 
 
 def test_the_card_says_what_it_was_made_from(converted):
