@@ -6,6 +6,7 @@ from itertools import groupby
 import torch
 from rich.console import Console
 from rich.text import Text
+from tokenizers.decoders import ByteFallback
 from transformers import PreTrainedModel
 
 from .collation import IGNORED, SequenceCollator
@@ -41,9 +42,10 @@ def _show(collator: SequenceCollator, ids: list[int]) -> str:
     tokens = collator.processor.tokenizer.convert_ids_to_tokens(ids)
     image = collator.processor.image_token
     shown = ""
-    for token, run in groupby(tokens):
-        count = len(list(run))
-        shown += f"{image} x {count} " if token == image else token.replace("▁", " ") * count
+    for is_image, run in groupby(tokens, key=lambda token: token == image):
+        pieces = list(run)
+        # Characters without a token of their own are several: the bytes of the character.
+        shown += f"{image} x {len(pieces)} " if is_image else ByteFallback().decode(pieces).replace("▁", " ")
     return shown
 
 
