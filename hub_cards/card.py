@@ -251,12 +251,16 @@ def training_of(folder: str | Path, learned: int | None = None) -> Training | No
     if not found:
         return Training(learned) if learned is not None else None
     state = max((json.loads(file.read_text(encoding="utf-8")) for file in found), key=lambda one: one["global_step"])
-    last: dict[str, object] = {}
-    for entry in state.get("log_history", ()):
-        last |= {name: entry[name] for name in ("loss", "eval_loss") if name in entry}
-    names = {"loss": "last training loss", "eval_loss": "last evaluation loss"}
-    settings = {"steps": state["global_step"]}
+    return Training(learned, settings=run_settings(state))
+
+
+def run_settings(state: Mapping) -> dict[str, object]:
+    """What a `TrainerState` says: steps, epochs and the last losses."""
+    settings: dict[str, object] = {"steps": state["global_step"]}
     if state.get("epoch"):
         settings["epochs"] = round(state["epoch"], 2)
     names = {"loss": "last training loss", "eval_loss": "last evaluation loss"}
-    return Training(learned, settings=settings | {names[name]: f"{value:.4g}" for name, value in last.items()})
+    for name, title in names.items():
+        if values := [entry[name] for entry in state.get("log_history", ()) if name in entry]:
+            settings[title] = f"{values[-1]:.4g}"
+    return settings

@@ -17,6 +17,7 @@ from .curve import draw_loss_curve
 from .mixing import MixedBatches, Mixture
 from .model import checkpoint_name, load_model, load_processor
 from .preview import print_memory, print_sequences
+from .publishing import data_names
 from .recipe import Recipe
 from .rows import load_eval_rows, load_train_rows, number_rows
 from .samples import SampleAnswers
@@ -79,7 +80,9 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         fixed = list(islice(_each(trainer.eval_dataset), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
     trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.recipe, trainer.data = recipe.name, data_names(recipe.data.data)
     _save(trainer, output)
+    trainer.create_model_card()
     if trainer.is_world_process_zero():
         draw_loss_curve(trainer.state.log_history, output / "loss.png")
     return output

@@ -32,12 +32,14 @@ def push(
     --adapter-only is given. Log in before with: hf auth login.
     """
     from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils import logging
 
     from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter
     from minigpt4.hub_cards import push as run
 
     if not sys.stderr.isatty():
         disable_progress_bars()
+        logging.disable_progress_bar()
     if base is not None and not adapter_only:
         raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
     with tempfile.TemporaryDirectory() as temporary:

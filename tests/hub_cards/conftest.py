@@ -6,6 +6,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import transformers.utils.hub
 from huggingface_hub import constants
 
 
@@ -23,6 +24,7 @@ def hub(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", loopback_hub.TOKEN)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None)  # it keeps its address
     huggingface_hub.close_session()  # the one that was made offline
     yield server
     server.close()
