@@ -26,7 +26,7 @@ from .mixing import Mixture
 from .model import load_model, load_processor
 from .recipe import Recipe
 from .rows import load_eval_rows, load_train_rows
-from .shards import Shards
+from .shards import Shards, read_shards
 
 
 NOTE = "features.json"
@@ -222,7 +222,8 @@ def _each_row(rows) -> Iterator[Mapping]:
         for each in rows.sets:
             yield from _each_row(each.rows)
     elif isinstance(rows, Shards):
-        yield from (row for row in rows.stream("features") if not row.get("broken"))
+        # Not as a stream, which would share itself out between workers once more.
+        yield from (row for row in read_shards(rows.shards) if not row["broken"])
     else:
         yield from (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else rows
 

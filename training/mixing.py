@@ -38,12 +38,14 @@ class MixedSet:
         rows ([`Shards`], `datasets.IterableDataset`, or a data set with a length): where its rows come from.
         ratio (`float`, *optional*, defaults to 1.0): how many batches come from it, beside the other sets' ratios.
         batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
+        max_broken (`float`, *optional*): in place of the mixture's.
     """
 
     name: str
     rows: Any
     ratio: float = 1.0
     batch_size: int | None = None
+    max_broken: float | None = None
 
     def __post_init__(self):
         if not self.ratio > 0:
@@ -62,7 +64,7 @@ class Mixture:
     Args:
         sets (`Sequence[MixedSet]`): what is mixed. One set alone is read in the same way.
         buffer (`int`, *optional*, defaults to 1000): so many samples of a stream are shuffled at a time.
-        max_broken (`float`, *optional*, defaults to 0.01): a larger share that cannot be used stops the run.
+        max_broken (`float`, *optional*, defaults to 0.01): a larger share of a set that cannot be used stops the run.
     """
 
     sets: Sequence[MixedSet]

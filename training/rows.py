@@ -86,7 +86,8 @@ def _mix(sets: Sequence[MixedSet], data: DataArguments) -> Mixture:
 
 def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
     each, rows = load_entry(entry, data)
-    return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size))
+    limit = None if each.max_broken is None else float(each.max_broken)
+    return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size), limit)
 
 
 def load_entry(entry: Mapping, data: DataArguments) -> tuple:

@@ -76,7 +76,7 @@ class Tally:
         samples = sum(tally.lost.values()) - len(tally.shards)
         enough = min(ENOUGH_TO_JUDGE, len(mixed.rows)) if hasattr(mixed.rows, "__len__") else ENOUGH_TO_JUDGE
         shards = len(mixed.rows.shards) if isinstance(mixed.rows, Shards) else 1
-        limit = self.mixture.max_broken
+        limit = self.mixture.max_broken if mixed.max_broken is None else mixed.max_broken
         if samples > limit * max(enough, samples + tally.rows) or len(tally.shards) > limit * shards:
             raise ValueError(
                 f"{mixed.name}: more than {limit:.2%} cannot be used: {tally}. Mend it, or say --set max_broken=SHARE."

@@ -121,6 +121,7 @@ def recipe(tiny_checkpoint, own_folder, tmp_path):
             "per_device_train_batch_size": 2,
             "gradient_accumulation_steps": 1,
             "logging_steps": 1,
+            "dataloader_num_workers": 0,
             "save_strategy": "no",
             "disable_tqdm": True,
         }

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -172,6 +173,8 @@ def test_a_larger_share_than_allowed_stops(write_shards):
         match=r"rows: more than 2\.00% cannot be used: 7 damaged image \(first image 0\)\. Mend it, or say --set",
     ):
         tally.add(Drawn(0, ["b"], damaged[6:7]))
+    tally = Tally(Mixture([replace(rows, max_broken=0.5)], max_broken=0.02))
+    tally.add(Drawn(0, ["a"], damaged[:20]))  # the set's own limit
     shards = MixedSet("shards", Shards(write_shards("some", shards=4)))
     tally = Tally(Mixture([shards], max_broken=0.02))
     tally.add(Drawn(0, ["a"], damaged))  # of a thousand at least
