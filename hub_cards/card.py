@@ -186,7 +186,7 @@ def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
 
 def sections_of(card: ModelCard, *names: str) -> dict[str, str]:
     """Those of these sections that a card has."""
-    sections = dict(re.findall(r"^## (.+)\n+(.*?)\s*(?=^## |\Z)", card.text, flags=re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^## ([^\n]+)\n+(.*?)\s*(?=^## |\Z)", card.text, flags=re.MULTILINE | re.DOTALL))
     return {name: sections[name] for name in names if name in sections}
 
 

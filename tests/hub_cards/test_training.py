@@ -60,7 +60,6 @@ def test_a_run_pushes_a_model_that_needs_nothing_else(hub, tiny_checkpoint, tmp_
         AutoModelForImageTextToText.from_pretrained(tiny_checkpoint).model.multi_modal_projector.weight,
     )
     card = ModelCard(repo.files["README.md"].decode())
-    print(card.text)
     assert "272 parameters learned (mask `projector`)" in card.text
     assert "| steps | 2 |" in card.text
     assert 'model="somebody/run"' in card.text
