@@ -7,13 +7,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import datasets
+from accelerate import PartialState
 from PIL import Image
 from rich.console import Console
 from torch.utils.data import Dataset
 
 from .arguments import DataArguments, SetArguments
 from .mixing import MixedSet, Mixture
-from .sets import SETS, SetRows, open_set
+from .sets import SETS, ImageFolder, OutsideError, SetRows, open_set
 from .shards import Shards, is_shards
 
 
@@ -153,8 +154,8 @@ def _open_set(name: str, data: DataArguments, split: str, count: int | None) -> 
     if split != "train":
         raise ValueError(f"{name} has no split {split!r}: it is read whole, as 'train'.")
     rows = open_set(name, data.data_root, data.max_broken)
-    if rows.report.unusable:
-        Console(stderr=True).print(f"{name}: {rows.report}", soft_wrap=True)
+    if len(rows) < rows.report.read and PartialState().is_main_process:
+        Console(stderr=True).print(f"{name}: {rows.report}", soft_wrap=True, markup=False, highlight=False)
     return rows if count is None else rows.take(count)
 
 
@@ -192,19 +193,24 @@ def _check_folder(folder: Path) -> None:
         )
     named = set()
     for file in files:
+        images = ImageFolder(file.parent)
         for number, names in enumerate(map(_image_names, _lines(file)), start=1):
             if not names:
                 raise ValueError(
                     f"{file}, row {number}, names no image: say file_name or file_names, with one at least."
                 )
             for name in names:
-                if not (file.parent / name).is_file():
+                try:
+                    is_there = images.has(name)
+                except OutsideError as error:
+                    raise OutsideError(f"{file}, row {number}, {error}") from None
+                if not is_there:
                     raise FileNotFoundError(
                         f"{file}, row {number}, names {name!r}, but there is no {file.parent / name}."
                     )
                 named.add(file.parent / name)
-    images = {file for file in folder.rglob("*") if file.suffix.lower() in Image.registered_extensions()}
-    if left := sorted(images - named):
+    found = {file for file in folder.rglob("*") if file.suffix.lower() in Image.registered_extensions()}
+    if left := sorted(found - named):
         which = left[0].relative_to(folder)
         Console(stderr=True).print(f"{len(left)} images in {folder} are in no row of its metadata, first {which}.")
 

@@ -102,6 +102,15 @@ def test_an_image_that_is_not_there(own_folder):
         read(own_folder)
 
 
+@pytest.mark.parametrize("name", ["../secret.png", "/secret.png"])
+def test_an_image_outside_the_folder(own_folder, name):
+    Image.new("RGB", (2, 2)).save(own_folder.parent / "secret.png")
+    with (own_folder / "metadata.jsonl").open("a") as file:
+        file.write("\n" + json.dumps({"file_name": name, "text": "secret"}))
+    with pytest.raises(ValueError, match=r"metadata\.jsonl, row 9, names the image .*, which leaves its folder"):
+        read(own_folder)
+
+
 def test_images_that_are_in_no_row_are_said(own_folder, capsys):
     read(own_folder)
     assert capsys.readouterr().err.count("in no row") == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from .captions import CAPTION_SETS
 from .conversations import CONVERSATION_SETS, own_conversations
 from .flickr import FLICKR_SETS
-from .images import OutsideError
+from .images import ImageFolder, OutsideError
 from .published_set import PublishedSet
 from .questions import QUESTION_SETS
 from .referring import REFERRING_SETS
@@ -29,7 +29,7 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
 
     Args:
         name (`str`): a name of `SETS`, or the path of a `.json` file of your own in LLaVA's form.
-        root (`str` or `Path`, *optional*): the folder that holds all sets; not for a file of your own.
+        root (`str` or `Path`, *optional*): the folder that holds all sets, and files of your own with a relative path.
         max_broken (`float`, *optional*, defaults to 0.01):
             The share of rows that may lack their image or be broken; such rows are counted in `report`, never used.
 
@@ -49,7 +49,7 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
             )
         rows = SetRows(name, published, Path(root))
     else:
-        file = Path(name)
+        file = Path(root or ".") / name
         rows = SetRows(file.name, own_conversations(file.name), file.parent)
     if rows.report.share > max_broken:
         raise ValueError(
@@ -59,4 +59,4 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
     return rows
 
 
-__all__ = ["SETS", "OutsideError", "PublishedSet", "SetReport", "SetRows", "clean_caption", "open_set"]
+__all__ = ["SETS", "ImageFolder", "OutsideError", "PublishedSet", "SetReport", "SetRows", "clean_caption", "open_set"]

@@ -50,25 +50,26 @@ def test_ids_and_labels_are_the_published_ones(name, published_once, collate, pr
     rows = open_set(name, published_once)
     assert len(rows) == 3
     questions, answers = EXAMPLES[name]
-    asked, answered = set(), set()
+    asked, answered = {}, set()
     for epoch in range(30 * len(questions)):
         row = rows.draw(1, seed=0, epoch=epoch)
         question, answer = (message["content"] for message in row["messages"])
         assert question in questions
         assert answer in answers
-        asked.add(question)
+        asked[question] = row
         answered.add(answer)
-    assert (asked, answered) == (set(questions), set(answers))
-    batch = collate([row])
-    if name == "unnatural_instruction":
-        assert row["images"] == []
-        prompt = [1, *pieces(f"[INST] {question} [/INST]")]  # one space
-    else:
-        image = [processor.tokenizer.image_token_id] * 4
-        prompt = [1, *pieces("[INST] <Img>"), *image, *pieces(f"</Img> {question}  [/INST]")]
-    learned = [*pieces(answer), 2]
-    assert batch["input_ids"].tolist() == [[*prompt, *learned]]
-    assert batch["labels"].tolist() == [[*[-100] * len(prompt), *learned]]
+    assert (set(asked), answered) == (set(questions), set(answers))
+    for question, row in asked.items():
+        batch = collate([row])
+        if name == "unnatural_instruction":
+            assert row["images"] == []
+            prompt = [1, *pieces(f"[INST] {question} [/INST]")]  # one space
+        else:
+            image = [processor.tokenizer.image_token_id] * 4
+            prompt = [1, *pieces("[INST] <Img>"), *image, *pieces(f"</Img> {question}  [/INST]")]
+        learned = [*pieces(row["messages"][1]["content"]), 2]
+        assert batch["input_ids"].tolist() == [[*prompt, *learned]]
+        assert batch["labels"].tolist() == [[*[-100] * len(prompt), *learned]]
 
 
 @pytest.mark.parametrize("name", SEVERAL_TURNS)
