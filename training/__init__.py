@@ -5,6 +5,7 @@ from .collation import SequenceArguments, SequenceCollator
 from .finiteness import NonFiniteError
 from .lora import lora_config
 from .masks import MASKS, apply_mask, learning_table
+from .packing import PackingCollator, use_packed_attention
 from .recipe import Recipe, load_recipe, read_recipe
 from .schedule import published_learning_rate, published_schedule
 from .stages import StageTrainer
@@ -16,6 +17,7 @@ __all__ = [
     "DataArguments",
     "ModelArguments",
     "NonFiniteError",
+    "PackingCollator",
     "Recipe",
     "SequenceArguments",
     "SequenceCollator",
@@ -29,4 +31,5 @@ __all__ = [
     "published_schedule",
     "read_recipe",
     "training_template",
+    "use_packed_attention",
 ]

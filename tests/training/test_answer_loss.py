@@ -1,0 +1,58 @@
+"""The head runs in front of labels only, and the loss is what it was."""
+
+import copy
+
+import pytest
+import torch
+from PIL import Image
+
+from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, StageTrainer, use_packed_attention
+
+
+ROWS = [{"image": Image.new("RGB", (28, 28), colour), "text": colour} for colour in ("red", "turquoise", "blue")]
+
+
+@pytest.mark.parametrize("num_items_in_batch", [None, 40])
+@pytest.mark.parametrize("collator", [SequenceCollator, PackingCollator])
+def test_loss_and_gradients_are_those_of_all_logits(model, processor, collator, num_items_in_batch):
+    model.double()
+    use_packed_attention(model)
+    batch = dict(collator(processor, SequenceArguments())(ROWS))
+    whole = copy.deepcopy(model)
+    kwargs = {} if num_items_in_batch is None else {"num_items_in_batch": num_items_in_batch}
+    few = model(**batch, **kwargs)
+    del batch["logits_to_keep"]
+    all_ = whole(**batch, **kwargs)
+    learned = int((batch["labels"] != -100).sum())
+    assert few.logits.shape[:-1].numel() == learned < all_.logits.shape[:-1].numel()
+    assert few.logits[..., model.config.image_token_id].max() == torch.finfo(few.logits.dtype).min
+    few.loss.backward()
+    all_.loss.backward()
+    torch.testing.assert_close(few.loss, all_.loss, rtol=1e-6, atol=0)
+    for (name, ours), theirs in zip(model.named_parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-9, msg=name)
+
+
+def test_positions_of_every_form(model, processor):
+    """Whatever `logits_to_keep` may be, the loss is over the positions that it names."""
+    batch = dict(SequenceCollator(processor, SequenceArguments())(ROWS[:1]))
+    positions = batch.pop("logits_to_keep")
+    expected = model(**batch).loss
+    numbers = positions[0].nonzero()[:, 0]
+    for keep in (positions, numbers, numbers[None], len(positions[0]) - int(numbers[0])):
+        torch.testing.assert_close(model(**batch, logits_to_keep=keep).loss, expected)
+    assert model(**batch, logits_to_keep=numbers[:1]).loss != expected
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_stages_make_no_other_logits(model, processor, recipe, packing):
+    read = recipe("own-folder", packing=packing, bf16=False)
+    rows, widths = [], []
+    head = model.lm_head.register_forward_hook(lambda module, inputs, output: widths.append(output.shape[:-1].numel()))
+    trainer = StageTrainer(model, read.args, read.sequence, processing_class=processor, train_dataset=ROWS)
+    collate = trainer.data_collator
+    trainer.data_collator = lambda batch: rows.append(batch := collate(batch)) or batch
+    trainer.train()
+    head.remove()
+    assert widths == [int((batch["labels"] != -100).sum()) for batch in rows[: len(widths)]]
+    assert len(widths) == 4
