@@ -4,9 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
@@ -19,6 +17,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 
+from .card import write_card
 from .families import get_family
 from .plan import Plan
 
@@ -131,16 +130,6 @@ def write_rest(
         stop_strings=[*record.stop_strings, tokenizer.eos_token],
         task_identifiers=record.task_identifiers,
     ).save_pretrained(folder)
-    card = Template(files("minigpt4.hub_cards").joinpath("converted_card.md").read_text(encoding="utf-8"))
-    text = card.substitute(
-        title=record.title,
-        family=family,
-        how=how,
-        image_size=size,
-        image_tokens=config.num_image_tokens,
-        language_model=config.text_config.model_type,  # type: ignore[union-attr]
-        sources="\n".join(f"| {part} | `{name}` |" for part, name in made.items()),
-    )
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_card(folder, family, how, made)
     for weights in folder.glob("*.safetensors"):  # which safetensors lets only their owner read
         shutil.copymode(folder / "README.md", weights)

@@ -96,6 +96,7 @@ def model_card(
     *,
     title: str | None = None,
     family: str | None = None,
+    how: str | None = None,
     parts: Sequence[tuple[str, str, str]] = (),
     training: Training | None = None,
     base: str | None = None,
@@ -110,6 +111,7 @@ def model_card(
         folder (`str` or `Path`): where its `config.json` is; without one it is an adapter.
         title (`str`, *optional*): what to call it; default: by its architecture.
         family (`str`, *optional*): `vicuna`, `llama2` or `v2`, where that is known.
+        how (`str`, *optional*): how it was made, after "It was".
         parts (*optional*): what it was made from: part, name of the source, licence.
         training (`Training`, *optional*): how it was trained.
         base (`str`, *optional*):
@@ -156,7 +158,7 @@ def model_card(
         data,
         template_str=files("minigpt4.hub_cards").joinpath("model_card.md").read_text(encoding="utf-8"),
         title=title,
-        summary=_summary(config, family),
+        summary=_summary(config, family) + (f" It was {how}." if how else ""),
         sections=told | dict(sections),
         adapter=adapter,
         base_link=f"[{base}](https://huggingface.co/{base})" if on_the_hub else "the model it was trained on",

@@ -346,7 +346,7 @@ def test_the_pipeline_of_the_card(converted, picture, capsys, family):
     [code] = re.findall(r"```python\n(.*?)```", (converted(family) / "README.md").read_text(), flags=re.DOTALL)
     for shown, here in {
         "PATH_OR_ID": str(converted(family)),
-        "photo.jpg": str(picture),
+        "picture.png": str(picture),
         "=False)": "=False, generate_kwargs={'max_new_tokens': 8})",
     }.items():
         assert shown in code
