@@ -49,13 +49,17 @@ def _show(collator: SequenceCollator, ids: list[int]) -> str:
     return shown
 
 
-def estimate_memory(model: PreTrainedModel, batch: dict) -> dict[str, int]:
+def estimate_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = False) -> dict[str, int]:
     """
-    Bytes that training takes on each device, computed, without sharding.
+    Bytes that training takes on each device, computed, as if every device held the whole model (no FSDP, no ZeRO).
+
+    What the towers compute is not counted, nor what the allocator wastes.
 
     Args:
         model (`MiniGPT4ForConditionalGeneration`): with its `requires_grad` flags set.
         batch: a batch of the collator, of the size a device gets.
+        checkpointing (`bool`, *optional*, defaults to `False`):
+            Gradient checkpointing: each layer keeps its input only, and one at a time is computed again.
 
     Returns:
         `weights`, `learning` (a gradient and AdamW's two moments for everything that learns, in float32),
@@ -67,19 +71,25 @@ def estimate_memory(model: PreTrainedModel, batch: dict) -> dict[str, int]:
     positions = batch["input_ids"].numel()
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     learning = sum(parameter.numel() * 3 * 4 for parameter in model.parameters() if parameter.requires_grad)
-    half = next(model.parameters()).element_size()
-    activations = 34 * positions * text.hidden_size * text.num_hidden_layers * half // 2
+    item = model.get_output_embeddings().weight.element_size()
+    of_a_layer = 34 * positions * text.hidden_size * item // 2
+    inputs = positions * text.hidden_size * text.num_hidden_layers * item
+    activations = inputs + of_a_layer if checkpointing else of_a_layer * text.num_hidden_layers
     logits = 2 * 4 * positions * text.vocab_size
     parts = {"weights": weights, "learning": learning, "activations": activations, "logits": logits}
     return {**parts, "total": sum(parts.values())}
 
 
-def print_memory(model: PreTrainedModel, batch: dict, console: Console | None = None) -> None:
+def print_memory(
+    model: PreTrainedModel, batch: dict, checkpointing: bool = False, console: Console | None = None
+) -> None:
     """[`estimate_memory`] in one line, with what the device has where that can be asked."""
-    estimate = {name: f"{size / 2**30:.2f} GiB" for name, size in estimate_memory(model, batch).items()}
+    estimate = {name: f"{size / 2**30:.2f} GiB" for name, size in estimate_memory(model, batch, checkpointing).items()}
     total = estimate.pop("total")
     parts = ", ".join(f"{name} {size}" for name, size in estimate.items())
     has = ""
     if torch.cuda.is_available():
         has = f"; this device has {torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GiB"
-    (console or Console(stderr=True)).print(f"Memory, estimated: {total} ({parts}){has}", soft_wrap=True)
+    (console or Console(stderr=True)).print(
+        f"Memory, estimated for a device with the whole model: {total} ({parts}){has}", soft_wrap=True
+    )

@@ -75,7 +75,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     if trainer.is_world_process_zero():
         first = list(islice(_each(trainer.train_dataset), args.per_device_train_batch_size))
         print_sequences(trainer.data_collator, first[:1])
-        print_memory(trainer.model, trainer.data_collator(first))
+        print_memory(trainer.model, trainer.data_collator(first), bool(args.gradient_checkpointing))
     if eval_rows is not None and args.samples:
         fixed = list(islice(_each(trainer.eval_dataset), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))

@@ -7,11 +7,13 @@ import pytest
 import torch
 from peft import get_peft_model
 from PIL import Image
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers import AutoModelForImageTextToText
 
+from minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.training import StageTrainer, lora_config
 from minigpt4.training.model import load_model
 from minigpt4.training.rows import load_train_rows
+from minigpt4.training.run import run
 
 
 LOAD = """
@@ -28,6 +30,33 @@ merged = by_peft.merge_and_unload()
 logits.append(merged(**inputs).logits)
 merged.save_pretrained(output)
 torch.save([*logits, AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits], output + ".pt")
+"""
+
+
+LOAD_IN_FOUR_BITS = """
+import sys
+import minigpt4, torch
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+adapter, base, inputs, output = sys.argv[1:]
+inputs = torch.load(inputs, weights_only=True)
+config = BitsAndBytesConfig(
+    load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="bfloat16"
+)
+settings = {"dtype": torch.bfloat16, "quantization_config": config}
+model = AutoModelForImageTextToText.from_pretrained(adapter, **settings).eval()
+plain = AutoModelForImageTextToText.from_pretrained(base, **settings).eval()
+seen = {
+    "layers": {
+        "language_model": type(plain.model.language_model.layers[0].mlp.up_proj).__name__,
+        "vision_tower": type(plain.model.vision_tower.encoder.layers[0].mlp.fc1).__name__,
+    },
+    "logits": model(**inputs).logits.float(),
+    "base": plain(**inputs).logits.float(),
+    "answer": model.generate(**inputs, max_new_tokens=3, stop_strings=None),
+}
+merged = PeftModel.from_pretrained(plain, adapter).merge_and_unload()
+torch.save({**seen, "merged": merged(**inputs).logits.float()}, output)
 """
 
 
@@ -106,34 +135,29 @@ def test_comes_back_in_a_fresh_process_and_merges(trained, tiny_checkpoint, inpu
         torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_four_bits(tmp_path, own_folder, recipe, processor, model):
-    pytest.importorskip("bitsandbytes")
-    from minigpt4 import MiniGPT4ForConditionalGeneration
-
+def test_four_bits(tmp_path, recipe, processor, model):
+    pytest.importorskip("bitsandbytes", reason="the extra `quantization` is not installed")
     config = model.config
-    config.text_config.hidden_size = config.text_config.intermediate_size = 128  # bitsandbytes packs whole blocks only
+    config.text_config.hidden_size = config.text_config.intermediate_size = 128
+    config.text_config.head_dim = 64  # bitsandbytes packs whole blocks only
     torch.manual_seed(0)
-    MiniGPT4ForConditionalGeneration(config).save_pretrained(tmp_path / "wide")
-    processor.save_pretrained(tmp_path / "wide")
-    read = recipe("qlora", model_name_or_path=str(tmp_path / "wide"), gradient_checkpointing=False)
-    loaded = load_model(read.model, bf16=True)
-    layer = loaded.get_base_model().model.language_model.layers[0]
-    assert type(layer.mlp.up_proj).__name__ == "Linear4bit"
-    assert type(loaded.get_base_model().model.vision_tower.encoder.layers[0].mlp.fc1) is torch.nn.Linear
-    rows = load_train_rows(read.data)
-    trainer = StageTrainer(loaded, read.args, read.sequence, processing_class=processor, train_dataset=rows)
-    trainer.train()
-    trainer.save_model()
-    inputs = processor(images=Image.new("RGB", (28, 28), "red"), text="<ImageHere> What?", return_tensors="pt")
-    expected = loaded.eval()(**inputs).logits
-    again = AutoModelForImageTextToText.from_pretrained(
-        tmp_path / "run",
-        dtype=torch.bfloat16,
-        quantization_config=BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype="bfloat16",
-        ),
-    )
-    torch.testing.assert_close(again.eval()(**inputs).logits.float(), expected.float(), rtol=2e-2, atol=2e-2)
+    wide = str(tmp_path / "wide")
+    MiniGPT4ForConditionalGeneration(config).save_pretrained(wide)
+    processor.save_pretrained(wide)
+    try:
+        output = run(recipe("qlora", model_name_or_path=wide, learning_rate=1e-2, max_steps=2))
+    except (NotImplementedError, RuntimeError) as error:
+        if "device" in str(error):
+            pytest.skip(f"bitsandbytes has no device here: {error}")
+        raise
+    inputs = dict(processor(images=Image.new("RGB", (28, 28), "red"), text="<ImageHere> What?", return_tensors="pt"))
+    torch.save(inputs, tmp_path / "inputs.pt")
+    arguments = [sys.executable, "-c", LOAD_IN_FOUR_BITS, output, wide, tmp_path / "inputs.pt", tmp_path / "seen.pt"]
+    subprocess.run(list(map(str, arguments)), check=True)
+    seen = torch.load(tmp_path / "seen.pt")
+    assert seen["layers"] == {"language_model": "Linear4bit", "vision_tower": "Linear"}
+    assert seen["answer"].shape[1] > inputs["input_ids"].shape[1]
+    learned = (seen["logits"] - seen["base"]).abs().mean()
+    lost = (seen["merged"] - seen["logits"]).abs().mean()  # 4 bits hold what is merged no better than the rest
+    assert learned > 0.1
+    assert lost < 0.3 * learned

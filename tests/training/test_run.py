@@ -105,6 +105,8 @@ def test_memory_of_what_learns(model, recipe):
     assert estimate["weights"] == 4 * model.num_parameters()
     assert estimate["learning"] == 3 * 4 * (16 * 16 + 16)
     assert estimate["activations"] == 34 * 20 * 16 * 2 * 2
+    less = estimate_memory(model, {"input_ids": torch.zeros(2, 10, dtype=torch.long)}, checkpointing=True)
+    assert less["activations"] == 34 * 20 * 16 * 2 + 4 * 20 * 16 * 2  # one layer, and the inputs of two
     assert estimate["total"] == sum(size for name, size in estimate.items() if name != "total")
 
 
