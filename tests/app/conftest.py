@@ -44,11 +44,13 @@ def context(browser):
     context.close()
 
 
-def served(folder: Path | None = None) -> Iterator[str]:
+def served(folder: Path | None = None, **generation) -> Iterator[str]:
     from minigpt4.app import build_page, serve
     from minigpt4.loading import load
 
-    page = build_page(*load(folder), about="A model to try.")
+    model, processor = load(folder)
+    model.generation_config.update(**generation)
+    page = build_page(model, processor, about="A model to try.")
     yield serve(page)
     page.close(verbose=False)
 
@@ -63,6 +65,12 @@ def nano_page():
 def boxes_page(boxes_checkpoint):
     """Address of a page with a model that knows the tasks of MiniGPT-v2."""
     yield from served(boxes_checkpoint)
+
+
+@pytest.fixture
+def endless_page():
+    """Address of a page with a nano that does not come to an end."""
+    yield from served(min_new_tokens=600, max_new_tokens=600, stop_strings=None)
 
 
 @pytest.fixture(scope="session")
