@@ -14,10 +14,11 @@ from rich.table import Table
 from transformers.utils import logging
 
 from .case import Case, Figures
+from .loading import CASES as LOADING
 from .training import CASES as TRAINING
 
 
-CASES = [*TRAINING]
+CASES = [*LOADING, *TRAINING]
 
 
 def reached(case: Case, figures: Figures) -> bool:
