@@ -94,7 +94,7 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
     images: dict[str, str | None] = {}  # sets share them
     checks = []
     for entry in entries:
-        said = entry if isinstance(entry, Mapping) else {"name": entry}
+        said: Mapping = entry if isinstance(entry, Mapping) else {"name": entry}
         check = SetCheck(str(said.get("name")), said.get("max_broken", data.max_broken))
         try:
             _check_set(check, entry, recipe, collator, images, max(1, show))
@@ -109,8 +109,8 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
 def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
     # All that is wrong shall be counted here: no limit stops the reading.
-    if isinstance(entry, Mapping):
-        _, rows = load_entry({**entry, "max_broken": 1.0}, recipe.data)
+    if isinstance(recipe.data.data, list):
+        _, rows = load_entry({**entry, "max_broken": 1.0} if isinstance(entry, Mapping) else entry, recipe.data)
     else:
         rows = load_train_rows(replace(recipe.data, max_broken=1.0))
     if isinstance(rows, Mixture):  # of one stream
@@ -122,8 +122,7 @@ def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, k
     for chunk in _chunks(check.name, rows, recipe.args.seed):
         _read_images(chunk, images)
         for row in chunk:
-            _check_row(check, row, collator, images)
-            if check.rows > len(check.first) and len(check.first) < keep:
+            if _check_row(check, row, collator, images) and len(check.first) < keep:
                 check.first.append(row)
 
 
@@ -153,23 +152,25 @@ def _wrong_with(image) -> str | None:
     return None
 
 
-def _check_row(check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, str | None]) -> None:
+def _check_row(check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, str | None]) -> bool:
+    """Count a row; whether it can be used."""
     name = row.get("source") or row.get("key") or f"{check.name}, row {row.get('row')}"
     if row.get("broken"):
         check.broken.append(f"{name}: {row['broken']}")
-        return
+        return False
     for image in row_images(row):
         if wrong := images[image] if isinstance(image, str) else _wrong_with(image):
             check.unreadable.append(f"{name}: {wrong}")
-            return
+            return False
     try:
         cut = collator.count_cut(row)
     except ValueError as error:
         check.broken.append(f"{name}: {error}")
-        return
+        return False
     check.rows += 1
     if cut:
         check.cut.append(f"{name}: {cut} tokens are cut off")
+    return True
 
 
 def _draw(check: SetCheck, count: int, output: Path) -> None:

@@ -78,7 +78,7 @@ def _read_own(path: Path) -> Iterator[PlacedRow]:
 
 def _own(row: Row, rng: random.Random) -> dict:
     """Each `<image>` is an image where it stands; images that no text shows go before the first question."""
-    messages = []
+    messages: list[dict] = []
     for turn in row["conversations"]:
         if turn["from"] not in SPEAKERS:
             raise ValueError(f"has a turn from {turn['from']!r}, not from human or gpt")

@@ -67,7 +67,7 @@ class SetRows(Dataset):
 
     def __init__(self, name: str, published: PublishedSet, root: Path):
         self.name, self.published = name, published
-        self.folder = ImageFolder(root / published.images) if published.images else None
+        self.folder = ImageFolder(root / (published.images or "."))
         index = read_index(published, root)
         self.index, self.report = self._usable(index)
 
@@ -89,7 +89,7 @@ class SetRows(Dataset):
         entry = self.index[index]
         rng = random.Random(f"{seed} {epoch} {self.name} {entry['where']}")
         row = self.published.make(json.loads(entry["fields"]), rng)
-        images = [self.folder.path(image) for image in entry["images"]] if self.folder else []
+        images = [self.folder.path(image) for image in entry["images"]]
         shown = {"images": images} if "messages" in row else {"image": images[0]}
         return {**row, **shown, "task": self.published.task, "source": f"{self.name}: {entry['where']}"}
 
@@ -122,7 +122,7 @@ class SetRows(Dataset):
 
     def _missing(self, images: list[str], table) -> set[str]:
         """Which of the images are not there."""
-        if not images or self.folder is None:
+        if not images:
             return set()
         if not self.folder.folder.is_dir():
             raise FileNotFoundError(f"{self.name} has its images in {self.folder.folder}, which is no folder.")

@@ -90,6 +90,9 @@ def test_a_limit_of_its_own(check, published):
     assert check("v2-stage3", "--set", "data=[{name: gqa, max_broken: 0.4}]")[0] == 1
     assert check("v2-stage3", "--set", "data=gqa", "--set", "max_broken=0.5")[0] == 0
     assert check("v2-stage3", "--set", "data=gqa")[0] == 1
+    code, out, _ = check("v2-stage3", "--set", "data=[gqa]")
+    assert code == 1
+    assert "data lists 'gqa': each set has a name" in out
 
 
 def test_other_data(check, own_folder, write_shards, write_tar, jpeg):
