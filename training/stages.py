@@ -22,6 +22,7 @@ from .publishing import PublishingTrainer
 from .recipe import load_recipe
 from .rows import number_rows
 from .schedule import published_schedule
+from .throughput import Throughput
 
 
 # Where checkpoints are written before they get their name.
@@ -70,7 +71,7 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         **kwargs,
     ):
         apply_mask(model, args.mask)
-        self.base = base
+        self.base, self.throughput = base, Throughput()
         # PEFT saves what it added by itself.
         by_name = base is not None and args.save == "learned" and not isinstance(model, PeftModel)
         self.learned_modules = learned_modules(model) if by_name else None
@@ -110,7 +111,9 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         return self.lr_scheduler
 
     def training_step(self, model, inputs, num_items_in_batch=None):
+        self.throughput.start()
         loss = super().training_step(model, inputs, num_items_in_batch)
+        self.throughput.samples += len(inputs["rows"] if "rows" in inputs else inputs["input_ids"])
         # Before clipping, which would spread one bad gradient over all of them.
         if not is_finite(loss, self.model):
             rows = (
@@ -118,6 +121,12 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
             )
             raise NonFiniteError(describe_non_finite(self, inputs, rows, loss))
         return loss
+
+    def log(self, logs, start_time=None):
+        self.throughput.leave_out(logs.get("eval_runtime", 0.0))
+        if "loss" in logs:
+            logs["samples_per_second"] = self.throughput.take() * self.args.world_size
+        super().log(logs, start_time)
 
     def compute_loss(self, model, inputs, *args, **kwargs):
         inputs = {name: value for name, value in inputs.items() if name not in ("rows", "drawn")}

@@ -44,6 +44,32 @@ def test_loss_curve(recipe):
     assert (31, 119, 180) in {colour for _, colour in image.getcolors(1 << 16)}
 
 
+LOGGED = {"train/loss", "train/learning_rate", "train/grad_norm", "train/samples_per_second", "eval/loss"}
+
+
+def test_tensorboard(recipe, own_folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
+    output = run(recipe(**evaluation, samples=0, report_to="tensorboard"))
+    [events] = (output / "runs").rglob("events*")
+    written = EventAccumulator(str(events)).Reload()
+    assert set(written.Tags()["scalars"]) >= LOGGED
+    rates = [event.value for event in written.Scalars("train/samples_per_second")]
+    assert len(rates) == 4
+    assert all(rate > 0 for rate in rates)
+
+
+def test_trackio(recipe, own_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when trackio is imported: nobody does before
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
+    run(recipe(**evaluation, samples=0, report_to="trackio", project="colours", run_name="first"))
+    from trackio.sqlite_storage import SQLiteStorage
+
+    rows = SQLiteStorage.get_logs("colours", "first")
+    assert {key for row in rows for key in row} >= LOGGED
+
+
 def test_samples_at_every_evaluation(recipe, own_folder):
     evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
     output = run(recipe(**evaluation, samples=2))
