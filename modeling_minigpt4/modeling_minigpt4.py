@@ -1,6 +1,7 @@
 """MiniGPT-4 and MiniGPT-v2: a vision tower, an optional Q-Former, one linear projection and a language model."""
 
 import copy
+from itertools import chain
 
 import torch
 from torch import nn
@@ -183,23 +184,24 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             of both towers.
         """
         image_size = self.config.vision_config.image_size
-        vision_outputs = self.vision_tower(
-            pixel_values,
-            interpolate_pos_encoding=tuple(pixel_values.shape[-2:]) != (image_size, image_size),
-            return_dict=True,
-            **kwargs,
-        )
-        hidden_states = vision_outputs.last_hidden_state
-        if self.qformer is None:
-            qformer_outputs, features = None, self._merge_patches(hidden_states[:, 1:])
-        else:
-            qformer_outputs = self.qformer(
-                query_embeds=self.query_tokens.expand(hidden_states.shape[0], -1, -1),
-                encoder_hidden_states=hidden_states,
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (pixel_values.requires_grad or self._towers_learn())):
+            vision_outputs = self.vision_tower(
+                pixel_values,
+                interpolate_pos_encoding=tuple(pixel_values.shape[-2:]) != (image_size, image_size),
                 return_dict=True,
                 **kwargs,
             )
-            features = qformer_outputs.last_hidden_state
+            hidden_states = vision_outputs.last_hidden_state
+            if self.qformer is None:
+                qformer_outputs, features = None, self._merge_patches(hidden_states[:, 1:])
+            else:
+                qformer_outputs = self.qformer(
+                    query_embeds=self.query_tokens.expand(hidden_states.shape[0], -1, -1),
+                    encoder_hidden_states=hidden_states,
+                    return_dict=True,
+                    **kwargs,
+                )
+                features = qformer_outputs.last_hidden_state
         return BaseModelOutputWithVisionQformerOutputs(
             last_hidden_state=hidden_states,
             pooler_output=features,
@@ -208,6 +210,12 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             vision_outputs=vision_outputs,
             qformer_outputs=qformer_outputs,
         )
+
+    def _towers_learn(self) -> bool:
+        # Asked for gradient checkpointing, transformers makes the embeddings of frozen towers require gradients, too.
+        parts = [self.vision_tower] if self.qformer is None else [self.vision_tower, self.qformer]
+        parameters = chain([self.query_tokens], *(part.parameters() for part in parts))
+        return any(parameter is not None and parameter.requires_grad for parameter in parameters)
 
     def _merge_patches(self, patches: torch.Tensor) -> torch.Tensor:
         num_images, num_patches, width = patches.shape
