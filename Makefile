@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo test lint bench types clean
+.PHONY: help demo app test browser lint bench types clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for a picture of yours)"
+	@echo "make app    open a page for the browser to talk with it (ARGS=… for minigpt4 app)"
 	@echo "make test   run all tests, offline (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
 	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
@@ -25,9 +26,21 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 demo: $(VENV)/.installed
 	@HF_HUB_OFFLINE=1 $(BIN)/minigpt4 demo $(if $(IMAGE),"$(IMAGE)")
 
-test: $(VENV)/.installed
+app: $(VENV)/.installed
+	@$(BIN)/minigpt4 app $(ARGS)
+
+test: $(VENV)/.installed browser
 	$(BIN)/python tests/upstream/fetch.py
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
+
+# The page is tested in a real browser: installed where that can be done unasked, else its tests are skipped and say so.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the tests of the page."; \
+		{ timeout 120 apt-get update && DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 \
+			|| echo "That did not work: the tests of the page will be skipped."; \
+	fi
 
 lint: $(VENV)/.installed types
 	$(BIN)/ruff format --check .

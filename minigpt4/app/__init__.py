@@ -1,7 +1,7 @@
 """A page to talk with a model in a browser."""
 
-from .page import build_page
+from .page import about, build_page
 from .server import serve
 
 
-__all__ = ["build_page", "serve"]
+__all__ = ["about", "build_page", "serve"]

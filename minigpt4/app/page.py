@@ -1,6 +1,7 @@
 """The page: what is on it, and what happens when it is used."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -107,6 +108,13 @@ def build_page(
             for talked in talking:
                 talked.then(**aim)
     return page
+
+
+def about(checkpoint: str | None) -> str:
+    """What to say about a checkpoint at the head of the page; of a folder its name only."""
+    if checkpoint is None:
+        return "This is nano, a tiny model that knows drawn scenes of simple shapes and is no use for photographs."
+    return f"Model: {Path(checkpoint).name if Path(checkpoint).is_dir() else checkpoint}"
 
 
 def style() -> str:

@@ -1,7 +1,6 @@
 """`minigpt4 app`: a page in the browser to talk with the model."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,10 +22,10 @@ def app(
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: pip install 'minigpt4[app]'")
     with working("Loading the model"):
-        from minigpt4.app import build_page, serve
+        from minigpt4.app import about, build_page, serve
         from minigpt4.loading import load
 
-        page = build_page(*load(model), about=_about(model))
+        page = build_page(*load(model), about=about(model))
     address = serve(page, host, port)
     print(f"Open {address} in a browser. Ctrl-C ends the page.", flush=True)
     if host not in ("127.0.0.1", "localhost", "::1"):
@@ -35,9 +34,3 @@ def app(
         page.block_thread()
     finally:
         page.close(verbose=False)
-
-
-def _about(model: str | None) -> str:
-    if model is None:
-        return "This is nano, a tiny model that knows drawn scenes of simple shapes and is no use for photographs."
-    return f"Model: {Path(model).name if Path(model).is_dir() else model}"  # no paths of this machine

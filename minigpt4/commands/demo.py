@@ -55,7 +55,9 @@ What next:
   minigpt4 --help
 nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4: make one out
 of the published files, and give its folder to --model of these commands, or to from_pretrained in Python:
-  minigpt4 convert --help"""
+  minigpt4 convert --help
+To talk with nano in a browser, open its page (in the folder of the repository also: make app):
+  minigpt4 app"""
     )
 
 
