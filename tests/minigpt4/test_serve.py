@@ -1,72 +1,23 @@
 """`minigpt4 serve` as OpenAI's own client sees it."""
 
 import base64
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 from openai import BadRequestError, OpenAI
 
 from minigpt4.answering import answer, user_turn
-from minigpt4.evaluation.scenes import draw, sample_scenes
 from minigpt4.loading import load
 
 
 @pytest.fixture(scope="module")
-def picture(tmp_path_factory):
-    path = tmp_path_factory.mktemp("scene") / "scene.png"
-    draw(next(iter(sample_scenes(seed=5)))).save(path)
-    return path
+def picture(deployed):
+    return deployed.folder / "pictures" / "0.png"
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    """Of a server in a process of its own, with nano saved to a folder as any model is."""
-    folder = tmp_path_factory.mktemp("served") / "nano"
-    for part in load():
-        part.save_pretrained(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "minigpt4",
-        "serve",
-        "--model",
-        "nano",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    log = (folder.parent / "log").open("w")
-    server = subprocess.Popen(
-        command, cwd=folder.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", server)
-        with OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0) as client:
-            yield client
-    finally:
-        server.terminate()
-        server.wait()
-        log.close()
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    while server.poll() is None:
-        try:
-            urllib.request.urlopen(address).close()
-            return
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    raise AssertionError(f"the server ended with {server.returncode}")
+def client(deployed):
+    with OpenAI(base_url=f"http://127.0.0.1:{deployed.port}/v1", api_key="none", max_retries=0) as client:
+        yield client
 
 
 def question(address: str) -> list[dict]:
@@ -87,14 +38,16 @@ def addresses(picture) -> dict[str, str]:
 
 @pytest.mark.parametrize("form", ["base64", "file"])
 def test_a_picture_is_described_as_everywhere_else(client, picture, expected, form):
-    completion = client.chat.completions.create(model="nano", messages=question(addresses(picture)[form]))
+    completion = client.chat.completions.create(model="my-model", messages=question(addresses(picture)[form]))
     assert completion.choices[0].message.content == expected
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage.completion_tokens > 10
 
 
 def test_streaming(client, picture, expected):
-    stream = client.chat.completions.create(model="nano", messages=question(addresses(picture)["base64"]), stream=True)
+    stream = client.chat.completions.create(
+        model="my-model", messages=question(addresses(picture)["base64"]), stream=True
+    )
     pieces = [chunk.choices[0].delta.content for chunk in stream]
     assert sum(bool(piece) for piece in pieces) > 10
     assert "".join(piece or "" for piece in pieces) == expected
@@ -104,9 +57,9 @@ def test_a_second_turn_and_a_limit(client, picture, expected):
     messages = question(addresses(picture)["file"])
     messages += [{"role": "assistant", "content": expected}]
     messages += [{"role": "user", "content": "How many objects are there?"}]
-    asked = client.chat.completions.create(model="nano", messages=messages).choices[0].message.content
+    asked = client.chat.completions.create(model="my-model", messages=messages).choices[0].message.content
     assert asked == "There are two objects."
-    short = client.chat.completions.create(model="nano", messages=messages, max_tokens=2).choices[0]
+    short = client.chat.completions.create(model="my-model", messages=messages, max_tokens=2).choices[0]
     assert (short.finish_reason, asked.startswith(short.message.content)) == ("length", True)
 
 
