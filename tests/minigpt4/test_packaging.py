@@ -106,16 +106,28 @@ def test_every_requirement_is_pinned_in_the_constraints(setup_cfg):
 
 
 def test_every_package_that_the_source_imports_is_required(setup_cfg, folders):
-    imported: set[str] = set()
-    for folder in folders.values():
-        for file in folder.rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Import):
-                    imported |= {alias.name.split(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and not node.level:
-                    imported.add(node.module.split(".")[0])
-    imported -= {*sys.stdlib_module_names, "minigpt4"}
-    distributions = packages_distributions()
     required = requirements(setup_cfg["options"]["install_requires"])
-    lacking = {name for name in imported if not {canonical(d) for d in distributions.get(name, [])} & required}
+    page = requirements(setup_cfg["options.extras_require"]["app"])
+    distributions = packages_distributions()
+    lacking = {
+        name
+        for folder in folders.values()
+        for file in folder.rglob("*.py")
+        for name in imports(file) - {*sys.stdlib_module_names, "minigpt4"}
+        if not {canonical(d) for d in distributions.get(name, [])} & (required | (page if _is_page(file) else set()))
+    }
     assert lacking == set()
+
+
+def _is_page(file: Path) -> bool:
+    return not {"app", "space"}.isdisjoint(file.parent.parts)
+
+
+def imports(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
