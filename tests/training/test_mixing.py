@@ -1,15 +1,20 @@
 import re
+import shlex
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from datasets import Dataset, IterableDataset
 from PIL import Image
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from minigpt4.training import DataArguments
+from minigpt4.cli import run as command
+from minigpt4.training import DataArguments, read_recipe
 from minigpt4.training.mixing import Lost, MixedBatches, MixedSet, Mixture
+from minigpt4.training.recipe import parse_overrides
 from minigpt4.training.rows import load_train_rows
 from minigpt4.training.run import run
 from minigpt4.training.shards import Shards
@@ -294,3 +299,25 @@ def test_a_number_that_is_none_names_its_samples(mixed_recipe, monkeypatch):
     )
     with pytest.raises(NonFiniteError, match=r"at step 1 \(rows .*/mixed/0000\d\.tar/\d-\d, "):
         run(mixed_recipe())
+
+
+def test_the_guide_on_shards_and_mixtures(tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    guide = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Shards and mixtures$.*?(?=^## |\Z)", guide, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    said, entries = "", None
+    for language, text in re.findall(r"^```(\w*)\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL):
+        if language == "python":
+            exec(compile(text, "docs/data.md", "exec"), {})
+        elif language == "yaml":
+            entries = yaml.safe_load(text)["data"]
+        elif language == "sh":
+            words = shlex.split(text.replace("=nano", f"={tiny_checkpoint}"))[1:]
+            assert command(words) == 0
+            said = capsys.readouterr().err
+        else:
+            assert text in said  # the same shares on every machine
+    assert str(entries) in [str(parse_overrides([word])["data"]) for word in words if word.startswith("data=")]
+    published = [entry["name"] for entry in read_recipe("stage1", bf16=False).data.data]
+    assert all(f"`{name}`" in section for name in published)
