@@ -44,8 +44,9 @@ def _show(collator: SequenceCollator, ids: list[int]) -> str:
     shown = ""
     for is_image, run in groupby(tokens, key=lambda token: token == image):
         pieces = list(run)
-        # Characters without a token of their own are several: the bytes of the character.
-        shown += f"{image} x {len(pieces)} " if is_image else ByteFallback().decode(pieces).replace("▁", " ")
+        # Characters without a token of their own are several: the bytes of the character. Line breaks stay to be seen.
+        text = ByteFallback().decode(pieces).replace("\n", "<0x0A>")
+        shown += f"{image} x {len(pieces)} " if is_image else text.replace("▁", " ")
     return shown
 
 
