@@ -54,6 +54,7 @@ def test_the_guide_from_top_to_bottom(reader, tiny_checkpoint):
         assert (reader / "runs" / name / "model.safetensors").is_file(), name
     assert (reader / "runs" / "whole" / "modeling_minigpt4.py").is_file()  # for `trl sft`
     assert (reader / "runs" / "mine" / "loss.png").is_file()
+    assert list((reader / "runs" / "two").glob("checkpoint-*/rng_state_1.pth"))  # of a second process
 
 
 @pytest.mark.parametrize("line", INLINE)
