@@ -37,6 +37,7 @@ def test_your_own_chats_and_the_check(tmp_path, monkeypatch, capsys):
                 said += capsys.readouterr().out
         else:
             assert text.strip() in said
+    assert str(names["mine"].report) == "8 of 8 rows"
     assert "<4><25><25><66>" in (tmp_path / "mine/mine.json").read_text()
     assert len(list((tmp_path / "looked").glob("*/*.jpg"))) == 3
 
