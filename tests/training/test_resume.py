@@ -103,7 +103,7 @@ def test_killed_runs_on_shards_go_on_with_the_next_sample(separate_runs, job, wr
     write_tar("shards/00001.tar", [("1-0.jpg", b"no image"), ("1-0.txt", b"a"), ("1-1.txt", b"no image at all")])
     data = [{"name": shards, "ratio": 3}, {"name": str(own_folder), "ratio": 1}]
     settings = {"data": data, "max_broken": 0.1, "shuffle_buffer": 4, "save_steps": 3}
-    workers = {"overrides": {**settings, "dataloader_num_workers": 2}}
+    workers = {"overrides": {**settings, "dataloader_num_workers": 2, "gradient_accumulation_steps": 2}}
     two = {"overrides": settings, "processes": 2}
     jobs = []
     for name, kwargs, kill in (("workers", workers, {"kill_in_step": 5}), ("two", two, {"kill_in_save": 6})):
