@@ -3,9 +3,9 @@
 import gc
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 
@@ -43,7 +43,7 @@ def peak_memory(prepare: Callable[[], Callable[[], object]]) -> int:
     process.start()
     process.join()
     if process.exitcode:
-        raise RuntimeError(f"{prepare.__qualname__} ended with exit code {process.exitcode}.")
+        raise RuntimeError(f"{prepare} ended with exit code {process.exitcode}.")
     return queue.get()
 
 
@@ -56,5 +56,8 @@ def _report_peak(prepare, queue) -> None:
 
 def _peak() -> int:
     """The most resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    status = Path("/proc/self/status")
+    if status.is_file():  # rusage would count the parent, too, of which this process was a copy when it began
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes
