@@ -61,6 +61,7 @@ def read_index(published: PublishedSet, root: Path) -> datasets.Dataset:
 
 
 def _index(published: PublishedSet, files: tuple[Path, ...]) -> Iterator[dict]:
+    where = None
     for where, row in published.read(*files):
         problem = check_fields(row, published.fields)
         if problem is None and (reason := published.left_out(row)):
@@ -84,6 +85,8 @@ def _index(published: PublishedSet, files: tuple[Path, ...]) -> Iterator[dict]:
             yield _entry(where, images, fields)
         else:
             yield _entry(where, problem=problem)
+    if where is None:
+        raise ValueError(f"{files[0]} has no rows.")
 
 
 def _entry(where: str, images: list[str] | None = None, fields: str = "{}", left_out=None, problem=None) -> dict:

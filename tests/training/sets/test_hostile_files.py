@@ -124,6 +124,12 @@ def test_rows_with_wrong_fields_are_counted(published, name, file, change, messa
     [
         ("gqa", "gqa/train_balanced_questions.json", "{", r"train_balanced_questions\.json is no JSON"),
         ("gqa", "gqa/train_balanced_questions.json", "[" * 100_000, r"train_balanced_questions\.json is no JSON"),
+        (
+            "gqa",
+            "gqa/train_balanced_questions.json",
+            "[]",
+            r"gqa/train_balanced_questions\.json has no rows",
+        ),
         ("gqa", "gqa/train_balanced_questions.json", "{}", "holds a dict where a list of rows was published"),
         ("textcaps_caption", "textcaps/TextCaps_0.1_train.json", "[]", "is no object with a list 'data'"),
         ("ocrvqa", "ocrvqa/dataset.json", "[]", "is no object with a book under each key"),
