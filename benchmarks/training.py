@@ -53,6 +53,7 @@ def recipe(folder: Path, stage: str, cached: bool) -> Recipe:
         features=str(folder / "features" / stage) if cached else None,
         per_device_train_batch_size=BATCH[stage],
         max_steps=STAGES[stage][0] // BATCH[stage],
+        dataloader_num_workers=0,
         bf16=False,
         use_cpu=True,
         disable_tqdm=True,
@@ -117,7 +118,7 @@ def speed(stage: str, cached: bool) -> Figures:
     (loss, flops), (peer_loss, peer_flops) = map(first_step, trainers)
     if abs(loss - peer_loss) > 1e-3:
         raise AssertionError(f"{stage}: not the same work, as our loss is {loss} and the peer's {peer_loss}.")
-    seconds, peer_seconds = interleave(*(trainer.train for trainer in trainers))
+    seconds, peer_seconds = interleave(*(trainer.train for trainer in trainers), repetitions=3)
     samples = BATCH[stage] * trainers[0].args.max_steps
     notes = {"gflop_per_sample": [round(count / BATCH[stage] / 1e9, 2) for count in (flops, peer_flops)]}
     return Figures(samples / seconds, samples / peer_seconds, limit=peer_flops / flops, notes=notes)

@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+
 from benchmarks.measuring import peak_memory
 
 

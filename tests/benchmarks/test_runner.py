@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 import pytest
+
 from benchmarks import __main__ as runner
 from benchmarks.case import Case, Figures
 from benchmarks.measuring import interleave
