@@ -32,7 +32,7 @@ class MixtureTrainer(Trainer):
         if isinstance(self.train_dataset, Mixture):
             self.tally = Tally(self.train_dataset)
             self.args.ignore_data_skip = True  # Trainer would read again all that was read, to skip it
-            self.add_callback(_MixtureCallback(self))
+            self.add_callback(_MixtureCallback(self.tally))
 
     def get_train_dataloader(self) -> DataLoader:
         if not isinstance(self.train_dataset, Mixture):
@@ -116,16 +116,16 @@ class MixtureTrainer(Trainer):
 
 
 class _MixtureCallback(TrainerCallback):
-    def __init__(self, trainer: MixtureTrainer):
-        self.trainer = trainer
+    def __init__(self, tally: Tally):
+        self.tally = tally
 
     def on_step_end(self, args, state, control, **kwargs):
         state.epoch = state.global_step / state.max_steps  # Trainer counts from where a run went on
 
     def on_train_end(self, args, state, control, **kwargs):
-        states = gather_object([self.trainer.tally.state_dict()])
+        states = gather_object([self.tally.state_dict()])
         if state.is_world_process_zero:
-            Console(stderr=True).print(self.trainer.tally.table(states))
+            Console(stderr=True).print(self.tally.table(states))
 
 
 def _collate(collator, batch: MixedBatch) -> BatchFeature:

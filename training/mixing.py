@@ -141,12 +141,12 @@ class MixedBatches(IterableDataset):
         in_a_row = 0
         while len(batch.rows) < size:
             row = self._readers[drawn].next()
-            if isinstance(row, Lost):
-                batch.lost.append(row)
-                in_a_row += 1
-            else:
+            if not isinstance(row, Lost):
                 batch.rows.append(row)
                 in_a_row = 0
+                continue
+            batch.lost.append(row)
+            in_a_row += 1
             if in_a_row == MOST_LOST_IN_A_ROW:
                 raise ValueError(
                     f"{in_a_row} samples in a row of {self.mixture.sets[drawn].name} cannot be used, the last one being "
@@ -211,7 +211,7 @@ class _StreamReader:
         self._rows: datasets.IterableDataset | None = None
         self._iterator: Iterator[dict] | None = None
 
-    def _begin(self) -> None:
+    def _begin(self) -> Iterator[dict]:
         seed, rows = f"{self.seed} {self.number} {self._pass}", self.mixed.rows
         if isinstance(rows, Shards):
             rows = rows.stream(seed)
@@ -227,15 +227,15 @@ class _StreamReader:
         self._rows = rows.shard(self.share.ranks, self.share.rank)
         if self._state is not None:
             self._rows.load_state_dict(self._state)
-        self._iterator = iter(self._rows)
+        return iter(self._rows)
 
     def next(self) -> dict | Lost:
         if self._iterator is None:
-            self._begin()
+            self._iterator = self._begin()
         row = next(self._iterator, None)
         if row is None:
             self._pass, self._state = self._pass + 1, None
-            self._begin()
+            self._iterator = self._begin()
             row = next(self._iterator, None)
         if row is None:
             raise ValueError(f"{self.mixed.name} has no rows.")

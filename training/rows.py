@@ -134,8 +134,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     if name in READERS:
         return READERS[name](split, count or DRAWN_ROWS)
     if is_shards(name):
-        whole = not data.data_root or "://" in name or Path(name).is_absolute()
-        return Shards(name if whole else f"{data.data_root.rstrip('/')}/{name}")
+        root = "" if "://" in name or Path(name).is_absolute() else data.data_root
+        return Shards(f"{root.rstrip('/')}/{name}" if root else name)
     if name in SETS or name.endswith(".json"):
         return _open_set(name, data, split, count)
     rows = _read(name, data, split)

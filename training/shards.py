@@ -102,7 +102,9 @@ class _Member(tarfile.TarInfo):
     def fromtarfile(cls, tarfile_):
         try:
             return super().fromtarfile(tarfile_)
-        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError, tarfile.InvalidHeaderError) as error:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the mark at its end
+            raise
+        except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
 
 
@@ -111,13 +113,13 @@ def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
     Members that stand together and have the same name up to its first dot are a sample. Where a shard is damaged, the
     sample before that may lack a part, and goes with it.
     """
-    current, parts = None, {}
+    current, parts = "", dict[str, bytes]()
     with (
         xopen(shard, "rb") as file,  # tries again when a connection fails
         tarfile.open(fileobj=file, mode="r|", bufsize=READ_BYTES, tarinfo=_Member) as tar,
     ):
         for member in tar:
-            tar.members = []  # which would grow
+            tar.members = []  # type: ignore[attr-defined]  # which would grow
             if not member.isfile():
                 continue
             folder, slash, file_name = member.name.rpartition("/")
@@ -127,7 +129,7 @@ def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
                     yield current, parts
                 current, parts = folder + slash + stem, {}
             if (ending := ending.lower()) in (*IMAGE_ENDINGS, "json", "txt"):
-                parts[ending] = tar.extractfile(member).read()
+                parts[ending] = tar.extractfile(member).read()  # type: ignore[union-attr]  # a file has content
     if parts:
         yield current, parts
 
