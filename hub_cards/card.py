@@ -70,22 +70,22 @@ class Result:
         name (`str`): of the metric.
         value (`float`): the figure.
         command (`str`): with which it can be measured again.
+        metric (`str`, defaults to `"accuracy"`): the Hub's name of the metric.
     """
 
     dataset: str
     name: str
     value: float
     command: str
+    metric: str = "accuracy"
 
     def for_the_index(self) -> EvalResult:
         """As the Hub reads it."""
-        slug = re.sub(r"[^a-z0-9]+", "_", f"{self.dataset}".lower()).strip("_")
-        metric = re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
         return EvalResult(
             task_type=TASK,
-            dataset_type=slug,
+            dataset_type=re.sub(r"[^a-z0-9]+", "_", self.dataset.lower()).strip("_"),
             dataset_name=self.dataset,
-            metric_type=metric,
+            metric_type=self.metric,
             metric_name=self.name,
             metric_value=self.value,
         )
@@ -168,21 +168,23 @@ def model_card(
 
 
 def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
-    """The card with these results, in its text and for the Hub's index, in the place of those it had."""
+    """The card with a table of these results, and with them in the Hub's index, in the place of those it had."""
     if not results:
         return card
-    index = [result.for_the_index() for result in results]
-    title = re.search(r"^# (.+)$", card.text, flags=re.MULTILINE)
-    card.data.model_name = card.data.model_name or (title[1] if title else "MiniGPT-4")
-    card.data.eval_results = index
-    card.data.metrics = sorted({result.metric_type for result in index})
-    table = _table(
-        ("on", "measured", "value", "with"),
-        ((result.dataset, result.name, result.value, f"`{result.command}`") for result in results),
-    )
+    rows = ((result.dataset, result.name, result.value, f"`{result.command}`") for result in results)
+    table = _table(("on", "measured", "value", "with"), rows)
     text = re.sub(rf"^## {RESULTS}\n.*?(?=^## |\Z)", "", card.text, flags=re.MULTILINE | re.DOTALL)
     before, limits, after = text.partition("## Limits\n")
     card.text = f"{before.rstrip()}\n\n## {RESULTS}\n\n{table}\n\n{limits}{after}".rstrip() + "\n"
+    return index_results(card, results)
+
+
+def index_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
+    """The card with these results where the Hub looks for them."""
+    title = re.search(r"^# (.+)$", card.text, flags=re.MULTILINE)
+    card.data.model_name = card.data.model_name or (title[1] if title else "MiniGPT-4")
+    card.data.eval_results = [result.for_the_index() for result in results]
+    card.data.metrics = sorted({result.metric for result in results})
     return card
 
 

@@ -3,10 +3,12 @@
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoProcessor
 from transformers.dynamic_module_utils import custom_object_save
@@ -14,7 +16,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
-from .card import CARD, PLACEHOLDER, model_card, training_of
+from .card import CARD, PLACEHOLDER, Result, add_results, model_card, training_of
 
 
 GENERATION = "generation_config.json"
@@ -52,11 +54,18 @@ class Upload:
 
     def named(self, repo_id: str) -> "Upload":
         """With the repository's name in the snippet of a card that waits for one."""
+        return self._with_card(self._card().replace(PLACEHOLDER, repo_id))
+
+    def with_results(self, results: Sequence[Result]) -> "Upload":
+        """With these results in the card."""
+        return self._with_card(str(add_results(ModelCard(self._card()), results)))
+
+    def _card(self) -> str:
         card = self.files[CARD]
-        text = card.decode() if isinstance(card, bytes) else card.read_text(encoding="utf-8")
-        if PLACEHOLDER not in text:
-            return self
-        return Upload(self.files | {CARD: text.replace(PLACEHOLDER, repo_id).encode()}, self.left_out)
+        return card.decode() if isinstance(card, bytes) else card.read_text(encoding="utf-8")
+
+    def _with_card(self, text: str) -> "Upload":
+        return Upload(self.files | {CARD: text.encode()}, self.left_out)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each file."""

@@ -1,13 +1,18 @@
 """`minigpt4 push`: put a model on the Hub."""
 
+import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from minigpt4.commands.console import note, working
+
+
+if TYPE_CHECKING:
+    from minigpt4.hub_cards.card import Result
 
 
 def push(
@@ -23,6 +28,10 @@ def push(
     base: Annotated[
         str | None,
         typer.Option("--base", metavar="ID", help="Hub id of the adapter's model, where it was trained on a folder."),
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option("--results", metavar="FILE", help="What minigpt4 evaluate scenes --json printed, for the card."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed, and stop.")] = False,
 ) -> None:
@@ -49,7 +58,7 @@ def push(
             with working("Merging the adapter with its model"):
                 merge_adapter(folder, source)
         upload = gather_adapter(source, base) if adapter_only else gather_model(source)
-        upload = upload.named(repo)
+        upload = upload.with_results([one for file in results or () for one in _read_results(file)]).named(repo)
         if dry_run:
             sizes = upload.sizes()
             for name, size in sizes.items():
@@ -59,3 +68,12 @@ def push(
             print(run(upload, repo, private=private, revision=revision).commit_url)
         if upload.left_out and source == folder:
             note(f"Not pushed: {', '.join(upload.left_out)}")
+
+
+def _read_results(file: Path) -> "list[Result]":
+    from minigpt4.training.nano.card import results_of
+
+    try:
+        return results_of(json.loads(file.read_text(encoding="utf-8")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is not what minigpt4 evaluate scenes --json prints.") from error

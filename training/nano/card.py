@@ -4,10 +4,12 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from huggingface_hub import ModelCard
 from transformers import AutoTokenizer
 
 from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
 from minigpt4.evaluation.scenes.evaluation import QUESTIONS_PER_SCENE, score_rows
+from minigpt4.hub_cards.card import CARD, Result, index_results
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 from .recipe import NUM_QUERY_TOKENS, PATCH_SIZE, NanoRecipe, Pretraining
@@ -41,7 +43,23 @@ def write_card(folder: Path, recipe: NanoRecipe, scores: dict) -> None:
         texts=f"{_rows(recipe.lookups) + _rows(recipe.language_model):,}",
         words=(vocabulary - len(BYTES)) // 50 * 50,
     )
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    index_results(ModelCard(card), results_of(final)).save(folder / CARD)
+
+
+def results_of(scores: dict) -> list[Result]:
+    """Scores of `evaluate_scenes` as cards show them, in per cent."""
+    command = f"minigpt4 evaluate scenes --scenes {scores['scenes']} --seed {scores['seed']}"
+    return [
+        Result("drawn scenes", f"{name}, per cent", round(100 * value, 1), command, _metric(name))
+        for name, value in score_rows(scores)
+        if not name.startswith(" ")  # what is a part of another
+    ]
+
+
+def _metric(name: str) -> str:
+    if name.startswith("failure"):
+        return "error_rate"
+    return next((metric for metric in ("precision", "recall") if metric in name), "accuracy")
 
 
 def _rows(settings: Pretraining) -> int:
