@@ -56,7 +56,7 @@ class Training:
         if self.recipe:
             paragraphs.append(f"Recipe: `{self.recipe}` (`minigpt4 train {self.recipe}`).")
         if self.settings:
-            paragraphs.append(_table(("setting", ""), self.settings.items()))
+            paragraphs.append(markdown_table(("setting", ""), self.settings.items()))
         return "\n\n".join(paragraphs)
 
 
@@ -124,14 +124,16 @@ def model_card(
     config = None if adapter else AutoConfig.from_pretrained(folder)
     told: dict[str, str] = {}
     if config is not None:
-        told["Architecture"] = _table(("part", "what it is", "parameters"), _architecture(config))
+        told["Architecture"] = markdown_table(("part", "what it is", "parameters"), _architecture(config))
     if (inherited := _read(base)) is not None:
         for name in ("license", "license_name", "license_link"):
             if getattr(inherited.data, name, None):
                 metadata.setdefault(name, getattr(inherited.data, name))
         told |= sections_of(inherited, PARTS)
     if parts:
-        told[PARTS] = _table(("made from", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in parts))
+        told[PARTS] = markdown_table(
+            ("made from", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in parts)
+        )
         told[PARTS] += "\n\nThe licences of all of them hold for this model too."
     if training is not None:
         told[TRAINING] = str(training)
@@ -172,7 +174,7 @@ def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
     if not results:
         return card
     rows = ((result.dataset, result.name, result.value, f"`{result.command}`") for result in results)
-    table = _table(("on", "measured", "value", "with"), rows)
+    table = markdown_table(("on", "measured", "value", "with"), rows)
     text = re.sub(rf"^## {RESULTS}\n.*?(?=^## |\Z)", "", card.text, flags=re.MULTILINE | re.DOTALL)
     before, limits, after = text.partition("## Limits\n")
     card.text = f"{before.rstrip()}\n\n## {RESULTS}\n\n{table}\n\n{limits}{after}".rstrip() + "\n"
@@ -194,7 +196,8 @@ def sections_of(card: ModelCard, *names: str) -> dict[str, str]:
     return {name: sections[name] for name in names if name in sections}
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    """Rows as a table in Markdown; whole numbers get commas."""
     lines = [header, ["---"] * len(header), *rows]
     cells = ([f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

@@ -1,0 +1,55 @@
+"""The card of a set for stage 2, made from what is known: a fact that is missing is left out."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from .card import TASK, markdown_table
+
+
+def dataset_card(
+    rows: int,
+    *,
+    title: str = "Descriptions for stage 2 of MiniGPT-4",
+    steps: Mapping[str, int] | None = None,
+    sources: Sequence[tuple[str, str, str]] = (),
+    mended: bool = False,
+    reviewed: bool = False,
+    **metadata,
+) -> DatasetCard:
+    """
+    The card of a set of detailed descriptions.
+
+    Args:
+        rows (`int`): how many there are.
+        title (`str`, *optional*): what to call it.
+        steps (`dict[str, int]`, *optional*): how it was made: step -> rows that were left after it.
+        sources (*optional*): what it was made from: part (pictures, the model that described them, …), name, licence.
+        mended (`bool`, defaults to `False`): a language model has corrected the descriptions.
+        reviewed (`bool`, defaults to `False`): a person has looked at each.
+        metadata: further fields of `huggingface_hub.DatasetCardData`, such as `license`.
+    """
+    sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    data = DatasetCardData(
+        **{
+            "language": "en",
+            "task_categories": [TASK],
+            "size_categories": next((name for limit, name in sizes if rows < limit), "1M<n<10M"),
+            "pretty_name": title,
+            "tags": ["minigpt4"],
+            **metadata,
+        }
+    )
+    return DatasetCard.from_template(
+        data,
+        template_str=files("minigpt4.hub_cards").joinpath("dataset_card.md").read_text(encoding="utf-8"),
+        title=title,
+        rows=rows,
+        steps=markdown_table(("step", "rows left"), (steps or {}).items()) if steps else None,
+        sources=markdown_table(("part", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in sources))
+        if sources
+        else None,
+        mended=mended,
+        reviewed=reviewed,
+    )
