@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from datasets import Dataset, IterableDataset
+from datasets.utils.file_utils import xopen
 from PIL import Image
 from torchdata.stateful_dataloader import StatefulDataLoader
 
@@ -128,6 +129,20 @@ def test_it_goes_on_from_a_state_with_the_next_batch(write_shards, write_tar, jp
         middle, state = go_on(state, 2)  # what is saved again at once has not changed
         end, _ = go_on(state, 24 - first - 2)
         assert begin + middle + end == whole
+
+
+def test_going_on_does_not_read_again_what_was_read(write_shards, monkeypatch):
+    mixture = Mixture([MixedSet("shards", Shards(write_shards("many", shards=10)))], buffer=6)
+    begun = MixedBatches(mixture, 2, seed=0)
+    expected = read_texts(islice(begun, 25))[-2:]  # 50 of 60 samples
+    begun = MixedBatches(mixture, 2, seed=0)
+    assert len(list(islice(begun, 24))) == 24
+    opened = []
+    monkeypatch.setattr("minigpt4.training.shards.xopen", lambda name, mode: opened.append(name) or xopen(name, mode))
+    again = MixedBatches(mixture, 2, seed=0)
+    again.load_state_dict(begun.state_dict())
+    assert read_texts(islice(again, 1)) == expected
+    assert len(opened) <= 3  # the one it was in, and those of the next samples
 
 
 def test_fewer_shards_than_readers(write_shards):
