@@ -9,7 +9,7 @@ from rich.text import Text
 from tokenizers.decoders import ByteFallback
 from transformers import PreTrainedModel
 
-from .collation import IGNORED, SequenceCollator
+from .collation import IGNORED, SequenceCollator, row_images
 
 
 def print_sequences(collator: SequenceCollator, rows: Iterable[dict], console: Console | None = None) -> None:
@@ -26,7 +26,7 @@ def print_sequences(collator: SequenceCollator, rows: Iterable[dict], console: C
         batch = collator([row])
         ids, labels = batch["input_ids"][0].tolist(), batch["labels"][0].tolist()
         learned = sum(label != IGNORED for label in labels)
-        images = len(batch["pixel_values"]) if "pixel_values" in batch else 0
+        images = len(row_images(row))
         cut = f", {count} cut off" if (count := collator.count_cut(row)) else ""
         console.print(
             f"Sample {row.get('row', number)}: {len(ids)} tokens, {learned} of them between ⟦ and ⟧ with loss, {images} image(s){cut}"
@@ -66,7 +66,7 @@ def estimate_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = F
         `weights`, `learning` (a gradient and AdamW's two moments for everything that learns, in float32),
         `activations` (of the language model, 34 bytes for each position, layer and unit of width:
         https://huggingface.co/papers/2205.05198, equation 2 without its attention matrix; in float32 twice as many),
-        `logits` (and their gradient) and `total`.
+        `logits` (in front of labels, and their gradient) and `total`.
     """
     text = model.config.get_text_config()
     positions = batch["input_ids"].numel()
@@ -76,7 +76,7 @@ def estimate_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = F
     of_a_layer = 34 * positions * text.hidden_size * item // 2
     inputs = positions * text.hidden_size * text.num_hidden_layers * item
     activations = inputs + of_a_layer if checkpointing else of_a_layer * text.num_hidden_layers
-    logits = 2 * 4 * positions * text.vocab_size
+    logits = 2 * 4 * int((batch["labels"] != IGNORED).sum()) * text.vocab_size
     parts = {"weights": weights, "learning": learning, "activations": activations, "logits": logits}
     return {**parts, "total": sum(parts.values())}
 
