@@ -10,10 +10,10 @@ from .families import get_family
 CHECKPOINT = "checkpoint"
 LICENCES = {"vision tower": "EVA-CLIP: MIT", "BLIP-2": "BSD-3-Clause", CHECKPOINT: "BSD-3-Clause"}
 # Of the language models that the published checkpoints belong to, and what the Hub calls it.
-LANGUAGE_MODELS = {
-    "vicuna": ("Vicuna v0: that of LLaMA, for research and not for commerce", {"license": "other"}),
-    "llama2": ("LLaMA 2 Community License", {"license": "llama2"}),
-    "v2": ("LLaMA 2 Community License", {"license": "llama2"}),
+LANGUAGE_MODELS: dict[str, tuple[str, str]] = {
+    "vicuna": ("Vicuna v0: that of LLaMA, for research and not for commerce", "other"),
+    "llama2": ("LLaMA 2 Community License", "llama2"),
+    "v2": ("LLaMA 2 Community License", "llama2"),
 }
 PUBLISHED_TRAINING = {
     "vicuna": "The projection was trained, and nothing else: the vision tower, the Q-Former and the language model were "
@@ -40,7 +40,7 @@ def write_card(folder: Path, family: str, how: str, made: dict[str, str]) -> Non
         made (`dict[str, str]`): part -> name of what it was made from.
     """
     published = CHECKPOINT in made
-    language_model, metadata = LANGUAGE_MODELS[family] if published else ("its own", {"license": "other"})
+    language_model, license = LANGUAGE_MODELS[family] if published else ("its own", "other")
     licences = LICENCES | {"language model": language_model}
     told = " ".join(texts[family] for texts in (PUBLISHED_TRAINING, PUBLISHED_DATA) if family in texts)
     card = model_card(
@@ -50,6 +50,6 @@ def write_card(folder: Path, family: str, how: str, made: dict[str, str]) -> Non
         how=how,
         parts=[(part, name, licences.get(part, "")) for part, name in made.items()],
         sections={TRAINING: f"As published: {told}"} if published else {},
-        **metadata,
+        license=license,
     )
     card.save(folder / CARD)

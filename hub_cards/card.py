@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig
 
-from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 
 CARD = "README.md"
@@ -121,7 +122,7 @@ def model_card(
         metadata: further fields of `huggingface_hub.ModelCardData`, such as `license`.
     """
     adapter = not (Path(folder) / "config.json").is_file()
-    config = None if adapter else AutoConfig.from_pretrained(folder)
+    config: Any = None if adapter else AutoConfig.from_pretrained(folder)
     told: dict[str, str] = {}
     if config is not None:
         told["Architecture"] = markdown_table(("part", "what it is", "parameters"), _architecture(config))
@@ -184,9 +185,10 @@ def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
 def index_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
     """The card with these results where the Hub looks for them."""
     title = re.search(r"^# (.+)$", card.text, flags=re.MULTILINE)
-    card.data.model_name = card.data.model_name or (title[1] if title else "MiniGPT-4")
-    card.data.eval_results = [result.for_the_index() for result in results]
-    card.data.metrics = sorted({result.metric for result in results})
+    data: Any = card.data
+    data.model_name = data.model_name or (title[1] if title else "MiniGPT-4")
+    data.eval_results = [result.for_the_index() for result in results]
+    data.metrics = sorted({result.metric for result in results})
     return card
 
 
@@ -203,7 +205,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _summary(config: MiniGPT4Config | None, family: str | None) -> str:
+def _summary(config: Any, family: str | None) -> str:
     papers = (
         "[MiniGPT-4](https://huggingface.co/papers/2304.10592) or "
         "[MiniGPT-v2](https://huggingface.co/papers/2310.09478)"
@@ -222,9 +224,9 @@ def _summary(config: MiniGPT4Config | None, family: str | None) -> str:
     return text
 
 
-def _architecture(config: MiniGPT4Config) -> list[tuple[str, str, int]]:
+def _architecture(config: Any) -> list[tuple[str, str, int]]:
     with torch.device("meta"):
-        model = MiniGPT4ForConditionalGeneration(config)
+        model: Any = MiniGPT4ForConditionalGeneration(config)
     sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.model.named_children()}
     vision, text = config.vision_config, config.text_config
     rows = [("vision tower", f"{vision.num_hidden_layers} layers of {vision.hidden_size}", sizes["vision_tower"])]

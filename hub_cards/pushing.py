@@ -50,7 +50,7 @@ def push(
             f"{repo_id} is there already and is public: make it private on the Hub, or leave --private out."
         )
     there = {sibling.rfilename for sibling in now.siblings or ()}
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         *(CommitOperationAdd(name, content) for name, content in upload.files.items()),
         *(CommitOperationDelete(name) for name in sorted(there - set(upload.files)) if is_ours(name)),
     ]
