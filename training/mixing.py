@@ -1,31 +1,17 @@
 """Several sets trained on at once: each batch of one set, which is drawn by its ratio."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import datasets
-import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
-from minigpt4.processing.image_loading import load_image
-
-from .collation import row_images
-from .sets import SetRows
-from .shards import Shards
+from .readers import Lost, RowReader, Share, StreamReader
 
 
 # A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
 MOST_LOST_IN_A_ROW = 1000
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What could not be used: why, and which sample or shard."""
-
-    why: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ class MixedBatches(IterableDataset):
 
     def __init__(self, mixture: Mixture, batch_size: int, seed: int, rank: int = 0, ranks: int = 1):
         self.mixture, self.batch_size, self.seed, self.rank, self.ranks = mixture, batch_size, seed, rank, ranks
-        self._readers: list[_RowReader | _StreamReader] = []
+        self._readers: list[RowReader | StreamReader] = []
         self._drawn = 0
         self._state: dict | None = None
 
@@ -116,11 +102,11 @@ class MixedBatches(IterableDataset):
         worker = get_worker_info()
         workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
         reader = self.rank * workers + number
-        share = _Share(self.rank, self.ranks, reader, self.ranks * workers)
+        share = Share(self.rank, self.ranks, reader, self.ranks * workers)
         self._readers = [
-            (_RowReader if hasattr(each.rows, "__len__") else _StreamReader)(
-                each, number, self.mixture.buffer, self.seed, share
-            )
+            RowReader(each.name, each.rows, number, self.seed, share)
+            if hasattr(each.rows, "__len__")
+            else StreamReader(each.name, each.rows, number, self.seed, share, self.mixture.buffer)
             for number, each in enumerate(self.mixture.sets)
         ]
         self._drawn = 0
@@ -161,114 +147,3 @@ class MixedBatches(IterableDataset):
 
     def load_state_dict(self, state: dict | None) -> None:
         self._state = state
-
-
-class _Share(NamedTuple):
-    """Which part of everything is read here: by this process, and by this one of its workers."""
-
-    rank: int
-    ranks: int
-    reader: int
-    readers: int
-
-
-class _RowReader:
-    """Rows of a set with a length: of all passes one after the other, every `readers`-th."""
-
-    def __init__(self, mixed: MixedSet, number: int, buffer: int, seed: int, share: _Share):
-        self.mixed, self.number, self.seed, self.share, self.taken = mixed, number, seed, share, 0
-        self._pass, self._order = -1, np.empty(0, int)
-
-    def next(self) -> dict | Lost:
-        rows, size = self.mixed.rows, len(self.mixed.rows)
-        epoch, place = divmod(self.share.reader + self.taken * self.share.readers, size)
-        self.taken += 1
-        if epoch != self._pass:
-            key = _as_number(f"{self.seed} {self.number} {epoch}")
-            self._pass, self._order = epoch, np.random.default_rng(key).permutation(size)
-        index = int(self._order[place])
-        row = rows.draw(index, self.seed, epoch) if isinstance(rows, SetRows) else rows[index]
-        return _with_images({"source": f"{self.mixed.name}, row {index}", **row, "row": index, "epoch": epoch})
-
-    def state_dict(self) -> dict:
-        return {"taken": self.taken}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.taken = state["taken"]
-
-
-class _StreamReader:
-    """
-    Samples of a stream, shuffled block by block.
-
-    `datasets` shuffles in a buffer that it does not keep: what is in it is lost to a run that goes on. A block is read
-    again instead, and shuffled in the same way.
-    """
-
-    def __init__(self, mixed: MixedSet, number: int, buffer: int, seed: int, share: _Share):
-        self.mixed, self.number, self.buffer, self.seed, self.share = mixed, number, buffer, seed, share
-        self.taken, self._pass, self._state = 0, 0, None
-        self._rows: datasets.IterableDataset | None = None
-        self._iterator: Iterator[dict] | None = None
-
-    def _begin(self) -> Iterator[dict]:
-        seed, rows = f"{self.seed} {self.number} {self._pass}", self.mixed.rows
-        if isinstance(rows, Shards):
-            rows = rows.stream(seed)
-        else:  # its files in another order
-            rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
-        if rows.num_shards < self.share.readers:
-            raise ValueError(
-                f"{self.mixed.name} has {rows.num_shards} shard(s), fewer than the {self.share.readers} readers "
-                f"({self.share.ranks} process(es) with their dataloader_num_workers): set fewer of them."
-            )
-        rows = rows.map(_shuffled, batched=True, batch_size=self.buffer, with_indices=True, fn_kwargs={"seed": seed})
-        # The part of this process; `datasets` shares it out between the workers by itself.
-        self._rows = rows.shard(self.share.ranks, self.share.rank)
-        if self._state is not None:
-            self._rows.load_state_dict(self._state)
-        return iter(self._rows)
-
-    def next(self) -> dict | Lost:
-        if self._iterator is None:
-            self._iterator = self._begin()
-        row = next(self._iterator, None)
-        if row is None:
-            self._pass, self._state = self._pass + 1, None
-            self._iterator = self._begin()
-            row = next(self._iterator, None)
-        if row is None:
-            raise ValueError(f"{self.mixed.name} has no rows.")
-        number = self.share.reader + self.taken * self.share.readers
-        self.taken += 1
-        if why := row.pop("broken", None):
-            return Lost(why, row["source"])
-        return _with_images({"source": f"{self.mixed.name}, row {number}", **row, "row": number, "epoch": 0})
-
-    def state_dict(self) -> dict:
-        rows = self._rows.state_dict() if self._rows is not None else None
-        return {"taken": self.taken, "pass": self._pass, "rows": rows or self._state}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.taken, self._pass, self._state = state["taken"], state["pass"], state["rows"]
-
-
-def _as_number(seed: str) -> int:
-    return random.Random(seed).getrandbits(32)
-
-
-def _shuffled(block: Mapping[str, list], indices: list[int], seed: str) -> dict[str, list]:
-    order = list(range(len(indices)))
-    random.Random(f"{seed} {indices[0]}").shuffle(order)
-    return {name: [column[index] for index in order] for name, column in block.items()}
-
-
-def _with_images(row: dict) -> dict | Lost:
-    """A row with its images decoded, or why it has none."""
-    try:
-        images = [load_image(image) for image in row_images(row)]
-    except FileNotFoundError:
-        return Lost("missing image", row["source"])
-    except ValueError:
-        return Lost("damaged image", row["source"])
-    return {**row, "images": images} if row.get("images") else {**row, "image": images[0]} if images else row

@@ -109,7 +109,11 @@ def load_entry(entry: Mapping, data: DataArguments) -> tuple:
 
 def load_eval_rows(data: DataArguments):
     """The rows that a recipe evaluates on, or `None`. See [`load_rows`]."""
-    return load_rows(data.eval_data, data, data.eval_split, data.eval_rows) if data.eval_data else None
+    if not data.eval_data:
+        return None
+    if not isinstance(data.eval_data, str) or is_shards(data.eval_data):
+        raise ValueError(f"eval_data is {data.eval_data!r}: name one set with an end, no shards and no list.")
+    return load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
 
 
 def load_rows(name: str, data: DataArguments, split: str, count: int | None = None):
@@ -124,8 +128,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         count (`int`, *optional*): only so many rows.
 
     Returns:
-        `Dataset`, `datasets.Dataset`, `datasets.IterableDataset` or [`Shards`]: its rows have `text` or `messages`, and `image` or
-        `images` in any form that the processor takes.
+        `Dataset`, `datasets.Dataset`, `datasets.IterableDataset` or [`Shards`]: its rows have `text` or `messages`, and
+        `image` or `images` in any form that the processor takes.
 
     Raises:
         FileNotFoundError: an image that `metadata` names is not there.
@@ -134,8 +138,7 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     if name in READERS:
         return READERS[name](split, count or DRAWN_ROWS)
     if is_shards(name):
-        root = "" if "://" in name or Path(name).is_absolute() else data.data_root
-        return Shards(f"{root.rstrip('/')}/{name}" if root else name)
+        return _open_shards(name, data, split, count)
     if name in SETS or name.endswith(".json"):
         return _open_set(name, data, split, count)
     rows = _read(name, data, split)
@@ -148,6 +151,17 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         rows = rows.take(count)
     # Images stay as files until the processor reads them: its errors name them, and it refuses decompression bombs.
     return _undecoded(rows)
+
+
+def _open_shards(name: str, data: DataArguments, split: str, count: int | None) -> Shards:
+    if split != "train":
+        raise ValueError(f"{name} has no split {split!r}: shards are trained on whole, as 'train'.")
+    if count is not None or data.data_columns:
+        raise ValueError(
+            f"{name} is read whole, without an end: leave data_rows and data_columns out, max_steps says how much."
+        )
+    root = "" if "://" in name or Path(name).is_absolute() else data.data_root
+    return Shards(f"{root.rstrip('/')}/{name}" if root else name)
 
 
 def _open_set(name: str, data: DataArguments, split: str, count: int | None) -> SetRows:

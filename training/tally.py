@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from .mixing import Lost, MixedSet, Mixture
+from .mixing import MixedSet, Mixture
+from .readers import Lost
 from .shards import Shards
 
 

@@ -14,9 +14,10 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from minigpt4.cli import run as command
 from minigpt4.training import DataArguments, read_recipe
-from minigpt4.training.mixing import Lost, MixedBatches, MixedSet, Mixture
+from minigpt4.training.mixing import MixedBatches, MixedSet, Mixture
+from minigpt4.training.readers import Lost
 from minigpt4.training.recipe import parse_overrides
-from minigpt4.training.rows import load_train_rows
+from minigpt4.training.rows import load_eval_rows, load_train_rows
 from minigpt4.training.run import run
 from minigpt4.training.shards import Shards
 from minigpt4.training.tally import Drawn, Tally
@@ -238,6 +239,17 @@ def test_recipes_list_sets(own_folder, write_shards):
     # Shards alone are a mixture of one, wherever they are.
     [alone] = load_train_rows(DataArguments(data=shards, data_root="elsewhere")).sets
     assert alone.rows.shards == mixture.sets[0].rows.shards
+
+
+def test_what_shards_cannot_be_asked(write_shards):
+    shards = write_shards("some")
+    with pytest.raises(ValueError, match=r"is read whole, without an end: leave data_rows and data_columns out"):
+        load_train_rows(DataArguments(data=shards, data_rows=3))
+    with pytest.raises(ValueError, match="has no split 'test': shards are trained on whole"):
+        load_train_rows(DataArguments(data=[{"name": shards, "split": "test"}]))
+    for named in (shards, [{"name": "scene-captions"}]):
+        with pytest.raises(ValueError, match=r"eval_data is .*: name one set with an end, no shards and no list"):
+            load_eval_rows(DataArguments(eval_data=named))
 
 
 @pytest.mark.parametrize(
