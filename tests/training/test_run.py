@@ -129,12 +129,13 @@ def test_memory_of_what_learns(model, recipe):
     model.model.multi_modal_projector.requires_grad_(True)
     labels = torch.full((2, 10), -100)
     labels[:, 6:] = 5
-    estimate = estimate_memory(model, {"input_ids": torch.zeros(2, 10, dtype=torch.long), "labels": labels})
+    batch = {"input_ids": torch.zeros(2, 10, dtype=torch.long), "labels": labels}
+    estimate = estimate_memory(model, batch)
     assert estimate["weights"] == 4 * model.num_parameters()
     assert estimate["learning"] == 3 * 4 * (16 * 16 + 16)
     assert estimate["activations"] == 34 * 20 * 16 * 2 * 2
     assert estimate["logits"] == 2 * 4 * 8 * model.config.text_config.vocab_size
-    less = estimate_memory(model, {"input_ids": torch.zeros(2, 10, dtype=torch.long)}, checkpointing=True)
+    less = estimate_memory(model, batch, checkpointing=True)
     assert less["activations"] == 34 * 20 * 16 * 2 + 4 * 20 * 16 * 2  # one layer, and the inputs of two
     assert estimate["total"] == sum(size for name, size in estimate.items() if name != "total")
 
