@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 DESCRIBE = "Describe this image in detail."
-HINT = "Ask something, or send a picture alone to have it described"
+HINT = "Ask about a picture, or send it alone"
 
 # The four outputs of everything that talks: chat, chatbot, textbox, notice.
 Updates = tuple[Any, Any, Any, Any]

@@ -14,9 +14,17 @@ from pathlib import Path
 import pytest
 from huggingface_hub import RepoCard
 
+from minigpt4.app.server import CHATS, WAITING
+from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
+
 
 ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
 SPACE = ROOT / "hub_cards" / "space"
+
+
+def start(*command, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
 
 
 @pytest.fixture
@@ -57,28 +65,39 @@ def test_no_checkpoint_is_said_before_anything_else(command, tmp_path):
     assert result.err == f"minigpt4: {tmp_path} is no checkpoint: it holds no config.json\n"
 
 
-def test_the_space_runs_beside_the_package_alone(tmp_path, port):
-    """As docs/deploy.md puts it together: the files of the Space and the package, without the repository."""
-    folder = shutil.copytree(SPACE, tmp_path / "space")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-    source = shutil.copytree(ROOT, tmp_path / "source", ignore=_not_the_package, symlinks=True)
-    subprocess.run([*pip, folder, source], check=True, capture_output=True)
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+def test_the_space_as_the_guide_puts_it_together(tmp_path, port):
+    [lines] = re.findall(r"^```sh\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    copy, install, upload = lines.splitlines()
+    assert upload.startswith("hf upload ")
+    source = shutil.copytree(ROOT, tmp_path / "source", ignore=_not_the_package)
+    install = install.replace("pip install", f"{sys.executable} -m pip install --quiet --no-build-isolation")
+    for line in (copy, install):
+        subprocess.run(line, shell=True, check=True, cwd=source, capture_output=True)
+    folder = (source / "my-space").rename(tmp_path / "space")
     code = (
         "import runpy, gradio, minigpt4; print(minigpt4.__file__);"
         "gradio.Blocks.block_thread = lambda page: print('Serving', page.local_url);"
         "runpy.run_path('app.py', run_name='__main__')"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
+    result = start(sys.executable, "-c", code, cwd=folder, env=environment)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == [str(folder / "minigpt4" / "__init__.py"), f"Serving http://localhost:{port}/"]
+    assert result.stdout.splitlines() == [
+        str(folder / "minigpt4" / "__init__.py"),
+        f"Serving http://localhost:{port}/",
+    ]
+
+
+def test_python_of_the_guide():
+    [code] = re.findall(r"^```python\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    result = start(sys.executable, "-c", code)
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"http://127.0.0.1:\d+/\n", result.stdout)
+
+
+def test_limits_of_the_guide_are_those_of_the_page():
+    assert f"at most {MAX_PICTURES} pictures of at most {MAX_FILE_MEGABYTES} MB" in GUIDE
+    assert f"up to {WAITING}\nwait, and the {CHATS} chats" in GUIDE
 
 
 def _not_the_package(folder, names) -> list[str]:
