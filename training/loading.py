@@ -45,6 +45,7 @@ class MixtureTrainer(Trainer):
             args.process_index,
             args.world_size,
         )
+        self.batches.refuse_too_few_shards(args.dataloader_num_workers)
         loader = DataLoader(
             self.batches,
             batch_size=None,
@@ -69,7 +70,13 @@ class MixtureTrainer(Trainer):
         return self.loader
 
     def get_batch_samples(self, epoch_iterator, num_batches, device):
-        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        try:
+            batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        except (ValueError, OSError) as error:
+            *trace, line = str(error).strip().splitlines() or [""]
+            if not trace:
+                raise
+            raise type(error)(line.removeprefix(f"{type(error).__name__}: ")) from error  # a worker's, with its trace
         if self.tally:
             for batch in batches:
                 self.tally.add(batch["drawn"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .readers import Lost, RowReader, Share, StreamReader
+from .readers import Lost, RowReader, Share, StreamReader, refuse_too_few_shards
 
 
 # A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
@@ -97,6 +97,12 @@ class MixedBatches(IterableDataset):
         self._readers: list[RowReader | StreamReader] = []
         self._drawn = 0
         self._state: dict | None = None
+
+    def refuse_too_few_shards(self, workers: int) -> None:
+        """Raise before anything is started what would be raised in one of `workers` workers."""
+        for each in self.mixture.sets:
+            if not hasattr(each.rows, "__len__"):
+                refuse_too_few_shards(each.name, each.rows.num_shards, self.ranks * max(1, workers))
 
     def __iter__(self) -> Iterator[MixedBatch]:
         worker = get_worker_info()

@@ -32,6 +32,20 @@ class Share(NamedTuple):
     readers: int
 
 
+def refuse_too_few_shards(name: str, shards: int, readers: int) -> None:
+    """
+    Make sure that every reader of a stream has something to read.
+
+    Raises:
+        ValueError: there are fewer shards than readers.
+    """
+    if shards < readers:
+        raise ValueError(
+            f"{name} has {shards} shard(s), fewer than the {readers} readers, processes times workers: say --set "
+            "dataloader_num_workers=NUMBER, or start fewer processes."
+        )
+
+
 class RowReader:
     """
     Rows of a set with a length: of all passes one after the other, every `readers`-th.
@@ -92,11 +106,7 @@ class StreamReader:
             rows = rows.stream(seed)
         else:  # its files in another order
             rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
-        if rows.num_shards < self.share.readers:
-            raise ValueError(
-                f"{self.name} has {rows.num_shards} shard(s), fewer than the {self.share.readers} readers "
-                f"({self.share.ranks} process(es) with their dataloader_num_workers): set fewer of them."
-            )
+        refuse_too_few_shards(self.name, rows.num_shards, self.share.readers)
         rows = rows.map(_shuffled, batched=True, batch_size=self.buffer, with_indices=True, fn_kwargs={"seed": seed})
         # The part of this process; `datasets` shares it out between the workers by itself.
         self._stream = rows.shard(self.share.ranks, self.share.rank)

@@ -43,6 +43,10 @@ class Shards:
                 f"There are no shards {name}: say --set data_root=FOLDER for the folder they are in."
             )
 
+    @property
+    def num_shards(self) -> int:
+        return len(self.shards)
+
     def stream(self, seed: str) -> datasets.IterableDataset:
         """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""
         order = random.Random(seed).sample(self.shards, len(self.shards))

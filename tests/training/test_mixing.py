@@ -148,7 +148,9 @@ def test_going_on_does_not_read_again_what_was_read(write_shards, monkeypatch):
 
 def test_fewer_shards_than_readers(write_shards):
     mixture = Mixture([MixedSet("two", Shards(write_shards("two", shards=2)))])
-    with pytest.raises(ValueError, match=r"two has 2 shard\(s\), fewer than the 3 readers \(3 process\(es\)"):
+    with pytest.raises(
+        ValueError, match=r"two has 2 shard\(s\), fewer than the 3 readers, processes times workers: say"
+    ):
         read(mixture, 1, ranks=3)
 
 
@@ -307,6 +309,19 @@ def test_a_run_prints_what_was_drawn_and_lost(mixed_recipe, capsys, monkeypatch)
         run(mixed_recipe(data=[{"name": "scene-captions"}]), resume=True)
     with pytest.raises(ValueError, match="of a run with dataloader_num_workers 0, not 1: say the same"):
         run(mixed_recipe(dataloader_num_workers=1), resume=True)
+
+
+def test_mistakes_that_workers_find_are_one_line(mixed_recipe, write_tar, jpeg, monkeypatch):
+    with pytest.raises(ValueError, match=r"^\S+ has 4 shard\(s\), fewer than the 5 readers, [^\n]*$"):
+        run(mixed_recipe(dataloader_num_workers=5))
+    good = [(f"{number}.{ending}", part) for number in (0, 1) for ending, part in (("jpg", jpeg()), ("txt", b"a"))]
+    shard = write_tar("nearly.tar", [*good, *((f"bad{number}.jpg", jpeg()) for number in range(50))])
+    monkeypatch.setattr("minigpt4.training.mixing.MOST_LOST_IN_A_ROW", 5)
+    with pytest.raises(
+        ValueError, match=r"^5 samples in a row of \S+ cannot be used, [^\n]*missing caption\)\.$"
+    ) as raised:
+        run(mixed_recipe(data=str(shard), dataloader_num_workers=1))
+    assert "DataLoader worker process 0" in str(raised.value.__cause__)
 
 
 def test_a_run_stops_when_too_much_is_broken(mixed_recipe, write_shards):
