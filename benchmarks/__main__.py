@@ -14,11 +14,14 @@ from rich.table import Table
 from transformers.utils import logging
 
 from .case import Case, Figures
+from .chat import CASES as CHAT
+from .generation import CASES as GENERATION
 from .loading import CASES as LOADING
+from .startup import CASES as STARTUP
 from .training import CASES as TRAINING
 
 
-CASES = [*LOADING, *TRAINING]
+CASES = [*LOADING, *TRAINING, *GENERATION, *CHAT, *STARTUP]
 
 
 def reached(case: Case, figures: Figures) -> bool:

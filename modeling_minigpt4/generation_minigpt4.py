@@ -1,5 +1,6 @@
 """How MiniGPT-4 generates: transformers' `generate`, with what the published models do differently."""
 
+from contextlib import contextmanager
 from functools import wraps
 
 import torch
@@ -12,6 +13,8 @@ from transformers.generation import (
     RepetitionPenaltyLogitsProcessor,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from .decoding_minigpt4 import fast_linears
 
 
 class GeneratedTokensOnly(LogitsProcessor):
@@ -99,6 +102,11 @@ class MiniGPT4GenerationMixin(GenerationMixin):
             is_first_iteration=is_first_iteration,
             **kwargs,
         )
+
+    @contextmanager
+    def _optimize_model_for_decode(self):
+        with super()._optimize_model_for_decode(), fast_linears(self.base_model.language_model, self.lm_head):
+            yield
 
     def _maybe_prepare_encoder_kwargs_for_generation(
         self, inputs_tensor, model_kwargs, model_input_name, generation_config

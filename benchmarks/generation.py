@@ -1,0 +1,52 @@
+"""Greedy generation in a batch of four, beside BLIP-2's `generate` with the same weights."""
+
+from io import BytesIO
+
+import torch
+from PIL import Image
+
+from . import models
+from .case import Case, Figures
+from .measuring import interleave
+
+
+ROWS, NEW_TOKENS = 4, 64
+
+
+def inputs(pictures: int) -> dict:
+    """Four questions of 6 to 32 tokens, padded, about so many different pictures."""
+    rows = models.rows(ROWS, 6, 32)
+    shown = [Image.open(BytesIO(rows[index % pictures]["image"])) for index in range(ROWS)]
+    texts = [f"###Human: <Img><ImageHere></Img> {row['text']}###Assistant: " for row in rows]
+    return models.processor()(
+        images=[[picture] for picture in shown], text=texts, padding=True, padding_side="left", return_tensors="pt"
+    )
+
+
+def decode_bytes(model) -> int:
+    """What one step reads of the weights: the layers and the head."""
+    modules = (model.model.language_model.layers, model.lm_head)
+    return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
+
+
+def batch(pictures: int) -> Figures:
+    ours, peer = models.ours(), models.peer()
+    for model in (ours, peer, peer.language_model):
+        model.generation_config.eos_token_id = None  # every row makes as many tokens, whatever it says
+    given = {**inputs(pictures), "max_new_tokens": NEW_TOKENS, "do_sample": False}
+    same = torch.equal(ours.generate(**given)[:, -NEW_TOKENS:], peer.generate(**given)[:, -NEW_TOKENS:])
+    seconds = interleave(lambda: ours.generate(**given), lambda: peer.generate(**given))
+    tokens = ROWS * NEW_TOKENS
+    return Figures(
+        *(tokens / taken for taken in seconds),
+        notes={
+            "same_tokens": same,
+            "weights_read_gb_per_s": round(decode_bytes(ours) * NEW_TOKENS / seconds[0] / 1e9, 2),
+        },
+    )
+
+
+CASES = [
+    Case("generation, batch 4, four pictures", "tokens/s", 1.2, lambda: batch(4)),
+    Case("generation, batch 4, one picture", "tokens/s", 1.2, lambda: batch(1)),
+]
