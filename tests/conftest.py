@@ -5,6 +5,7 @@ import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import importlib.util
 import random
 from pathlib import Path
 
@@ -101,3 +102,32 @@ def picture(tmp_path) -> Path:
     path = tmp_path / "picture.png"
     Image.frombytes("RGB", (40, 30), random.Random(0).randbytes(40 * 30 * 3)).save(path)
     return path
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A Hub on this machine: the client of this process talks to it, is logged in there, and sends large files by LFS."""
+    import huggingface_hub
+    import transformers.utils.hub
+    from huggingface_hub import constants
+
+    place = Path(__file__).parent / "hub_cards" / "loopback_hub.py"
+    spec = importlib.util.spec_from_file_location("loopback_hub", place)  # folders of tests are no packages
+    loopback_hub = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loopback_hub)
+    server = loopback_hub.LoopbackHub()
+    settings = {
+        "ENDPOINT": server.endpoint,
+        "HUGGINGFACE_CO_URL_TEMPLATE": server.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
+    }
+    for name, value in settings.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None)  # it keeps its address
+    monkeypatch.setenv("HF_TOKEN", loopback_hub.TOKEN)
+    huggingface_hub.close_session()  # the one that was made offline
+    yield server
+    server.close()
+    huggingface_hub.close_session()

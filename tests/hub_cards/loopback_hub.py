@@ -91,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
     def route(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append(f"{self.command} {path}")
+        # Read before anything is answered: a connection that is closed with something unread is reset.
+        self.content = self.body() if self.command == "POST" else b""
         for pattern, method in ROUTES:
             if match := re.fullmatch(pattern, f"{self.command} {path}"):
                 with self.server.lock:
@@ -119,8 +121,6 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def fail(self, status: int, code: str, message: str) -> None:
-        if self.command in ("POST", "PUT"):
-            self.close_connection = True  # what was being sent is not read
         self.answer({"error": message}, status, X_Error_Code=code, X_Error_Message=message)
 
     def may_write(self, repo: str) -> bool:
@@ -142,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
     # Addresses
 
     def create(self) -> None:
-        wanted = json.loads(self.body())
+        wanted = json.loads(self.content)
         repo = f"{wanted['organization'] or USER}/{wanted['name']}"
         if not self.may_write(repo):
             return
@@ -168,7 +168,6 @@ class Handler(BaseHTTPRequestHandler):
             self.answer([{"type": "file", "path": name, "size": len(data), "oid": sha1(data)} for name, data in files])
 
     def branch(self, kind: str, repo: str, branch: str) -> None:
-        self.body()
         if self.may_write(repo) and (found := self.find(kind, repo)):
             if branch in found.branches:
                 return self.fail(409, "", "Reference already exists")
@@ -176,11 +175,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({})
 
     def validate(self) -> None:
-        self.body()
         self.answer({"errors": [], "warnings": []})
 
     def preupload(self, kind: str, repo: str, revision: str) -> None:
-        wanted = json.loads(self.body())["files"]
+        wanted = json.loads(self.content)["files"]
         if self.may_write(repo) and (found := self.find(kind, repo)):
             if found.oid(revision) is None:
                 return self.fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
@@ -195,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"files": files})
 
     def batch(self, kind: str | None, repo: str) -> None:
-        objects = json.loads(self.body())["objects"]
+        objects = json.loads(self.content)["objects"]
         if self.may_write(repo) and self.find(kind, repo):
             self.answer({"transfer": "basic", "objects": [self.batch_object(**wanted) for wanted in objects]})
 
@@ -221,7 +219,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({})
 
     def commit(self, kind: str, repo: str, revision: str) -> None:
-        lines = [json.loads(line) for line in self.body().splitlines()]
+        lines = [json.loads(line) for line in self.content.splitlines()]
         if self.server.refuse_commit:
             self.connection.close()
             self.close_connection = True

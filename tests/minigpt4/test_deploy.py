@@ -1,15 +1,12 @@
 """Everything docs/deploy.md tells people to do works, in the order in which it tells them."""
 
-import importlib.util
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import huggingface_hub
 import pytest
-from huggingface_hub import constants
 
 from minigpt4.cli import run
 
@@ -17,23 +14,6 @@ from minigpt4.cli import run
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    place = ROOT / "tests" / "hub_cards" / "loopback_hub.py"
-    spec = importlib.util.spec_from_file_location("loopback_hub", place)
-    loopback_hub = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loopback_hub)
-    server = loopback_hub.LoopbackHub()
-    monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", loopback_hub.TOKEN)
-    huggingface_hub.close_session()
-    yield server
-    server.close()
-    huggingface_hub.close_session()
 
 
 def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
