@@ -44,6 +44,8 @@ TEXT = {
     "max_position_embeddings": 2048,
 }
 
+ENDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+
 
 def processor() -> MiniGPT4Processor:
     """nano's tokenizer, whose 688 tokens are the first rows of the vocabulary, and pictures of 224 pixels."""
@@ -53,19 +55,34 @@ def processor() -> MiniGPT4Processor:
     return made
 
 
-def ours() -> MiniGPT4ForConditionalGeneration:
-    """This package's model, seeded, in float32 and eval mode."""
+def config(vision: dict = VISION, qformer: dict = QFORMER, text: dict = TEXT) -> MiniGPT4Config:
+    """Configuration of benchmark size, or of another one, with the ids of [`processor`]."""
     tokenizer = processor().tokenizer
-    ends = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    config = MiniGPT4Config(
-        vision_config=VISION,
-        qformer_config=QFORMER,
-        text_config={**TEXT, **ends},
+    return MiniGPT4Config(
+        vision_config=vision,
+        qformer_config=qformer,
+        text_config={**text, **{name: getattr(tokenizer, name) for name in ENDS}},
         num_query_tokens=IMAGE_TOKENS,
         image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
     )
+
+
+def blip2_config(config: MiniGPT4Config) -> Blip2Config:
+    """The same towers and language model in BLIP-2."""
+    return Blip2Config(
+        vision_config=config.vision_config.to_dict(),
+        qformer_config=config.qformer_config.to_dict(),
+        text_config=config.text_config.to_dict(),
+        num_query_tokens=config.num_query_tokens,
+        image_token_id=config.image_token_id,
+    )
+
+
+def ours() -> MiniGPT4ForConditionalGeneration:
+    """This package's model, seeded, in float32 and eval mode."""
     torch.manual_seed(0)
-    model = MiniGPT4ForConditionalGeneration(config).eval()
+    model = MiniGPT4ForConditionalGeneration(config()).eval()
+    ends = {name: getattr(model.config.text_config, name) for name in ENDS}
     model.generation_config.update(do_sample=False, **ends)
     return model
 
@@ -73,14 +90,7 @@ def ours() -> MiniGPT4ForConditionalGeneration:
 def peer() -> Blip2ForConditionalGeneration:
     """BLIP-2 over the same Llama, with the same weights everywhere."""
     mine = ours()
-    config = Blip2Config(
-        vision_config=mine.config.vision_config.to_dict(),
-        qformer_config=mine.config.qformer_config.to_dict(),
-        text_config=mine.config.text_config.to_dict(),
-        num_query_tokens=IMAGE_TOKENS,
-        image_token_id=mine.config.image_token_id,
-    )
-    model = Blip2ForConditionalGeneration(config).eval()
+    model = Blip2ForConditionalGeneration(blip2_config(mine.config)).eval()
     renamed = {
         "model.vision_tower.": "vision_model.",
         "model.qformer.": "qformer.",
