@@ -102,7 +102,10 @@ def gather_model(folder: str | Path) -> Upload:
     if not isinstance(config, MiniGPT4Config):
         raise ValueError(f"{folder} holds no MiniGPT-4: its model_type is {config.model_type!r}.")
     files: dict[str, Path | bytes] = {name: folder / name for name in _weights(folder)}
-    files |= {name: folder / name for name in (GENERATION, ADAPTER_CONFIG, ADAPTER_WEIGHTS) if _has(folder, name)}
+    files |= {name: folder / name for name in (GENERATION, ADAPTER_WEIGHTS) if _has(folder, name)}
+    if _has(folder, ADAPTER_CONFIG):  # of the model beside it, wherever that is
+        settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        files[ADAPTER_CONFIG] = _json(settings | {"base_model_name_or_path": None})
     files |= _packaged(config, _load(AutoProcessor, folder, PROCESSOR), MiniGPT4ForConditionalGeneration)
     files[CARD] = (
         folder / CARD if _has(folder, CARD) else str(model_card(folder, training=training_of(folder))).encode()

@@ -69,19 +69,20 @@ def _model_of(name: str) -> str:
         except OSError:  # no model either: said below
             file = None
     if file is None:
-        _check_is_checkpoint(name)
+        check_is_checkpoint(name)
         return name
     try:
         base = json.loads(Path(file).read_text(encoding="utf-8")).get("base_model_name_or_path")
         if not base:
             raise ValueError(f"{file} says no base_model_name_or_path")
-        _check_is_checkpoint(base)
+        check_is_checkpoint(base)
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot load the adapter {name} without its model: {_first_line(error)}") from error
     return base
 
 
-def _check_is_checkpoint(name: str) -> None:
+def check_is_checkpoint(name: str) -> None:
+    """Refuse, in a line, what is no folder or Hub id of a whole MiniGPT-4, before anything is loaded."""
     from transformers import PreTrainedConfig
 
     folder = Path(name)

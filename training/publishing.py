@@ -34,9 +34,8 @@ class PublishingTrainer(Trainer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         # Now, as merging an adapter leaves nothing to count.
-        counts = [(parameter.numel(), parameter.requires_grad) for parameter in self.model.parameters()]
-        self.learned = sum(count for count, learns in counts if learns)
-        self.frozen = sum(count for count, learns in counts if not learns)
+        self.learned = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
+        self.frozen = self.model.num_parameters() - self.learned  # which knows how many stand in a byte
 
     def create_model_card(self, *args, **kwargs) -> None:
         """Write the card into `output_dir`."""

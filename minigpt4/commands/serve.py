@@ -20,10 +20,12 @@ def serve(context: typer.Context, model: Model = None) -> None:
     from transformers.utils.import_utils import is_serve_available
 
     from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, nano_path
+    from minigpt4.loading import check_is_checkpoint
 
     if not is_serve_available():
         raise ValueError("Serving needs more packages: pip install 'minigpt4[serving]'.")
     name = model or str(nano_path())
+    check_is_checkpoint(name)
     stops = AutoProcessor.from_pretrained(name).stop_strings
     # The server looks up classes by these two, and takes no others.
     AutoModelForMultimodalLM.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)

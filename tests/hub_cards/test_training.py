@@ -1,6 +1,7 @@
 """Trainers, models and processors that push: what a run puts on a Hub on this machine."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -119,6 +120,24 @@ def test_an_adapter_of_a_folder_is_refused_alone_and_merged_else(hub, adapter, c
     assert run(["push", str(adapter), "adapter"]) == 0
     assert "model.safetensors" in hub.repos["models/somebody/adapter"].files
     assert "adapter_config.json" not in hub.repos["models/somebody/adapter"].files
+
+
+def test_an_adapter_beside_its_model_goes_with_it(hub, adapter, tiny_checkpoint, tmp_path):
+    both = shutil.copytree(tiny_checkpoint, tmp_path / "both")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(adapter / name, both)
+    assert run(["push", str(both), "both"]) == 0
+    files = hub.repos["models/somebody/both"].files
+    assert {"model.safetensors", "adapter_model.safetensors"} <= set(files)
+    assert str(tmp_path).encode() not in files["adapter_config.json"]
+    (tmp_path / "pulled").mkdir()
+    for name, content in files.items():
+        (tmp_path / "pulled" / name).write_bytes(content)
+    pulled, trained = (AutoModelForImageTextToText.from_pretrained(name) for name in (tmp_path / "pulled", adapter))
+    inputs = AutoProcessor.from_pretrained(adapter)(
+        images=ROWS[0]["image"], text="<ImageHere> What?", return_tensors="pt"
+    )
+    assert torch.equal(pulled(**inputs).logits, trained(**inputs).logits)
 
 
 def test_an_adapter_whose_base_has_changed_is_not_pushed(hub, tiny_checkpoint, tmp_path, capfd):

@@ -66,3 +66,15 @@ def test_a_second_turn_and_a_limit(client, picture, expected):
 def test_another_name_is_refused(client, picture):
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="other", messages=question(addresses(picture)["file"]))
+
+
+def test_what_is_no_model_is_refused_at_once(command, tmp_path):
+    result = command("serve", "--model", tmp_path)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"minigpt4: {tmp_path} is no checkpoint: it holds no config.json\n"
+
+
+def test_an_option_that_the_server_does_not_have(command):
+    result = command("serve", "--no-such-option")
+    assert result.code == 2
+    assert "--no-such-option" in result.err
