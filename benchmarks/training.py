@@ -1,9 +1,11 @@
 """Training the projection as the recipes of stage 1 and stage 2 do, beside BLIP-2 in transformers' own `Trainer`."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from statistics import median
 
 import datasets
 import torch
@@ -118,10 +120,25 @@ def speed(stage: str, cached: bool) -> Figures:
     (loss, flops), (peer_loss, peer_flops) = map(first_step, trainers)
     if abs(loss - peer_loss) > 1e-3:
         raise AssertionError(f"{stage}: not the same work, as our loss is {loss} and the peer's {peer_loss}.")
-    seconds, peer_seconds = interleave(*(trainer.train for trainer in trainers), repetitions=3)
+    processor_seconds: tuple[list[float], list[float]] = ([], [])
+    seconds, peer_seconds = interleave(
+        *(partial(_train_counted, *each) for each in zip(trainers, processor_seconds, strict=True)), repetitions=3
+    )
     samples = BATCH[stage] * trainers[0].args.max_steps
-    notes = {"gflop_per_sample": [round(count / BATCH[stage] / 1e9, 2) for count in (flops, peer_flops)]}
+    counted, peer_counted = (median(each[1:]) for each in processor_seconds)
+    notes = {
+        "gflop_per_sample": [round(count / BATCH[stage] / 1e9, 2) for count in (flops, peer_flops)],
+        # Of the processor's time, which others on the machine do not stretch as much.
+        "processor_seconds": [round(counted, 2), round(peer_counted, 2)],
+        "processor_ratio": round(peer_counted / counted, 2),
+    }
     return Figures(samples / seconds, samples / peer_seconds, limit=peer_flops / flops, notes=notes)
+
+
+def _train_counted(trainer: Trainer, seconds: list[float]) -> None:
+    start = time.process_time()
+    trainer.train()
+    seconds.append(time.process_time() - start)
 
 
 def memory(stage: str, cached: bool) -> Figures:
