@@ -89,7 +89,7 @@ class MixedBatches(IterableDataset):
     Returns (when iterated): [`MixedBatch`], without end. Images are decoded, in RGB.
 
     Raises:
-        ValueError: a thousand rows in a row cannot be used, or a stream has fewer shards than readers.
+        ValueError: a thousand rows in a row cannot be used, or a stream has fewer shards than workers.
     """
 
     def __init__(self, mixture: Mixture, batch_size: int, seed: int, rank: int = 0, ranks: int = 1):
@@ -102,7 +102,7 @@ class MixedBatches(IterableDataset):
         """Raise before anything is started what would be raised in one of `workers` workers."""
         for each in self.mixture.sets:
             if not hasattr(each.rows, "__len__"):
-                refuse_too_few_shards(each.name, each.rows.num_shards, self.ranks * max(1, workers))
+                refuse_too_few_shards(each.name, each.rows.num_shards, self.ranks, max(1, workers))
 
     def __iter__(self) -> Iterator[MixedBatch]:
         worker = get_worker_info()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import datasets
 import numpy as np
+from datasets.distributed import split_dataset_by_node
 
 from minigpt4.processing.image_loading import load_image
 
@@ -32,17 +33,19 @@ class Share(NamedTuple):
     readers: int
 
 
-def refuse_too_few_shards(name: str, shards: int, readers: int) -> None:
+def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> None:
     """
-    Make sure that every reader of a stream has something to read.
+    Make sure that every worker of a stream has something to read. Processes share shards out, or if there are fewer of
+    them, samples.
 
     Raises:
-        ValueError: there are fewer shards than readers.
+        ValueError: there are fewer shards than workers of a process, or of all processes.
     """
-    if shards < readers:
+    most = shards // ranks or shards
+    if workers > most:
         raise ValueError(
-            f"{name} has {shards} shard(s), fewer than the {readers} readers, processes times workers: say --set "
-            "dataloader_num_workers=NUMBER, or start fewer processes."
+            f"{name} has {shards} shard(s), too few for {workers} workers in each of {ranks} process(es): say --set "
+            f"dataloader_num_workers={most}."
         )
 
 
@@ -106,10 +109,13 @@ class StreamReader:
             rows = rows.stream(seed)
         else:  # its files in another order
             rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
-        refuse_too_few_shards(self.name, rows.num_shards, self.share.readers)
+        refuse_too_few_shards(self.name, rows.num_shards, self.share.ranks, self.share.readers // self.share.ranks)
         rows = rows.map(_shuffled, batched=True, batch_size=self.buffer, with_indices=True, fn_kwargs={"seed": seed})
         # The part of this process; `datasets` shares it out between the workers by itself.
-        self._stream = rows.shard(self.share.ranks, self.share.rank)
+        if rows.num_shards < self.share.ranks:
+            self._stream = split_dataset_by_node(rows, self.share.rank, self.share.ranks)  # by samples
+        else:
+            self._stream = rows.shard(self.share.ranks, self.share.rank)
         if self._state is not None:
             self._stream.load_state_dict(self._state)
         return iter(self._stream)

@@ -146,12 +146,17 @@ def test_going_on_does_not_read_again_what_was_read(write_shards, monkeypatch):
     assert len(opened) <= 3  # the one it was in, and those of the next samples
 
 
-def test_fewer_shards_than_readers(write_shards):
-    mixture = Mixture([MixedSet("two", Shards(write_shards("two", shards=2)))])
-    with pytest.raises(
-        ValueError, match=r"two has 2 shard\(s\), fewer than the 3 readers, processes times workers: say"
-    ):
-        read(mixture, 1, ranks=3)
+def test_fewer_shards_than_processes(write_shards):
+    """Each process takes its samples out of all."""
+    mixture = Mixture([MixedSet("one", Shards(write_shards("one", shards=1, samples=9)))], buffer=4)
+    parts = [read_texts(read(mixture, 3, rank=rank, ranks=3))[:3] for rank in range(3)]
+    assert len({text for part in parts for text in part}) == 9
+    whole = read_texts(read(mixture, 7, rank=1, ranks=3))
+    for first in range(1, 6):
+        begun, again = (MixedBatches(mixture, 2, seed=0, rank=1, ranks=3) for _ in range(2))
+        begin = read_texts(islice(begun, first))
+        again.load_state_dict(begun.state_dict())
+        assert begin + read_texts(islice(again, 7 - first)) == whole
 
 
 def test_images_that_cannot_be_used_are_lost_and_counted(tmp_path, write_tar, jpeg):
@@ -312,7 +317,10 @@ def test_a_run_prints_what_was_drawn_and_lost(mixed_recipe, capsys, monkeypatch)
 
 
 def test_mistakes_that_workers_find_are_one_line(mixed_recipe, write_tar, jpeg, monkeypatch):
-    with pytest.raises(ValueError, match=r"^\S+ has 4 shard\(s\), fewer than the 5 readers, [^\n]*$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^\S+ has 4 shard\(s\), too few for 5 workers in each of 1 process[^\n]* dataloader_num_workers=4\.$",
+    ):
         run(mixed_recipe(dataloader_num_workers=5))
     good = [(f"{number}.{ending}", part) for number in (0, 1) for ending, part in (("jpg", jpeg()), ("txt", b"a"))]
     shard = write_tar("nearly.tar", [*good, *((f"bad{number}.jpg", jpeg()) for number in range(50))])
