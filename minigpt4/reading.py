@@ -78,7 +78,7 @@ class Reader:
             prompt = self._prompt(turns, start, text, pictures)
             if self.limit is None or len(prompt.ids) + room <= self.limit:
                 return prompt, start
-        if len(prompt.ids) >= self.limit:
+        if self.limit is not None and len(prompt.ids) >= self.limit:
             raise ValueError(
                 f"the conversation takes {len(prompt.ids)} tokens and the model reads {self.limit}: make it shorter"
             )
@@ -178,6 +178,6 @@ class _Stop(StoppingCriteria):
         self.stopping = stopping
         self.limit = limit
 
-    def __call__(self, input_ids: torch.LongTensor, scores: Any, **kwargs: Any) -> torch.BoolTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> Any:
         full = self.limit is not None and input_ids.shape[1] >= self.limit
         return torch.full((len(input_ids),), full or self.stopping.is_set(), device=input_ids.device)

@@ -1,5 +1,6 @@
 """How MiniGPT-4 generates: transformers' `generate`, with what the published models do differently."""
 
+import copy
 from contextlib import contextmanager
 from functools import wraps
 
@@ -11,6 +12,7 @@ from transformers.generation import (
     LogitsProcessorList,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    StopStringCriteria,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
@@ -67,10 +69,26 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         return processors
 
     def _get_stopping_criteria(self, generation_config, stopping_criteria, tokenizer=None, **kwargs):
-        tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # `transformers serve` passes the whole processor
-        if generation_config.stop_strings is not None and tokenizer is None:
-            tokenizer = self._tokenizer_beside_checkpoint(generation_config.stop_strings)
-        return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
+        strings = generation_config.stop_strings
+        if strings is None:
+            return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
+        if tokenizer is None:
+            tokenizer = self._tokenizer_beside_checkpoint(strings)
+        without_strings = copy.copy(generation_config)
+        without_strings.stop_strings = None
+        criteria = super()._get_stopping_criteria(without_strings, stopping_criteria, tokenizer=tokenizer, **kwargs)
+        if not any(isinstance(criterion, StopStringCriteria) for criterion in criteria):
+            criteria.append(self._stop_string_criterion(tokenizer, strings))
+        return criteria
+
+    def _stop_string_criterion(self, tokenizer, strings) -> StopStringCriteria:
+        """Kept between calls: matching 32,000 tokens with `###` takes 0.2 s, as long as eight tokens of an answer."""
+        known = tokenizer, len(tokenizer), strings
+        kept, criterion = getattr(self, "_kept_stop_strings", (None, None))
+        if kept != known:
+            criterion = StopStringCriteria(tokenizer, strings)
+            self._kept_stop_strings = (tokenizer, len(tokenizer), copy.copy(strings)), criterion
+        return criterion
 
     def _tokenizer_beside_checkpoint(self, stop_strings):
         tokenizer = getattr(self, "_stop_tokenizer", None)

@@ -325,6 +325,25 @@ class TestStopStrings:
         assert mark in tokenizer.decode(free[0])
         assert not all(mark in tokenizer.decode(row) for row in free)
 
+    def test_other_strings_and_other_tokens_count_at_once(self, checkpoint):
+        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        prompt = tokenizer("abc", return_tensors="pt")
+        width = prompt["input_ids"].shape[1]
+        settings = {"max_new_tokens": 12, "tokenizer": tokenizer}
+        free = model.generate(**prompt, **settings)[0, width:]
+        assert len(free) == 12
+        letters = [token for token in free.tolist() if token > tokenizer.convert_tokens_to_ids("▁")]
+        for letter in letters[:2]:
+            stopped = model.generate(**prompt, **settings, stop_strings=tokenizer.decode(letter))[0, width:]
+            assert len(stopped) == free.tolist().index(letter) + 1
+        assert torch.equal(model.generate(**prompt, **settings)[0, width:], free)
+        model.resize_token_embeddings(len(tokenizer) + 1)
+        tokenizer.add_tokens("<stop>###")
+        with torch.no_grad():  # the new token wins at once
+            model.lm_head.weight[-1] = 100 * model.lm_head.weight[free[0]]
+        assert len(model.generate(**prompt, **settings)[0, width:]) == 1
+
     def test_a_model_without_a_tokenizer_beside_it_says_what_to_pass(self, checkpoint):
         tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         for name in ("tokenizer.json", "tokenizer_config.json"):
