@@ -78,8 +78,9 @@ class Actions:
 
     def clear(self, chat: Chat | None) -> Updates:
         """Begin anew."""
-        self.stop(chat)
-        return None, [], _idle(), _notice()
+        if chat is not None:
+            chat.end()
+        return _cleared()
 
     def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, Any, Any]:
         """Say in the textbox what the task takes, and show the picture where it takes a box: textbox, picker, aimed."""
@@ -122,30 +123,42 @@ class Actions:
 
     def _answer(self, chat: Chat, growing: Iterator[list[dict]], message: dict | None = None) -> Iterator[Updates]:
         """Show an answer as it grows; at its end, or after an error, the textbox is ready again."""
-        before = chat.conversation.turns
-        busy = (
-            gr.MultimodalTextbox(value=None, submit_btn=False, stop_btn=True)
-            if message
-            else gr.MultimodalTextbox(submit_btn=False, stop_btn=True)
-        )
-        note = _notice()
+        conversation = chat.conversation
+        turns, forgotten = conversation.turns, conversation.forgotten
+        emptied = {} if message is None else {"value": None}
+        note = ""
         try:
             for number, messages in enumerate(growing):
-                yield (chat, messages, busy, note) if number == 0 else (chat, messages, gr.skip(), gr.skip())
+                if chat.ended:
+                    continue
+                if number == 0:
+                    yield chat, messages, gr.MultimodalTextbox(submit_btn=False, stop_btn=True, **emptied), _notice()
+                else:
+                    yield chat, messages, gr.skip(), gr.skip()
         except (ValueError, OSError) as error:
-            note = _notice(error)
+            note = str(error)
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            note = _notice(f"Something went wrong ({type(error).__name__}); the terminal of the page says more.")
-        turns = chat.conversation.turns
-        if turns is not before and turns and not turns[-1].answer.finished:
-            note = _notice("The answer was cut off: it was stopped, or reached the longest that the settings allow.")
-        said = message is None or len(turns) > len(before)
-        yield chat, chat.messages(), _idle() if said else _idle(value=message), note
+            note = f"Something went wrong ({type(error).__name__}); the terminal of the page says more."
+        if chat.ended:  # what was shown last may have come after the page was cleared
+            yield _cleared()
+            return
+        said = len(conversation.turns) > len(turns) if message else conversation.turns is not turns
+        if said and not conversation.turns[-1].answer.finished:
+            note = "The answer was cut off: it was stopped, or reached the longest that the settings allow."
+        if conversation.forgotten > forgotten:
+            left_out = f"its oldest turns are left out, {conversation.forgotten} so far; pictures stay."
+            note = f"{note} The conversation outgrew the model: {left_out}"
+        back = {} if message is None or said else {"value": message}
+        yield chat, chat.messages(), _idle(**back), _notice(note)
 
 
 def _idle(**changes: Any) -> Any:
     return gr.MultimodalTextbox(submit_btn=True, stop_btn=False, **changes)
+
+
+def _cleared() -> Updates:
+    return None, [], _idle(), _notice()
 
 
 def _notice(message: object = "") -> Any:

@@ -36,6 +36,7 @@ class Chat:
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self.conversation = Conversation(model, processor)
+        self.ended = False
         self._folder = TemporaryDirectory(prefix="minigpt4-")  # of the pictures shown; goes when the chat goes
         self._has_boxes = bool(processor.task_identifiers)
         self._shown: list[_Shown] = []
@@ -69,9 +70,10 @@ class Chat:
         text = turn.text if text is None else text
         yield from self._grow(text, views, [], self.conversation.retry(text, **settings))
 
-    def clear(self) -> None:
-        self.conversation.reset()
-        self._shown = []
+    def end(self) -> None:
+        """End the chat, and the answer that is being made."""
+        self.ended = True
+        self.conversation.stop()
 
     def turn_of(self, message: int) -> int:
         """Which turn a message on the page belongs to."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 HOUR = 3600  # seconds
+LONGEST = 2000  # tokens of an answer
 
 NO_OUTSIDE_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 
@@ -76,7 +77,11 @@ def build_page(
             clear = gr.Button("New chat", size="sm", min_width=80)
         with gr.Accordion("Settings", open=False):
             longest = gr.Slider(
-                1, 2000, value=settings.max_new_tokens or 300, step=1, label="Longest answer, in tokens"
+                1,
+                LONGEST,
+                value=min(settings.max_new_tokens or 300, LONGEST),
+                step=1,
+                label="Longest answer, in tokens",
             )
             sample = gr.Checkbox(value=bool(settings.do_sample), label="Sample: answers differ from time to time")
             temperature = gr.Slider(0.1, 2.0, value=settings.temperature or 1.0, step=0.05, label="Temperature")
@@ -93,7 +98,7 @@ def build_page(
             chatbot.edit(actions.edit, [chat, *choices], **talk),
         ]
         textbox.stop(actions.stop, chat, None, concurrency_limit=None, queue=False, api_visibility="private")
-        clearing = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"], "cancels": talking}
+        clearing = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"]}
         gr.on([clear.click, chatbot.clear], **clearing, concurrency_limit=None, api_visibility="private")
         if tasks:
             aim = {
