@@ -21,6 +21,7 @@ def separate_runs():
         script = Path(__file__).with_name("separate_runs.py")
         done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        start.said = done.stderr
         endings = json.loads(done.stdout.splitlines()[-1])
         assert all(code in (0, KILLED) for codes in endings for code in codes), done.stderr
         return endings
@@ -115,6 +116,10 @@ def test_killed_runs_on_shards_go_on_with_the_next_sample(separate_runs, job, wr
         assert len(steps(whole)) == 7
         assert steps(killed) == steps(whole)  # the sources of all samples, and losses to the last bit
         assert weights(killed) == weights(whole)
+    # Each run that came to its end has a table, of both processes, and of what came before it was killed.
+    cells = [line.split("│") for line in separate_runs.said.splitlines() if line.count("%") == 2]
+    batches = [int(cell[4]) for cell in cells]
+    assert [sum(table) for table in zip(batches[::2], batches[1::2], strict=True)] == [14] * 4
 
 
 def test_two_processes_are_one_with_the_same_global_batch(separate_runs, job, tmp_path):
