@@ -10,8 +10,17 @@ import datasets
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoModel,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    pipeline,
+)
 from transformers.dynamic_module_utils import get_relative_import_files
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 
 WITHOUT_PACKAGE = "import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n"
@@ -131,3 +140,25 @@ def test_trl_sft_trains_and_resumes(saved, run, tmp_path):
     logits = trained(**inputs).logits
     assert torch.equal(torch.load(tmp_path / "out.pt")["logits"], logits)
     assert not torch.equal(AutoModelForImageTextToText.from_pretrained(saved)(**inputs).logits, logits)  # it learned
+
+
+def test_what_engines_with_a_transformers_backend_ask_for(saved):
+    calls = []
+
+    def engine(module, *args, **kwargs):
+        calls.append(type(module).__name__)
+        return sdpa_attention_forward(module, *args, **kwargs)
+
+    AttentionInterface.register("engine", engine)
+    AttentionMaskInterface.register("engine", sdpa_mask)
+    model = AutoModel.from_pretrained(saved, attn_implementation={"text_config": "engine"})
+    processor = AutoProcessor.from_pretrained(saved)
+    image = Image.new("RGB", (40, 30), "red")
+    inputs = processor(images=image, text="<ImageHere> What?", return_tensors="pt")
+    hidden = model(**inputs).last_hidden_state
+    assert calls == ["LlamaAttention"] * model.config.text_config.num_hidden_layers
+    torch.testing.assert_close(hidden, AutoModel.from_pretrained(saved)(**inputs).last_hidden_state)
+    [features] = model.get_image_features(inputs["pixel_values"]).pooler_output
+    tokens = processor._get_num_multimodal_tokens(image_sizes=[[30, 40]])
+    assert tokens.num_image_tokens == [len(features)] == [processor.replace_image_token({}, 0).count("<ImageHere>")]
+    assert (inputs["input_ids"] == model.config.image_token_id).sum() == len(features)
