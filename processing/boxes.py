@@ -110,7 +110,7 @@ def parse_grounding(text: str, image_size: tuple[int, int] = (SCALE, SCALE)) -> 
     Args:
         text (`str`): an answer, or a question with boxes in it.
         image_size (`tuple[int, int]`, defaults to hundredths):
-            (width, height) of the picture in pixels, as `image.size` of a PIL image; boxes come in its pixels, exact and not rounded.
+            (width, height) of the picture in pixels, as `image.size` of a PIL image; boxes come in its pixels, not rounded.
 
     Raises:
         ValueError: a size that is not positive.
@@ -147,8 +147,13 @@ def parse_grounding(text: str, image_size: tuple[int, int] = (SCALE, SCALE)) -> 
 def resize_box(box: Sequence[float], old_size: tuple[int, int], new_size: tuple[int, int]) -> Box:
     """The same place in the picture after it was resized. Sizes are (width, height)."""
     (old_width, old_height), (new_width, new_height) = _checked_size(old_size), _checked_size(new_size)
-    x, y = new_width / old_width, new_height / old_height
-    return Box(box[0] * x, box[1] * y, box[2] * x, box[3] * y)
+    x1, y1, x2, y2 = box
+    return Box(
+        x1 * new_width / old_width,
+        y1 * new_height / old_height,
+        x2 * new_width / old_width,
+        y2 * new_height / old_height,
+    )
 
 
 def crop_box(box: Sequence[float], region: Sequence[float]) -> Box | None:
@@ -170,8 +175,13 @@ def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _hundredths(value: float, side: int) -> int:
-    # What is whole but for the error of floating point is whole: text → pixels → text changes nothing.
-    return min(max(int(value / side * SCALE + 1e-6), 0), SCALE)
+    return min(max(int(value / side * SCALE), 0), SCALE)  # in this order, as published: 29 of 100 pixels are 28
+
+
+def _pixels(hundredths: int, side: int) -> float:
+    pixels = hundredths * side / SCALE
+    # Where the truncation above would give less, a hair more: text → pixels → text changes nothing.
+    return pixels if _hundredths(pixels, side) == hundredths else math.nextafter(pixels, math.inf)
 
 
 def _ordered(x1, y1, x2, y2) -> tuple:
@@ -183,7 +193,7 @@ def _read(values: list[int], size: tuple[int, int]) -> tuple[Box, str]:
     inside = [min(max(value, 0), SCALE) for value in values]
     corners = _ordered(*inside)
     wrong = ["outside 0 to 100"] * (inside != values) + ["corners reversed"] * (list(corners) != inside)
-    pixels = (value * side / SCALE for value, side in zip(corners, size * 2, strict=True))
+    pixels = (_pixels(value, side) for value, side in zip(corners, size * 2, strict=True))
     return Box(*pixels), ", ".join(wrong)
 
 
