@@ -130,3 +130,13 @@ def test_no_folder():
 def test_no_cache(recipe, folder):
     with pytest.raises(FileNotFoundError, match=r"There is no feature cache in .*: run minigpt4 cache-features"):
         losses(recipe(features=str(folder)))
+
+
+def test_a_mixture_with_a_damaged_image(recipe, folder, own_folder, monkeypatch):
+    """Which training passes over, and so does the cache."""
+    (own_folder / "7.png").write_bytes(b"no picture")
+    settings = {"data": [{"name": str(own_folder)}], "max_broken": 0.5, "max_steps": 3}
+    expected = losses(recipe(**settings))
+    assert len(cache_features(recipe(**settings, features=str(folder)))) == 4
+    monkeypatch.delattr("transformers.Blip2VisionModel.forward")
+    assert losses(recipe(**settings, features=str(folder))) == expected
