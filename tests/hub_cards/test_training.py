@@ -158,8 +158,10 @@ def test_an_adapter_whose_base_has_changed_is_not_pushed(hub, tiny_checkpoint, t
 def test_models_and_processors_push_themselves(hub, tiny_checkpoint):
     AutoModelForImageTextToText.from_pretrained(tiny_checkpoint).push_to_hub("somebody/parts", max_shard_size="20KB")
     AutoProcessor.from_pretrained(tiny_checkpoint).push_to_hub("somebody/parts")
-    files = hub.repos["models/somebody/parts"].files
-    assert {"config.json", "model.safetensors.index.json", "modeling_minigpt4.py"} <= set(files)
+    repo = hub.repos["models/somebody/parts"]
+    assert len(repo.branches["main"]) == 3  # one commit each
+    files = repo.files
+    assert {"config.json", "model.safetensors.index.json", "modeling_minigpt4.py", "README.md"} <= set(files)
     assert {"processor_config.json", "processing_minigpt4.py", "image_processing_minigpt4.py"} <= set(files)
     assert set(json.loads(files["config.json"])["auto_map"]) == {
         "AutoConfig",
