@@ -67,16 +67,40 @@ def whole(conversation: Conversation, text: str) -> str:
     return "".join(conversation.stream(text))
 
 
-def eighth_turn(answer: Callable[[Conversation, str], str]) -> Figures:
+def positions_read(conversation: Conversation, text: str) -> int:
+    """How many positions the language model reads before the answer begins."""
+    lengths: list[int] = []
+    hook = conversation.model.model.language_model.register_forward_pre_hook(
+        lambda _, args, kwargs: lengths.append(kwargs["inputs_embeds"].shape[1]), with_kwargs=True
+    )
+    first_word(conversation, text)
+    hook.remove()
+    return lengths[0]
+
+
+def operations(model, positions: int, pictures: int) -> float:
+    """Multiplications and additions until an answer begins: two for each weight and position."""
+    layers, head, tower, qformer = (
+        sum(parameter.numel() for parameter in module.parameters())
+        for module in (model.model.language_model.layers, model.lm_head, model.model.vision_tower, model.model.qformer)
+    )
+    patches = (models.IMAGE_SIZE // models.VISION["patch_size"]) ** 2 + 1
+    return 2 * (layers * positions + head + pictures * (tower * patches + qformer * models.IMAGE_TOKENS))
+
+
+def eighth_turn(answer: Callable[[Conversation, str], str], limited: bool = False) -> Figures:
     conversation, text = seven_turns()
     same = answer(remembering(conversation), text) == answer(afresh(conversation), text)
     copies = [remembering(conversation) for _ in range(6)]
     seconds = interleave(lambda: answer(copies.pop(), text), lambda: answer(afresh(conversation), text))
-    positions = len(conversation._reader.fit(conversation.turns, 0, text, [], {})[0].ids)
-    return Figures(*seconds, notes={"same_answer": same, "positions": positions})
+    new = positions_read(remembering(conversation), text)
+    every = positions_read(afresh(conversation), text)
+    model = conversation.model
+    limit = operations(model, new, 0) / operations(model, every, 1) if limited else None
+    return Figures(*seconds, limit, notes={"same_answer": same, "positions": [new, every]})
 
 
 CASES = [
-    Case("chat, turn 8 to its first word", "s", 0.2, lambda: eighth_turn(first_word), less_is_better=True),
-    Case("chat, turn 8 whole", "s", 0.2, lambda: eighth_turn(whole), less_is_better=True),
+    Case("chat, turn 8 to its first word", "s", 0.2, lambda: eighth_turn(first_word, True), less_is_better=True),
+    Case("chat, turn 8 with an answer of 64 tokens", "s", 0.2, lambda: eighth_turn(whole), less_is_better=True),
 ]
