@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 DESCRIBE = "Describe this image in detail."
-HINT = "Ask about a picture, or send it alone"
+HINT = "Ask about a picture"
 
 # The four outputs of everything that talks: chat, chatbot, textbox, notice.
 Updates = tuple[Any, Any, Any, Any]
@@ -65,10 +65,13 @@ class Actions:
 
     def edit(self, chat: Chat | None, event: gr.EditData, *settings: Any) -> Iterator[Updates]:
         """Answer a turn again with other words."""
-        if chat is None or not str(event.value).strip():
-            yield chat, chat.messages() if chat else [], gr.skip(), _notice("A message cannot be empty.")
+        if chat is None:
+            yield chat, [], gr.skip(), _notice("This chat is not remembered any more: begin anew.")
             return
-        number = chat.turn_of(event.index)
+        if not str(event.value).strip():
+            yield chat, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
+            return
+        number = chat.turn_of(int(event.index))  # type: ignore[arg-type]  # a pair only in other forms of history
         yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **_settings(*settings)))
 
     def stop(self, chat: Chat | None) -> None:
@@ -92,12 +95,12 @@ class Actions:
             return hint, gr.HTML(visible=False), None
         files = message["files"][-1:]
         try:
-            picture = read_uploads(files)[0] if files else chat and chat.picture
+            picture = read_uploads(files)[0] if files else chat.picture if chat else None
         except ValueError:  # said when it is sent
             picture = None
         if picture is None:
             return hint, gr.HTML(visible=False), None
-        name = files[0] if files else str(id(picture))
+        name = files[0] if files or chat is None else f"shown before turn {len(chat.conversation.turns)}"
         if name == aimed:
             return hint, gr.skip(), aimed
         return hint, gr.HTML(value=None, picture=data_url(picture), visible=True), name
@@ -118,14 +121,14 @@ class Actions:
         if asked.takes_box:
             return asked.form.format(_checked_box(box))
         if not (text or asked.default):
-            raise ValueError(f"The task [{task}] needs words: {asked.hint[0].lower()}{asked.hint[1:]}.")
+            raise ValueError(f"The task [{task}] needs words. {asked.hint}.")
         return asked.form.replace("{}", text or asked.default)
 
     def _answer(self, chat: Chat, growing: Iterator[list[dict]], message: dict | None = None) -> Iterator[Updates]:
         """Show an answer as it grows; at its end, or after an error, the textbox is ready again."""
         conversation = chat.conversation
         turns, forgotten = conversation.turns, conversation.forgotten
-        emptied = {} if message is None else {"value": None}
+        emptied: dict[str, Any] = {} if message is None else {"value": None}
         note = ""
         try:
             for number, messages in enumerate(growing):

@@ -89,7 +89,7 @@ class Chat:
             exchanges.append((question, answer, shown))
         messages, self._turns = [], []
         for number, (said, answered, view) in enumerate(exchanges):
-            parts = [("user", {"path": path, "alt_text": "picture"}) for path in view.pictures]
+            parts: list[tuple[str, Any]] = [("user", {"path": path, "alt_text": "picture"}) for path in view.pictures]
             parts += [("user", said)]
             if answered:
                 parts += [("assistant", self._words(answered))]

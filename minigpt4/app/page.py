@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 HOUR = 3600  # seconds
 LONGEST = 2000  # tokens of an answer
-
-NO_OUTSIDE_FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 
 
 def build_page(
@@ -36,6 +34,9 @@ def build_page(
     with gr.Blocks(title="MiniGPT-4", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
         gr.Markdown(f"# MiniGPT-4\n{about}", elem_id="title")
         actions = Actions(model, processor)
+        examples: list[Any] = [
+            {"text": each.text, "icon": {"path": "", "url": each.address}} for each in actions.examples
+        ]
         chatbot = gr.Chatbot(
             elem_id="chat",
             label="Conversation",
@@ -48,9 +49,7 @@ def build_page(
             buttons=["copy"],
             allow_tags=False,
             placeholder="Add a picture and ask about it, or begin with one of these.",
-            examples=[
-                {"text": example.text, "icon": {"path": "", "url": example.address}} for example in actions.examples
-            ],
+            examples=examples,
         )
         notice = gr.HTML(visible=False, elem_id="notice")
         task = gr.Radio(
@@ -69,7 +68,6 @@ def build_page(
             file_types=["image"],
             file_count="multiple",
             sources=["upload"],
-            autofocus=True,
             max_plain_text_length=100_000,
         )
         with gr.Row():
@@ -88,7 +86,11 @@ def build_page(
             top_p = gr.Slider(0.05, 1.0, value=settings.top_p or 1.0, step=0.05, label="Top p")
         chat, aimed = gr.State(time_to_live=HOUR), gr.State()
 
-        talk = {"outputs": [chat, chatbot, textbox, notice], "concurrency_id": "model", "api_visibility": "private"}
+        talk: dict[str, Any] = {
+            "outputs": [chat, chatbot, textbox, notice],
+            "concurrency_id": "model",
+            "api_visibility": "private",
+        }
         choices = [longest, sample, temperature, top_p]
         talking = [
             textbox.submit(actions.send, [textbox, task, picker, chat, *choices], **talk),
@@ -98,10 +100,10 @@ def build_page(
             chatbot.edit(actions.edit, [chat, *choices], **talk),
         ]
         textbox.stop(actions.stop, chat, None, concurrency_limit=None, queue=False, api_visibility="private")
-        clearing = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"]}
+        clearing: dict[str, Any] = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"]}
         gr.on([clear.click, chatbot.clear], **clearing, concurrency_limit=None, api_visibility="private")
         if tasks:
-            aim = {
+            aim: dict[str, Any] = {
                 "fn": actions.aim,
                 "inputs": [textbox, task, chat, aimed],
                 "outputs": [textbox, picker, aimed],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from minigpt4.app.page import NO_OUTSIDE_FONTS, style
+from minigpt4.app.page import style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 
 
@@ -69,7 +69,8 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
                 "redoc_url": None,
                 "openapi_url": None,
             },
-            theme=gr.themes.Soft(**NO_OUTSIDE_FONTS),
+            # The reader's own fonts: the others would come from elsewhere.
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=style(),
             ssr_mode=False,
             pwa=False,

@@ -30,11 +30,9 @@ _KNOWN = {
     ),
     "caption": Task("caption", "[caption] {}", default="Briefly describe this image."),
     "grounding": Task("describe with boxes", "[grounding] {}", default="please describe this image in details"),
-    "refer": Task("find one thing", "[refer] give me the location of {}", hint="What to find, such as: the red cup"),
-    "identify": Task(
-        "what is in a box", "[identify] what is this {}", hint="Draw a box on the picture, then send", takes_box=True
-    ),
-    "detection": Task("find all of a kind", "[detection] {}", hint="What to find, such as: cups"),
+    "refer": Task("find one thing", "[refer] give me the location of {}", hint="What to find: the red cup"),
+    "identify": Task("what is in a box", "[identify] what is this {}", hint="Draw a box, then send", takes_box=True),
+    "detection": Task("find all of a kind", "[detection] {}", hint="What to find: cups"),
 }
 
 

@@ -18,7 +18,7 @@ def sized(picture: Image.Image) -> Image.Image:
     """The picture in a size that is good to look at."""
     longer = max(picture.size)
     scale = min(max(longer, SMALLEST), LARGEST) / longer
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture if size == picture.size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
