@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import yaml
+from datasets import Dataset
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
+from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from minigpt4 import nano_path
@@ -135,6 +137,17 @@ def test_a_set_for_stage_2():
     assert "no person" in " ".join(bare.text.split())
     assert "None" not in str(bare)
     assert "How it was made" not in bare.text
+
+
+def test_the_snippet_of_a_set_runs(tmp_path, capsys):
+    rows = [{"image": Image.new("RGB", (40, 30), "red"), "text": "A red picture."}] * 3
+    (tmp_path / "set").mkdir()
+    Dataset.from_list(rows).to_parquet(tmp_path / "set" / "train.parquet")
+    card = dataset_card(3)
+    card.save(tmp_path / "set" / CARD)
+    [code] = re.findall(r"```python\n(.*?)```", card.text, flags=re.DOTALL)
+    exec(compile(code.replace("PATH_OR_ID", str(tmp_path / "set")), CARD, "exec"), {})
+    assert capsys.readouterr().out == "A red picture.\n"
 
 
 def test_the_space_s_card():

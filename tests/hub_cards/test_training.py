@@ -9,7 +9,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainingArguments
+from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainingArguments, pipeline
 
 from minigpt4.cli import run
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
@@ -80,12 +80,14 @@ import sys
 sys.modules["minigpt4"] = None  # as if it were not installed
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
 name, out = sys.argv[1:]
 model = AutoModelForImageTextToText.from_pretrained(name, trust_remote_code=True)
 processor = AutoProcessor.from_pretrained(name, trust_remote_code=True)
 inputs = processor(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_tensors="pt")
-torch.save({"logits": model(**inputs).logits}, out)
+pipe = pipeline("image-text-to-text", model=name, trust_remote_code=True)
+piped = pipe(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_full_text=False)
+torch.save({"logits": model(**inputs).logits, "piped": piped[0]["generated_text"]}, out)
 """
 
 
@@ -109,6 +111,9 @@ def test_an_adapter_and_its_base_on_the_hub(hub, adapter, tiny_checkpoint, envir
         AutoModelForImageTextToText.from_pretrained(name)(**inputs) for name in (adapter, tiny_checkpoint)
     )
     assert torch.equal(pulled["logits"], trained.logits)
+    pipe = pipeline("image-text-to-text", model=str(adapter))
+    [piped] = pipe(images=Image.new("RGB", (40, 30), "red"), text="<ImageHere> What?", return_full_text=False)
+    assert pulled["piped"] == piped["generated_text"]
     assert not torch.equal(before.logits, trained.logits)
 
 
