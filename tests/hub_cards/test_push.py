@@ -134,6 +134,18 @@ def test_a_dropped_upload_is_tried_again(hub, push, folder):
     assert len(hub.repos["models/somebody/model"].branches["main"]) == 2
 
 
+def test_an_upload_that_is_dropped_again_and_again_is_given_up(hub, push, folder, monkeypatch):
+    monkeypatch.setattr(
+        "huggingface_hub.utils._http.time.sleep", lambda seconds: None
+    )  # the client waits longer each time
+    hub.drop = 1000
+    code, out, err = push(folder, "model")
+    assert (code, out) == (1, "")
+    assert "model-0000" in err
+    assert err.count("\n") == 1
+    assert set(hub.repos["models/somebody/model"].files) == {".gitattributes"}
+
+
 def test_a_push_that_breaks_off_changes_nothing_and_goes_on_where_it_stopped(hub, push, folder):
     hub.refuse_commit = True
     code, out, err = push(folder, "model")
