@@ -6,6 +6,7 @@ import os
 from io import BytesIO
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 from transformers.image_processing_utils import BaseImageProcessor
@@ -158,7 +159,10 @@ def _decode(source, name: str) -> PIL.Image.Image:
 
 
 def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    return PIL.ImageOps.exif_transpose(image)
+    image.load()
+    # Of a picture that stands upright, exif_transpose would make a copy.
+    turned = image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1
+    return PIL.ImageOps.exif_transpose(image) if turned else image
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
