@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from minigpt4 import nano_path
+from minigpt4.loading import load
+
 
 SCRIPT = Path(sys.executable).with_name("minigpt4")
 
@@ -48,7 +51,7 @@ def test_page_names_every_command(command):
     without, page = command(), command("--help")
     assert without.out.strip() == page.out.strip()
     assert page.code == 0
-    for name in ("demo", "describe", "chat", "train", "evaluate", "--version", "--debug"):
+    for name in ("demo", "describe", "chat", "app", "train", "evaluate", "--version", "--debug"):
         assert name in page.out
 
 
@@ -57,3 +60,17 @@ def test_group_without_a_command_shows_its_page(command):
     assert result.code == 2
     assert "nano" in result.out
     assert result.err == ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux says how much a process has read")
+def test_weights_are_mapped_not_read():
+    def characters_read() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    weights = Path(nano_path(), "model.safetensors")
+    load()  # imports what is left
+    before = characters_read()
+    model, _ = load()
+    assert characters_read() - before < weights.stat().st_size / 4
+    assert str(weights) in Path("/proc/self/maps").read_text()
+    assert model.get_input_embeddings().weight.isfinite().all()
