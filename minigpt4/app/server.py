@@ -73,6 +73,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=style(),
             ssr_mode=False,
+            enable_monitoring=False,
             pwa=False,
             mcp_server=False,
         )

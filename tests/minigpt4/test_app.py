@@ -71,10 +71,13 @@ def test_the_space_as_the_guide_puts_it_together(tmp_path, port):
         subprocess.run(line, shell=True, check=True, cwd=source, capture_output=True)
     folder = (source / "my-space").rename(tmp_path / "space")
     code = (
-        "import runpy, sys, gradio, minigpt4; print(minigpt4.__file__);"
+        "import sys; hosts = set();"
+        "sys.addaudithook(lambda event, args: event == 'socket.getaddrinfo' and hosts.add(args[0]));"
+        "import runpy, gradio, minigpt4; print(minigpt4.__file__);"
         "gradio.Blocks.block_thread = lambda page: print('Serving', page.local_url);"
         "runpy.run_path('app.py', run_name='__main__');"
-        "print({'datasets', 'evaluate', 'torchdata', 'trl'} & set(sys.modules))"
+        "print({'datasets', 'evaluate', 'torchdata', 'trl'} & set(sys.modules));"
+        "print({host for host in hosts if host not in ('127.0.0.1', 'localhost', '0.0.0.0')})"
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -85,10 +88,11 @@ def test_the_space_as_the_guide_puts_it_together(tmp_path, port):
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr
-    package, serving, needless = result.stdout.splitlines()
+    package, serving, needless, elsewhere = result.stdout.splitlines()
     assert package == str(folder / "minigpt4" / "__init__.py")
     assert serving == f"Serving http://localhost:{port}/"
     assert needless == "set()"  # the Space does not ask for them
+    assert elsewhere == "set()"  # nobody is told that a page was opened
 
 
 def test_python_of_the_guide(capsys):
