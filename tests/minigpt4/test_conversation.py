@@ -1,5 +1,6 @@
 """Conversations: every turn is read once, says what a conversation from the start says, and can be stopped or taken back."""
 
+import copy
 import os
 import signal
 from dataclasses import replace
@@ -11,9 +12,11 @@ from PIL import Image
 from transformers import MistralConfig, MistralForCausalLM
 
 from minigpt4.answering import Answer, user_turn
-from minigpt4.conversation import Conversation
+from minigpt4.conversation import Conversation, Turn
 from minigpt4.loading import load
+from minigpt4.processing.templates import chat_template
 from minigpt4.prompt_cache import PromptCache
+from minigpt4.reading import Reader
 
 
 # Ids of the tiny checkpoint: three special tokens, 256 bytes, the space, then letters.
@@ -274,21 +277,26 @@ def test_settings_hold_for_one_answer(conversation):
     assert conversation.say("And now?").text == expected
 
 
-def test_ids_are_those_of_the_processor(conversation, pictures):
-    conversation.show(pictures[0])
-    conversation.say("  What is\nthis? ###")
-    conversation.show(pictures[1])
-    reader, turns = conversation._reader, conversation.turns
-    prompt, _ = reader.fit(turns, 0, "Why?", pictures[1:], {})
+@pytest.mark.parametrize("family", ["vicuna", "llama2", "v2"])
+def test_ids_are_those_of_the_processor(loaded, pictures, family):
+    model, processor = loaded
+    processor = copy.copy(processor)
+    processor.chat_template = chat_template(family)
+    turns = [
+        Turn("  What is\nthis? ###", (pictures[0],), Answer("A </s> ring.", True)),
+        Turn("é", (), Answer("", True)),
+    ]
+    prompt, _ = Reader(model, processor).fit(turns, 0, "Why?", pictures, {})
     messages = [
         user_turn(turns[0].text, pictures[0]),
         {"role": "assistant", "content": [{"type": "text", "text": turns[0].answer.text}]},
-        user_turn("Why?", pictures[1]),
+        user_turn(turns[1].text),
+        {"role": "assistant", "content": [{"type": "text", "text": ""}]},
+        user_turn("Why?", *pictures),
     ]
-    expected = conversation.processor.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=True
-    )
+    expected = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=True)
     assert prompt.ids == expected["input_ids"][0]
+    assert prompt.pictures == [pictures[0], *pictures]
 
 
 def test_placeholder_in_the_text_is_refused(conversation):
