@@ -75,8 +75,8 @@ def _one_line_errors(repo_id: str) -> Iterator[None]:
     except ValueError as error:
         raise ValueError(f"{repo_id}: {' '.join(str(error).split())}") from error
     except Exception as error:  # whatever the network does
-        cause = error.__cause__ or error
+        reasons = dict.fromkeys(" ".join(str(one).split()).rstrip(".") for one in (error, error.__cause__) if one)
         raise OSError(
-            f"{repo_id}: {str(error).rstrip('.')} ({type(cause).__name__}: {cause}). It is as it was: push again, and only "
-            "what is missing is sent."
+            f"{repo_id}: {': '.join(filter(None, reasons)) or type(error).__name__}. A push is one commit, which is there whole "
+            "or not at all; push again, and nothing is sent twice."
         ) from error
