@@ -85,25 +85,27 @@ class Actions:
             chat.end()
         return _cleared()
 
-    def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, Any, Any]:
-        """Say in the textbox what the task takes, and show the picture where it takes a box: textbox, picker, aimed."""
-        takes_box = task in self._tasks and self._tasks[task].takes_box
-        hint = gr.MultimodalTextbox(
-            placeholder=(self._tasks[task].hint or "Optional: " + self._tasks[task].default) if task else HINT
-        )
-        if not takes_box:
-            return hint, gr.HTML(visible=False), None
+    def hint(self, task: str) -> Any:
+        """Say in the textbox what the task takes."""
+        asked = self._tasks.get(task)
+        hint = (asked.hint or f"Optional: {asked.default}") if asked else HINT
+        return gr.MultimodalTextbox(placeholder=hint)
+
+    def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, str | None]:
+        """Show the picture to draw a box on, where the task takes one; also returns which picture that is."""
         files = message["files"][-1:]
+        if task not in self._tasks or not self._tasks[task].takes_box:
+            return gr.HTML(visible=False), None
         try:
             picture = read_uploads(files)[0] if files else chat.picture if chat else None
         except ValueError:  # said when it is sent
             picture = None
         if picture is None:
-            return hint, gr.HTML(visible=False), None
+            return gr.HTML(visible=False), None
         name = files[0] if files or chat is None else f"shown before turn {len(chat.conversation.turns)}"
         if name == aimed:
-            return hint, gr.skip(), aimed
-        return hint, gr.HTML(value=None, picture=data_url(picture), visible=True), name
+            return gr.skip(), aimed
+        return gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
     def _instruction(self, text: str, task: str, box: Any, picture: Any) -> str:
         """What to say to the model.
@@ -149,6 +151,8 @@ class Actions:
         said = len(conversation.turns) > len(turns) if message else conversation.turns is not turns
         if said and not conversation.turns[-1].answer.finished:
             note = "The answer was cut off: it was stopped, or reached the longest that the settings allow."
+        elif said and chat.problems:
+            note = f"Not all boxes were right: {'; '.join(chat.problems[:3])}."
         if conversation.forgotten > forgotten:
             left_out = f"its oldest turns are left out, {conversation.forgotten} so far; pictures stay."
             note = f"{note} The conversation outgrew the model: {left_out}"

@@ -75,6 +75,13 @@ class Chat:
         self.ended = True
         self.conversation.stop()
 
+    @property
+    def problems(self) -> list[str]:
+        """What of the last answer's boxes was mended or not understood."""
+        if not (self._has_boxes and self.conversation.turns):
+            return []
+        return parse_grounding(self.conversation.turns[-1].answer.text).problems
+
     def turn_of(self, message: int) -> int:
         """Which turn a message on the page belongs to."""
         return self._turns[message]
@@ -82,7 +89,7 @@ class Chat:
     def messages(self, question: str = "", shown: _Shown | None = None, answer: str = "") -> list[dict]:
         """Everything said, for `gr.Chatbot`; also what is being said, where `shown` is given."""
         exchanges = [
-            (turn.text, turn.answer.text, view)
+            (turn.text, turn.answer.text or "(The model answered without words.)", view)
             for turn, view in zip(self.conversation.turns, self._shown, strict=False)
         ]
         if shown is not None:

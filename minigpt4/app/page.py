@@ -106,11 +106,12 @@ def build_page(
             aim: dict[str, Any] = {
                 "fn": actions.aim,
                 "inputs": [textbox, task, chat, aimed],
-                "outputs": [textbox, picker, aimed],
+                "outputs": [picker, aimed],
                 "concurrency_limit": None,
                 "show_progress": "hidden",
                 "api_visibility": "private",
             }
+            task.change(actions.hint, task, textbox, concurrency_limit=None, api_visibility="private")
             gr.on([task.change, textbox.change], **aim)
             for talked in talking:
                 talked.then(**aim)

@@ -16,6 +16,7 @@ BOX = "{<25><50><75><100>}"
 TAUGHT = {
     "[refer] give me the location of the dog": BOX,
     "[detection] dogs": f"<p>dogs</p> {BOX}<delim>{{<0><0><20><20>}}",
+    "[detection] cats": f"<p>cats</p> {BOX}<delim>{{<0><0>",
     "[grounding] please describe this image in details": f"<p>a dog</p> {BOX} on <p>a mat</p> {{<0><60><100><100>}} & <b>",
     f"[identify] what is this {BOX}": "a dog",
 }

@@ -38,7 +38,9 @@ def opened(context, address: str) -> Page:
 
 
 def upload(page: Page, *files: Path) -> None:
-    page.set_input_files("#textbox input[type=file]", [str(file) for file in files])
+    with page.expect_file_chooser() as chooser:
+        page.get_by_label("Upload a file").click()
+    chooser.value.set_files([str(file) for file in files])
     expect(page.locator("#textbox .thumbnail-image")).to_have_count(len(files))
 
 
@@ -265,6 +267,24 @@ def test_a_task_says_what_it_lacks(context, boxes_page, scene_file):
     upload(page, scene_file)
     say(page)
     expect(answers(page).first).to_have_text("{<25><50><75><100>}")
+    expect(page.locator("#chat .bot img")).to_have_count(1)
+
+
+def test_several_boxes_of_a_phrase_and_what_was_wrong_with_them(context, boxes_page, scene_file):
+    page = opened(context, boxes_page)
+    upload(page, scene_file)
+    page.get_by_label("[detection]").check()
+    say(page, "dogs")
+    expect(page.locator("#chat .bot mark")).to_have_text("dogs")
+    picture = shown_picture(page)
+    assert close(picture.getpixel((97, 300)), picture.getpixel((40, 76)))  # one phrase, one colour
+    ready(page)
+    page.get_by_role("button", name="New chat").click()
+    expect(page.locator("#chat .example")).to_have_count(3)
+    upload(page, scene_file)
+    page.locator("#textbox textarea").press_sequentially("cats", delay=30)
+    say(page)
+    expect(page.locator("#notice")).to_contain_text("Not all boxes were right: <delim> (not understood); {<0><0>")
     expect(page.locator("#chat .bot img")).to_have_count(1)
 
 
