@@ -22,6 +22,7 @@ from .adapters_minigpt4 import refuse_another_base
 from .configuration_minigpt4 import MiniGPT4Config
 from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
+from .loss_minigpt4 import can_skip_logits, loss_without_logits
 
 
 # The LayerNorm after the vision tower, `ln_vision` in the original, has PyTorch's default eps; the blocks have 1e-6.
@@ -419,6 +420,18 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         """See [`MiniGPT4Model.get_image_features`]."""
         return self.model.get_image_features(pixel_values, **kwargs)
 
+    def _logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        logits = self.lm_head(hidden_states)
+        if self.config.image_token_id >= logits.shape[-1]:
+            return logits
+        never = torch.finfo(logits.dtype).min
+        if logits.requires_grad and self.tp_size:  # autograd refuses changes in place of what was gathered
+            placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
+            return logits.index_fill(-1, placeholder, never)
+        # Beside autograd: there the softmax is 0 and so is the gradient, and logits are not copied.
+        logits.detach()[..., self.config.image_token_id] = never
+        return logits
+
     @can_return_tuple
     def forward(
         self,
@@ -431,6 +444,7 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
         vision_features: torch.Tensor | None = None,
         labels: torch.LongTensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        skip_logits: bool = False,
         mm_encoder_outputs: dict[str, BaseModelOutputWithPooling] | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple | LlavaCausalLMOutputWithPast:
@@ -445,6 +459,8 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
                 The last so many positions, or these positions, get logits; 0 stands for all. With labels the loss is
                 over these positions: `(labels != -100).roll(-1, dims=-1)` are all that it needs, and nothing of the
                 vocabulary's width is made for prompts, images and padding.
+            skip_logits (`bool`, *optional*, defaults to `False`):
+                With labels, give the loss alone where that takes less memory: `logits` are `None` under a frozen head.
 
         Returns:
             `LlavaCausalLMOutputWithPast`: `logits` have a column for every row of the vocabulary; the image placeholder's
@@ -464,24 +480,27 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
             **kwargs,
         )
         hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
-        logits = self.lm_head(hidden_states)
-        if self.config.image_token_id < logits.shape[-1]:
-            never = torch.finfo(logits.dtype).min
-            if logits.requires_grad and self.tp_size:  # autograd refuses changes in place of what was gathered
-                placeholder = torch.tensor([self.config.image_token_id], device=logits.device)
-                logits = logits.index_fill(-1, placeholder, never)
-            else:  # beside autograd: there the softmax is 0 and so is the gradient, and logits are not copied
-                logits.detach()[..., self.config.image_token_id] = never
-
-        loss = None
         if labels is not None:
             labels = labels.masked_fill(labels == self.config.image_token_id, -100)
-            if isinstance(logits_to_keep, torch.Tensor) or logits_to_keep:
+            if skip_logits or isinstance(logits_to_keep, torch.Tensor) or logits_to_keep:
                 next_tokens = nn.functional.pad(labels, (0, 1), value=-100)[:, 1:, None]
                 kwargs["shift_labels"] = slice_logits_to_keep(next_tokens, logits_to_keep).squeeze(-1)
-            loss = self.loss_function(
-                logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size, **kwargs
+
+        loss, logits = None, None
+        if labels is not None and skip_logits and can_skip_logits(self.lm_head) and not self.tp_size:
+            loss = loss_without_logits(
+                hidden_states.reshape(-1, hidden_states.shape[-1]),
+                self.lm_head.weight,
+                kwargs["shift_labels"].reshape(-1).to(hidden_states.device),
+                never=self.config.image_token_id,
+                num_items_in_batch=kwargs.get("num_items_in_batch"),
             )
+        else:
+            logits = self._logits(hidden_states)
+            if labels is not None:
+                loss = self.loss_function(
+                    logits=logits, labels=labels, vocab_size=self.config.text_config.vocab_size, **kwargs
+                )
         return LlavaCausalLMOutputWithPast(
             loss=loss,
             logits=logits,

@@ -130,6 +130,8 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
 
     def compute_loss(self, model, inputs, *args, **kwargs):
         inputs = {name: value for name, value in inputs.items() if name not in ("rows", "drawn")}
+        if self.compute_metrics is None and self.compute_loss_func is None:
+            inputs["skip_logits"] = True
         return super().compute_loss(model, inputs, *args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
