@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from .gathering import gather_adapter as gather_adapter
     from .gathering import gather_model as gather_model
     from .gathering import is_adapter as is_adapter
-    from .gathering import is_path as is_path
     from .merging import merge_adapter as merge_adapter
     from .pushing import push as push
 
@@ -20,7 +19,6 @@ _HOMES = {
     "gather_adapter": "gathering",
     "gather_model": "gathering",
     "is_adapter": "gathering",
-    "is_path": "gathering",
     "merge_adapter": "merging",
     "push": "pushing",
 }

@@ -138,7 +138,7 @@ def model_card(
         told[PARTS] += "\n\nThe licences of all of them hold for this model too."
     if training is not None:
         told[TRAINING] = str(training)
-    on_the_hub = base if base and not _is_local(base) else None
+    on_the_hub = base if base and not is_path(base) else None
     if adapter:
         metadata |= {"library_name": "peft"} | ({"base_model_relation": "adapter"} if on_the_hub else {})
         title = title or f"Adapter of {Path(base).name if base else 'a MiniGPT-4'}"
@@ -190,6 +190,11 @@ def index_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
     data.eval_results = [result.for_the_index() for result in results]
     data.metrics = sorted({result.metric for result in results})
     return card
+
+
+def is_path(name: str) -> bool:
+    """Whether the name of a model or a set is a folder's, not one of the Hub."""
+    return Path(name).is_absolute() or Path(name).exists() or name.startswith(".") or name.count("/") > 1
 
 
 def sections_of(card: ModelCard, *names: str) -> dict[str, str]:
@@ -247,10 +252,6 @@ def _read(name: str | None) -> ModelCard | None:
     """The card beside a model in a folder; that of a model on the Hub is a link away."""
     card = Path(name or "") / CARD
     return ModelCard.load(card, ignore_metadata_errors=True) if name and card.is_file() else None
-
-
-def _is_local(name: str) -> bool:
-    return Path(name).exists() or Path(name).is_absolute()
 
 
 def training_of(folder: str | Path, learned: int | None = None) -> Training | None:

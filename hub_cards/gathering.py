@@ -16,7 +16,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
-from .card import CARD, PLACEHOLDER, Result, add_results, model_card, training_of
+from .card import CARD, PLACEHOLDER, Result, add_results, is_path, model_card, training_of
 
 
 GENERATION = "generation_config.json"
@@ -153,11 +153,6 @@ def gather_adapter(folder: str | Path, base: str | None = None) -> Upload:
         else str(model_card(folder, base=base or named, training=training_of(folder, learned))).encode()
     )
     return Upload(files, _left_out(folder, files))
-
-
-def is_path(name: str) -> bool:
-    """Whether the name of a model is a folder's, not one of the Hub."""
-    return Path(name).is_absolute() or Path(name).exists() or name.startswith(".") or name.count("/") > 1
 
 
 def _folder(folder: str | Path) -> Path:

@@ -8,8 +8,8 @@ from huggingface_hub import CommitInfo, ModelCard
 from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
 
-from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, is_path, merge_adapter, push
-from minigpt4.hub_cards.card import CARD, Training, model_card, run_settings
+from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter, push
+from minigpt4.hub_cards.card import CARD, Training, is_path, model_card, run_settings
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base
 
 from .arguments import StageArguments
