@@ -1,7 +1,9 @@
 """Keys and values of what a model has read, kept for the next prompt that begins alike."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+from weakref import ref
 
 from transformers import DynamicCache
 
@@ -10,15 +12,23 @@ if TYPE_CHECKING:
     from transformers import Cache, PreTrainedConfig
 
 
+# A page holds many chats, and each cache of a long one takes a gigabyte with a model of 7 billion parameters.
+MOST_KEPT = 4
+
+
 class PromptCache:
     """The key-value cache of one conversation, found again by what was read into it.
 
     It stands at no position of its own: each prompt takes the part that it begins with, so turns may be edited, answered
     again or left out, and a prompt that is tokenized differently from what was generated costs the difference only.
+    Of all of them, the four used last keep what they have; the others read their prompts anew.
 
     Args:
         config: Of the language model; its layers say what a cache looks like.
     """
+
+    _used_last: "ClassVar[list[ref[PromptCache]]]" = []
+    _lock: ClassVar[Lock] = Lock()
 
     def __init__(self, config: "PreTrainedConfig") -> None:
         self._config = config
@@ -26,8 +36,7 @@ class PromptCache:
 
     def clear(self) -> None:
         """Forget all that was read."""
-        self._read: list[int] = []
-        self._cache: Cache | None = None
+        self._kept: tuple[list[int], Cache | None] = [], None
 
     def take(self, prompt: Sequence[int]) -> "Cache":
         """The cache of the beginning that `prompt` shares with what was read, or an empty one.
@@ -38,7 +47,7 @@ class PromptCache:
             prompt: A number for each position: a token's id, or what tells one image from another. At least the last
                 position is left to be read.
         """
-        read, cache = self._read, self._cache
+        read, cache = self._kept
         self.clear()
         pairs = enumerate(zip(read, prompt[:-1], strict=False))
         shared = next((index for index, (old, new) in pairs if old != new), min(len(read), len(prompt) - 1))
@@ -51,7 +60,13 @@ class PromptCache:
 
     def keep(self, read: Sequence[int], cache: "Cache") -> None:
         """Keep the cache of `read`; positions behind the cache's length, as of a last token, are left out."""
-        self._read, self._cache = list(read[: cache.get_seq_length()]), cache
+        self._kept = list(read[: cache.get_seq_length()]), cache
+        with self._lock:
+            others = [other for other in self._used_last if other() not in (None, self)]
+            for other in others[: 1 - MOST_KEPT]:
+                if (unused := other()) is not None:
+                    unused.clear()
+            self._used_last[:] = [*others[1 - MOST_KEPT :], ref(self)]
 
 
 def _can_be_cut(cache: "Cache") -> bool:

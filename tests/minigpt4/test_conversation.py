@@ -15,7 +15,7 @@ from minigpt4.answering import Answer, user_turn
 from minigpt4.conversation import Conversation, Turn
 from minigpt4.loading import load
 from minigpt4.processing.templates import chat_template
-from minigpt4.prompt_cache import PromptCache
+from minigpt4.prompt_cache import MOST_KEPT, PromptCache
 from minigpt4.reading import Reader
 
 
@@ -64,13 +64,13 @@ def read(conversation, hooked):
     return lengths
 
 
-def afresh(conversation, text: str, *pictures) -> str:
+def afresh(conversation, text: str, *pictures, **settings) -> str:
     """The answer of a conversation with the same turns that has read nothing yet."""
     other = Conversation(conversation.model, conversation.processor)
     other.turns = list(conversation.turns)
     for picture in pictures:
         other.show(picture)
-    return "".join(other.stream(text))
+    return "".join(other.stream(text, **settings))
 
 
 def test_vision_tower_sees_each_picture_once(conversation, pictures, hooked):
@@ -330,3 +330,16 @@ class TestPromptCache:
         ids = conversation._reader.fit(conversation.turns, 0, "Why?", [], {})[0].ids
         assert cache.take(ids).get_seq_length() > 10
         assert cache.take(ids).get_seq_length() == 0
+
+    def test_chats_used_last_are_remembered(self, loaded, read, conversation):
+        chats = [conversation, *(Conversation(*loaded) for _ in range(MOST_KEPT))]
+        for chat in chats:
+            chat.say("Hello", max_new_tokens=2)
+        answers, lengths = [], []
+        for chat in reversed(chats):
+            read.clear()
+            answers.append(chat.say("Why?", max_new_tokens=4).text)
+            lengths.append(read[0])
+        assert max(lengths[:-1]) < lengths[-1] / 2
+        conversation.cut(1)
+        assert answers[-1] == afresh(conversation, "Why?", max_new_tokens=4)
