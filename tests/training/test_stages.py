@@ -8,6 +8,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 import minigpt4  # noqa: F401
 from minigpt4.training import (
     SequenceArguments,
+    SequenceCollator,
     StageArguments,
     StageTrainer,
     published_learning_rate,
@@ -68,14 +69,14 @@ def test_learning_rates_and_weight_decay_are_the_published_ones(model, processor
 
 def test_loss_is_the_mean_over_answer_tokens(model, processor, arguments):
     trainer = StageTrainer(model, arguments(), SequenceArguments(), processing_class=processor, train_dataset=ROWS)
-    batch = trainer.data_collator(ROWS[:4])
+    batch = SequenceCollator(processor, SequenceArguments())(ROWS[:4])
     logits = model(**{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values")}).logits
     log_probabilities = logits[:, :-1].log_softmax(-1)
     targets = batch["labels"][:, 1:]
     answers = targets != -100
     picked = log_probabilities.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
     expected = -picked[answers].mean()
-    torch.testing.assert_close(trainer.compute_loss(model, dict(batch)), expected)
+    torch.testing.assert_close(trainer.compute_loss(model, dict(trainer.data_collator(ROWS[:4]))), expected)
 
 
 def test_learns_to_name_colours(model, processor, arguments):
