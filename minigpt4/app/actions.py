@@ -42,9 +42,8 @@ class Actions:
         """Say what is in the textbox; it comes back there if nothing could be said."""
         chat = chat or Chat(self._model, self._processor)
         try:
-            text = self._instruction(
-                (message["text"] or "").strip(), task, box, bool(message["files"]) or chat.picture
-            )
+            said = (message["text"] or "").strip()
+            text = self._instruction(said, task, box, chat.picture, message["files"])
         except ValueError as error:
             yield chat, gr.skip(), gr.skip(), _notice(error)
             return
@@ -107,18 +106,18 @@ class Actions:
             return gr.skip(), aimed
         return gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
-    def _instruction(self, text: str, task: str, box: Any, picture: Any) -> str:
+    def _instruction(self, text: str, task: str, box: Any, picture: Any, files: list[str]) -> str:
         """What to say to the model.
 
         Raises:
             ValueError: There is nothing to say, or the task lacks its box or its picture.
         """
         if task not in self._tasks:
-            if not text and not picture:
+            if not text and not files:
                 raise ValueError("There is nothing to send yet: write something, or add a picture.")
             return text or DESCRIBE
         asked = self._tasks[task]
-        if not picture:
+        if not picture and not files:
             raise ValueError(f"The task [{task}] is about a picture: add one.")
         if asked.takes_box:
             return asked.form.format(_checked_box(box))

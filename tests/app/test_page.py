@@ -300,7 +300,12 @@ def test_nothing_to_send(context, nano_page):
     page = opened(context, nano_page)
     say(page, "   ")
     expect(page.locator("#notice [role=alert]")).to_contain_text("There is nothing to send yet")
-    expect(answers(page)).to_have_count(0)
+    page.locator("#chat .example").first.click()
+    expect(answers(page)).to_have_text(describe(EXAMPLES[0]))
+    ready(page)
+    say(page)
+    expect(page.locator("#notice [role=alert]")).to_contain_text("There is nothing to send yet")
+    expect(answers(page)).to_have_count(1)
 
 
 def test_bad_uploads_are_named_and_the_message_comes_back(context, nano_page, scene_file, tmp_path):
