@@ -72,6 +72,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         strings = generation_config.stop_strings
         if strings is None:
             return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
+        tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # `transformers serve` passes the whole processor
         if tokenizer is None:
             tokenizer = self._tokenizer_beside_checkpoint(strings)
         without_strings = copy.copy(generation_config)
