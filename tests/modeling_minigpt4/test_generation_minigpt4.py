@@ -5,6 +5,7 @@ import pytest
 import torch
 from transformers import (
     AutoModelForImageTextToText,
+    AutoProcessor,
     AutoTokenizer,
     DynamicCache,
     LlamaForCausalLM,
@@ -352,3 +353,12 @@ class TestStopStrings:
         with pytest.raises(ValueError, match=r"Generation stops at \['###'\].*pass tokenizer=processor.tokenizer"):
             model.generate(torch.tensor([[1, 5]]))
         assert model.generate(torch.tensor([[1, 5]]), tokenizer=tokenizer).shape[1] > 2
+
+
+def test_a_processor_stands_for_its_tokenizer(tiny_checkpoint):
+    """As `transformers serve` passes it."""
+    model = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    processor = AutoProcessor.from_pretrained(tiny_checkpoint)
+    inputs = processor(text="What?", return_tensors="pt")
+    assert model.generation_config.stop_strings
+    assert torch.equal(model.generate(**inputs, tokenizer=processor), model.generate(**inputs))
