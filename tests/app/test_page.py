@@ -100,6 +100,25 @@ def test_a_picture_alone_is_described(context, nano_page, scene_file):
     expect(answers(page)).to_have_text(describe(SCENES[0]))
 
 
+def test_several_pictures_over_several_turns(context, nano_page, scene_file, tmp_path):
+    other = tmp_path / "other.png"
+    draw(SCENES[1], size=192).save(other)
+    page = opened(context, nano_page)
+    upload(page, scene_file, other)
+    say(page, "What is different?")
+    expect(answers(page)).to_have_count(1)
+    ready(page)
+    expect(page.locator("#chat .user img")).to_have_count(2)
+    upload(page, other)
+    say(page)
+    expect(answers(page)).to_have_count(2)
+    ready(page)
+    expect(page.locator("#chat .user img")).to_have_count(3)
+    sources = page.locator("#chat .user img").evaluate_all("all => all.map(image => image.src)")
+    pictures = [Image.open(BytesIO(page.request.get(source).body())) for source in sources]
+    assert pictures[1].tobytes() == pictures[2].tobytes() != pictures[0].tobytes()
+
+
 def test_again_edit_and_new_chat(context, nano_page, tmp_path):
     page = opened(context, nano_page)
     page.locator("#chat .example").first.click()
