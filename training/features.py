@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from transformers import ProcessorMixin
+from transformers import PreTrainedModel, ProcessorMixin
 
+from minigpt4.modeling_minigpt4 import MiniGPT4Model
 from minigpt4.processing.image_loading import load_image
 
 from .arguments import StageArguments
@@ -114,7 +114,7 @@ def image_key(image) -> str:
     return digest.hexdigest()[:32]
 
 
-def describe_makers(model: nn.Module, processor: ProcessorMixin, args: StageArguments) -> dict[str, str]:
+def describe_makers(model: PreTrainedModel, processor: ProcessorMixin, args: StageArguments) -> dict[str, str]:
     """What features of `model` depend on: a checksum of its towers, that of the image processor's settings, precision."""
     config, towers = model.config, hashlib.sha256()
     for part in (config.vision_config, config.qformer_config):
@@ -122,7 +122,7 @@ def describe_makers(model: nn.Module, processor: ProcessorMixin, args: StageArgu
     towers.update(f"{config.num_image_tokens} {config.token_merge_size}".encode())
     for name, tensor in _tower_parameters(model):
         towers.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        towers.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        towers.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return {
         "precision": "bfloat16" if args.bf16 else "float16" if args.fp16 else "float32",
         "checksum of the towers": towers.hexdigest()[:16],
@@ -132,7 +132,7 @@ def describe_makers(model: nn.Module, processor: ProcessorMixin, args: StageArgu
     }
 
 
-def open_features(model: nn.Module, processor: ProcessorMixin, args: StageArguments) -> FeatureCache | None:
+def open_features(model: PreTrainedModel, processor: ProcessorMixin, args: StageArguments) -> FeatureCache | None:
     """
     The cache that `args.features` names, or `None` if it names none.
 
@@ -234,15 +234,15 @@ def _save_shard(folder: Path, features: dict[str, torch.Tensor]) -> None:
     (folder / f"{name}.part").replace(folder / name)
 
 
-def _towers(model: nn.Module) -> nn.Module:
-    return (model.get_base_model() if isinstance(model, PeftModel) else model).model
+def _towers(model: PreTrainedModel) -> MiniGPT4Model:
+    return (model.get_base_model() if isinstance(model, PeftModel) else model).model  # type: ignore[return-value]
 
 
-def _tower_parameters(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+def _tower_parameters(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
     return (item for item in _towers(model).named_parameters() if item[0].startswith(TOWERS))
 
 
-def _refuse_learned_towers(model: nn.Module, args: StageArguments) -> None:
+def _refuse_learned_towers(model: PreTrainedModel, args: StageArguments) -> None:
     for name, parameter in _tower_parameters(model):
         if parameter.requires_grad:
             raise ValueError(

@@ -12,7 +12,7 @@ from transformers.masking_utils import sdpa_mask
 try:
     from torch.nn.attention.varlen import varlen_attn
 except ImportError:
-    varlen_attn = None
+    varlen_attn = None  # type: ignore[assignment]
 
 from .collation import IGNORED, SequenceCollator
 
@@ -98,23 +98,26 @@ def packed_attention(
     if query.is_cuda and not (HAS_VARLEN and dropout == 0 and value.dtype in (torch.float16, torch.bfloat16)):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     if query.is_cuda:
+        query, key, value = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
         output = varlen_attn(
-            *(states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value)),
+            query,
+            key,
+            value,
             cu_seq_lens_q,
             cu_seq_lens_q,
-            max_length_q,
-            max_length_q,
+            int(max_length_q or 0),
+            int(max_length_q or 0),
             scale=scaling,
             window_size=(-1 if sliding_window is None else sliding_window - 1, 0),
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        return output[None], None
+        return torch.unsqueeze(output, 0), None  # type: ignore[arg-type]
     ends, lengths = cu_seq_lens_q.tolist(), cu_seq_lens_q.diff().tolist()
     outputs = []
     for end, *states in zip(ends[1:], *(states.split(lengths, dim=2) for states in (query, key, value)), strict=True):
         length = states[0].shape[2]
         mask = None
-        if sliding_window is not None and length > sliding_window:
+        if attention_mask is not None and sliding_window is not None and length > sliding_window:
             mask = attention_mask[..., end - length : end, end - length : end]
         outputs.append(sdpa_attention_forward(module, *states, mask, **settings)[0])
     return torch.cat(outputs, dim=1), None
