@@ -84,13 +84,23 @@ def answer_all(
     title: str,
 ) -> list[Answer]:
     """The greedy answers to `requests`, one picture each, without their end mark."""
-    answers: list[Answer] = []
+    # Requests of one length are mostly alike, and so are their answers: a batch takes as long as its longest row.
+    order = sorted(range(len(requests)), key=lambda index: len(requests[index]))
+    answers: dict[int, Answer] = {}
     with tqdm(total=len(requests), desc=title, unit="answer", dynamic_ncols=True) as progress:
         for start in range(0, len(requests), batch_size):
-            batch = slice(start, start + batch_size)
+            batch = order[start : start + batch_size]
             chats = [
-                [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": request}]}]
-                for picture, request in zip(pictures[batch], requests[batch], strict=True)
+                [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "image", "image": pictures[index]},
+                            {"type": "text", "text": requests[index]},
+                        ],
+                    }
+                ]
+                for index in batch
             ]
             inputs = processor.apply_chat_template(
                 chats,
@@ -108,9 +118,10 @@ def answer_all(
                 ended or processor.tokenizer.eos_token_id in row.tolist()
                 for ended, row in zip(finished, generated, strict=True)
             ]
-            answers += map(Answer, processor.post_process_image_text_to_text(generated), finished)
+            texts = processor.post_process_image_text_to_text(generated)
+            answers.update(zip(batch, map(Answer, texts, finished), strict=True))
             progress.update(len(chats))
-    return answers
+    return [answers[index] for index in range(len(requests))]
 
 
 def print_scores(scores: dict, console: Console | None = None) -> None:
