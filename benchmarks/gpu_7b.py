@@ -117,7 +117,7 @@ def training(kind: type, model: nn.Module) -> Iterator[dict]:
             del padded["logits_to_keep"]  # which the peer does not know
             cases = {stage: padded}
         else:
-            packed = made["PackingCollator"]
+            packed = {**made["PackingCollator"], "skip_logits": True}
             with torch.no_grad(), torch.autocast(DEVICE, DTYPE, enabled=GPU):
                 features = model.model.get_vision_features(packed["pixel_values"]).pooler_output
             cached = {name: value for name, value in packed.items() if name != "pixel_values"}
