@@ -45,12 +45,14 @@ def context(browser):
     context.close()
 
 
-def served(folder: Path | None = None, **generation) -> Iterator[str]:
+def served(folder: Path | None = None, positions: int | None = None, **generation) -> Iterator[str]:
     from minigpt4.app import build_page, serve
     from minigpt4.loading import load
 
     model, processor = load(folder)
     model.generation_config.update(**generation)
+    if positions is not None:
+        model.config.text_config.max_position_embeddings = positions
     page = build_page(model, processor, about="A model to try.")
     yield serve(page)
     page.close(verbose=False)
@@ -69,9 +71,10 @@ def boxes_page(boxes_checkpoint):
 
 
 @pytest.fixture
-def endless_page():
-    """Address of a page with a nano that does not come to an end."""
-    yield from served(min_new_tokens=600, max_new_tokens=600, stop_strings=None)
+def endless_page(monkeypatch):
+    """Address of a page with a nano that talks for many minutes."""
+    monkeypatch.setattr("minigpt4.app.page.LONGEST", 10**5)
+    yield from served(positions=10**6, min_new_tokens=10**5, max_new_tokens=10**5, stop_strings=None)
 
 
 @pytest.fixture(scope="session")

@@ -149,8 +149,7 @@ def test_stop(context, endless_page):
     page.get_by_label("Stop").click()
     expect(page.locator("#notice")).to_contain_text("The answer was cut off")
     ready(page)
-    said = answers(page).inner_text()
-    assert 20 <= len(said) < 800
+    assert len(answers(page).inner_text()) >= 20
     say(page, "Once more")
     page.get_by_role("button", name="New chat").click()  # also ends what is being said
     expect(page.locator("#chat .example")).to_have_count(3)
