@@ -4,7 +4,7 @@ import html
 import math
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,9 @@ class Actions:
             raise ValueError(f"The task [{task}] needs words. {asked.hint}.")
         return asked.form.replace("{}", text or asked.default)
 
-    def _answer(self, chat: Chat, growing: Iterator[list[dict]], message: dict | None = None) -> Iterator[Updates]:
+    def _answer(
+        self, chat: Chat, growing: Generator[list[dict], None, None], message: dict | None = None
+    ) -> Iterator[Updates]:
         """Show an answer as it grows; at its end, or after an error, the textbox is ready again."""
         conversation = chat.conversation
         turns, forgotten = conversation.turns, conversation.forgotten
@@ -134,7 +136,8 @@ class Actions:
         try:
             for number, messages in enumerate(growing):
                 if chat.ended:
-                    continue
+                    growing.close()  # it may have begun after `Chat.end` stopped it
+                    break
                 if number == 0:
                     yield chat, messages, gr.MultimodalTextbox(submit_btn=False, stop_btn=True, **emptied), _notice()
                 else:

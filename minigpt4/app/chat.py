@@ -1,7 +1,9 @@
 """The chat of one user: a conversation, and what the page shows of it."""
 
 import html
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+
+# Seconds between two views of a growing answer: a browser that draws each of many tokens a second hears no clicks.
+INTERVAL = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Chat:
         """The last picture that was shown, which boxes are about."""
         return next((turn.pictures[-1] for turn in reversed(self.conversation.turns) if turn.pictures), None)
 
-    def ask(self, text: str, files: list[str], **settings: Any) -> Iterator[list[dict]]:
+    def ask(self, text: str, files: list[str], **settings: Any) -> Generator[list[dict], None, None]:
         """Say something, with pictures; gives the page's messages again and again while the answer grows.
 
         Raises:
@@ -61,7 +67,7 @@ class Chat:
         finally:
             self.conversation.put_away()
 
-    def ask_again(self, number: int, text: str | None = None, **settings: Any) -> Iterator[list[dict]]:
+    def ask_again(self, number: int, text: str | None = None, **settings: Any) -> Generator[list[dict], None, None]:
         """Answer a turn again, with new words where they are given; all turns after it are forgotten."""
         turn = self.conversation.turns[number]
         self.conversation.cut(number + 1)
@@ -108,14 +114,17 @@ class Chat:
 
     def _grow(
         self, question: str, views: list[str], new: "list[Image]", pieces: Iterator[str]
-    ) -> Iterator[list[dict]]:
+    ) -> Generator[list[dict], None, None]:
         picture = new[-1] if new else self.picture
         shown, answer = self._show(question, "", views, picture), ""
         yield self.messages(question, shown)
         try:
+            shown_at = -math.inf
             for piece in pieces:
                 answer += piece
-                yield self.messages(question, shown, answer)
+                if time.monotonic() - shown_at > INTERVAL:
+                    shown_at = time.monotonic()
+                    yield self.messages(question, shown, answer)
         finally:
             if len(self.conversation.turns) > len(self._shown):  # a turn came of it
                 turn = self.conversation.turns[-1]

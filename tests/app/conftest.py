@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -45,14 +46,18 @@ def context(browser):
     context.close()
 
 
-def served(folder: Path | None = None, positions: int | None = None, **generation) -> Iterator[str]:
+def served(folder: Path | None = None, pace: Event | None = None, **generation) -> Iterator[str]:
     from minigpt4.app import build_page, serve
     from minigpt4.loading import load
 
     model, processor = load(folder)
     model.generation_config.update(**generation)
-    if positions is not None:
-        model.config.text_config.max_position_embeddings = positions
+    if pace is not None:
+
+        def wait(*_):
+            pace.wait(0.1)
+
+        model.register_forward_pre_hook(wait)
     page = build_page(model, processor, about="A model to try.")
     yield serve(page)
     page.close(verbose=False)
@@ -71,10 +76,11 @@ def boxes_page(boxes_checkpoint):
 
 
 @pytest.fixture
-def endless_page(monkeypatch):
-    """Address of a page with a nano that talks for many minutes."""
-    monkeypatch.setattr("minigpt4.app.page.LONGEST", 10**5)
-    yield from served(positions=10**6, min_new_tokens=10**5, max_new_tokens=10**5, stop_strings=None)
+def endless_page():
+    """Address of a page with a nano as slow as a large model, which talks for a minute."""
+    pace = Event()
+    yield from served(pace=pace, min_new_tokens=600, max_new_tokens=600, stop_strings=None)
+    pace.set()
 
 
 @pytest.fixture(scope="session")
