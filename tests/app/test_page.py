@@ -161,6 +161,7 @@ def test_settings_of_the_answer(context, nano_page):
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("number input for Longest answer, in tokens").fill("3")
     page.get_by_label("number input for Longest answer, in tokens").press("Enter")
+    expect(page.get_by_label("range slider for Longest answer, in tokens")).to_have_value("3")
     page.locator("#chat .example").first.click()
     expect(page.locator("#notice")).to_contain_text("The answer was cut off")
     assert describe(EXAMPLES[0]).startswith(answers(page).inner_text())
