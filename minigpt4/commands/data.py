@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands.console import note
+from minigpt4.commands.recipe import RecipeName, Settings
 
 
 app = typer.Typer(help="Look at what a recipe trains on.")
@@ -18,11 +19,8 @@ def data() -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
-    ] = None,
+    name: RecipeName,
+    settings: Settings = None,
     show: Annotated[
         int, typer.Option("--show", min=0, metavar="N", help="Draw N rows of each set, with their boxes.")
     ] = 0,

@@ -1,18 +1,12 @@
 """`minigpt4 cache-features`: run the frozen towers once, and train without them."""
 
-from typing import Annotated
-
-import typer
-
 from minigpt4.commands.console import note
+from minigpt4.commands.recipe import RecipeName, Settings
 
 
 def cache_features(
-    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
-    ] = None,
+    name: RecipeName,
+    settings: Settings = None,
 ) -> None:
     """Store what the projection reads of every image of a recipe, in the folder that its key `features` names.
 

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from minigpt4.commands.console import note
+from minigpt4.commands.recipe import RecipeName, Settings
 
 
 RUN = "recipe"
@@ -36,11 +37,8 @@ def train() -> None:
 
 @app.command(RUN, hidden=True)
 def recipe(
-    name: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
-    ] = None,
+    name: RecipeName,
+    settings: Settings = None,
     show: Annotated[
         int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on; train nothing.")
     ] = 0,
