@@ -50,13 +50,19 @@ class _SummedLoss(torch.autograd.Function):
             part = slice(start, start + POSITIONS)
             learned = (targets[part] != -100)[:, None]
             target = targets[part].clamp(min=0)[:, None]
+            # In place from here: each copy is as wide as the vocabulary, and fresh memory is slow.
             logits = nn.functional.linear(hidden_states[part], weight)
             logits[:, never] = torch.finfo(logits.dtype).min
-            dtype, logits = logits.dtype, logits.float().log_softmax(-1)
+            dtype, logits = logits.dtype, logits.to(torch.promote_types(logits.dtype, torch.float32))
+            logits -= logits.amax(-1, keepdim=True)
             total -= (logits.gather(1, target) * learned).sum()
+            exponents = logits.exp_().sum(-1, keepdim=True)
+            total += (exponents.log() * learned).sum()
             if gradient is not None:
-                logits.exp_().scatter_add_(1, target, torch.full_like(target, -1, dtype=logits.dtype))
-                gradient[part] = (logits * learned).to(dtype) @ weight.to(dtype)
+                logits *= learned / exponents
+                logits.scatter_add_(1, target, -learned.to(logits.dtype))
+                gradient[part] = logits.to(dtype) @ weight.to(dtype)
+            del logits
         ctx.gradient = gradient
         return total
 

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -43,7 +44,8 @@ def test_loss_and_gradients_are_those_of_all_logits(
     torch.testing.assert_close(few.loss, all_.loss, rtol=1e-6, atol=0)
     for (name, ours), theirs in zip(model.named_parameters(), whole.parameters(), strict=True):
         if ours.requires_grad:
-            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-7, msg=name)
+            # transformers' softmax is in float32, whatever the model is in.
+            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-6, msg=partial("{}: {}".format, name))
 
 
 def test_positions_of_every_form(model, processor):
