@@ -2,6 +2,7 @@
 
 import copy
 import random
+import time
 from collections.abc import Callable
 from io import BytesIO
 
@@ -34,14 +35,16 @@ def questions() -> list[str]:
     return [" ".join(draw.choices(words, k=QUESTION_WORDS)) for _ in range(TURNS)]
 
 
-def seven_turns() -> tuple[Conversation, str]:
-    """A chat before its eighth turn, and what is said in that."""
+def seven_turns() -> tuple[Conversation, str, float]:
+    """A chat before its eighth turn, what is said in that, and the seconds that reading the seventh answer ahead took."""
     *first, last = questions()
     conversation = Conversation(speaking_model(), models.processor())
     conversation.show(Image.open(BytesIO(models.picture(0))))
     for question in first:
         list(conversation.stream(question))
-    return conversation, last
+    start = time.perf_counter()
+    conversation.finish_reading()  # as while somebody reads the answer
+    return conversation, last, time.perf_counter() - start
 
 
 def remembering(conversation: Conversation) -> Conversation:
@@ -49,6 +52,7 @@ def remembering(conversation: Conversation) -> Conversation:
     twin = copy.copy(conversation)
     twin._reader = copy.copy(conversation._reader)
     twin._reader._cache = copy.deepcopy(conversation._reader._cache)
+    twin._read_ahead = lambda: None  # there is no ninth turn, and what comes next is timed
     return twin
 
 
@@ -56,6 +60,7 @@ def afresh(conversation: Conversation) -> Conversation:
     """A chat with the same turns that has read nothing yet."""
     twin = Conversation(conversation.model, conversation.processor)
     twin.turns = conversation.turns
+    twin._read_ahead = lambda: None
     return twin
 
 
@@ -89,7 +94,7 @@ def operations(model, positions: int, pictures: int) -> float:
 
 
 def eighth_turn(answer: Callable[[Conversation, str], str], limited: bool = False) -> Figures:
-    conversation, text = seven_turns()
+    conversation, text, ahead = seven_turns()
     same = answer(remembering(conversation), text) == answer(afresh(conversation), text)
     copies = [remembering(conversation) for _ in range(6)]
     seconds = interleave(lambda: answer(copies.pop(), text), lambda: answer(afresh(conversation), text))
@@ -97,7 +102,7 @@ def eighth_turn(answer: Callable[[Conversation, str], str], limited: bool = Fals
     every = positions_read(afresh(conversation), text)
     model = conversation.model
     limit = operations(model, new, 0) / operations(model, every, 1) if limited else None
-    return Figures(*seconds, limit, notes={"same_answer": same, "positions": [new, every]})
+    return Figures(*seconds, limit, notes={"same_answer": same, "positions": [new, every], "read_ahead": ahead})
 
 
 CASES = [

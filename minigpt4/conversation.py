@@ -1,20 +1,24 @@
 """A conversation about pictures, of which the model reads every turn once."""
 
+import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from queue import SimpleQueue
+from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from minigpt4.answering import Answer
 from minigpt4.reading import Reader
-from minigpt4.streaming import AnswerStreamer, print_pieces
+from minigpt4.streaming import AnswerStreamer, Pieces, print_pieces
 
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+
+READING_AHEAD = "reading ahead"  # the name of its thread
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Conversation:
     """What has been said and shown so far, in `turns`.
 
     A conversation that outgrows what the model reads loses the text of its oldest turns, never a picture; `forgotten`
-    says how many turns of text the model no longer sees.
+    says how many turns of text the model no longer sees. When an answer has been given it is read again in the background,
+    in the form that the next prompt has it in.
 
     Args:
         model, processor: As `minigpt4.loading.load` gives them.
@@ -48,10 +53,13 @@ class Conversation:
         self.max_new_tokens = max_new_tokens
         self._stopping = Event()
         self._answering = False
+        self._hurry = Event()
+        self._reading: Thread | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
+        self._hurry.set()
         self.turns: list[Turn] = []
         self.forgotten = 0
         self._pictures: list[Image] = []
@@ -96,13 +104,15 @@ class Conversation:
             raise RuntimeError("an answer is being made: stop it before the next thing is said")
         self._answering = True
         self._stopping.clear()
-        pieces: SimpleQueue[str | None] = SimpleQueue()
+        pieces = Pieces()
         made: list[Answer | BaseException] = []
         worker = Thread(target=self._work, args=(text, settings, pieces, made), daemon=True)
         worker.start()
         given, answer = "", None
         try:
-            while (piece := self._await(pieces)) is not None:
+            for index in count():
+                if (piece := self._await(pieces, index)) is None:
+                    break
                 given += piece
                 yield piece
             if isinstance(made[0], BaseException):
@@ -118,6 +128,7 @@ class Conversation:
             if answer is not None and (answer.text or answer.finished):
                 self.turns = [*self.turns, Turn(text, tuple(self._pictures), answer)]
                 self._pictures = []
+                self._read_ahead()
 
     def retry(self, text: str | None = None, **settings: Any) -> Generator[str, None, None]:
         """Give another answer to the last turn, or to `text` in its place, with the pictures shown then.
@@ -144,28 +155,47 @@ class Conversation:
         self.forgotten = 0  # what is left may fit again
 
     def stop(self) -> None:
-        """End the answer that is being made, as soon as its next token is there."""
+        """End the answer that is being made, as soon as its next token is there, and what is read in the background."""
         self._stopping.set()
+        self._hurry.set()
 
-    def _await(self, pieces: "SimpleQueue[str | None]") -> str | None:
+    def finish_reading(self) -> None:
+        """Wait until nothing is read in the background any more."""
+        if self._reading is not None:
+            self._reading.join()
+            self._reading = None
+
+    def _read_ahead(self) -> None:
+        self._hurry = Event()
+        # No daemon: PyTorch must not work on while Python ends.
+        work = (self._reader, self.turns, self.forgotten, self._hurry)
+        self._reading = Thread(target=self._read, args=work, name=READING_AHEAD)
+        self._reading.start()
+
+    @staticmethod
+    def _read(reader: Reader, turns: list[Turn], forgotten: int, hurry: Event) -> None:
+        with contextlib.suppress(RuntimeError, ValueError):  # the next prompt meets the same, where it can be told
+            reader.read_ahead(turns, forgotten, hurry)
+
+    def _await(self, pieces: Pieces, index: int) -> str | None:
         while True:  # words that were held back come before the end
             try:
-                return pieces.get()
+                return pieces.read(index)
             except KeyboardInterrupt:
                 self.stop()
 
-    def _work(
-        self, text: str, settings: dict, pieces: "SimpleQueue[str | None]", made: "list[Answer | BaseException]"
-    ) -> None:
+    def _work(self, text: str, settings: dict, pieces: Pieces, made: "list[Answer | BaseException]") -> None:
         """Make the answer in a thread of its own, so that whoever awaits it can end it at any time."""
         try:
+            self._hurry.set()
+            self.finish_reading()
             if self.max_new_tokens is not None:
                 settings = {"max_new_tokens": self.max_new_tokens, **settings}
             streamer = AnswerStreamer(
-                self.processor.tokenizer, self.model.generation_config.stop_strings, write=pieces.put
+                self.processor.tokenizer, self.model.generation_config.stop_strings, write=pieces.write
             )
             prompt, self.forgotten = self._reader.fit(self.turns, self.forgotten, text, self._pictures, settings)
             made.append(self._reader.answer(prompt, streamer, self._stopping, settings))
         except BaseException as error:  # raised where the pieces are awaited
             made.append(error)
-        pieces.put(None)
+        pieces.write(None)

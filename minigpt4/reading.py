@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
     from minigpt4.conversation import Turn
     from minigpt4.streaming import AnswerStreamer
+
+
+# So many positions are read ahead before a look at whether somebody waits.
+STEP = 64
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,32 @@ class Reader:
         if beams and result.text:
             streamer.write(result.text)
         return result
+
+    @torch.no_grad()
+    def read_ahead(self, turns: "Sequence[Turn]", forgotten: int, stopping: Event) -> None:
+        """Read what every prompt after `turns` begins with.
+
+        The form of the chat tokenizes the last answer anew, mostly in other tokens than were generated. Read before it is
+        asked for, it costs the next turn nothing.
+
+        Args:
+            turns, forgotten: As for `fit`.
+            stopping: Ends the reading when it is set; what was read until then is kept.
+        """
+        prompt, other = (self._prompt(turns, forgotten, text, ()) for text in ("", "?"))
+        ids = [
+            token for token, _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt.ids, other.ids, strict=False))
+        ]
+        positions = self._positions(ids, self._look(prompt.pictures))
+        cache = self._cache.take([*positions, 0])  # all of them: the last one is left to be read
+        for start in range(cache.get_seq_length(), len(ids), STEP):
+            part = ids[start : start + STEP]
+            if stopping.is_set() or self.processor.image_token_id in part or len(ids) > (self.limit or len(ids)):
+                break
+            self.model.model(
+                input_ids=torch.tensor([part], device=self.model.device), past_key_values=cache, use_cache=True
+            )
+        self._cache.keep(positions, cache)
 
     def _look(self, pictures: "Sequence[Image]") -> list[_Look]:
         """Features of the pictures; what was looked at before is looked up, what is no longer shown is dropped."""

@@ -1,6 +1,7 @@
 """Answers that appear while they are made."""
 
 from collections.abc import Callable, Generator
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from transformers import TextStreamer
@@ -23,6 +24,27 @@ def print_pieces(pieces: Generator[str, None, None]) -> None:
     except KeyboardInterrupt:
         pieces.close()
     print(flush=True)
+
+
+class Pieces:
+    """What one thread writes and another reads, piece by piece; `None` is the end.
+
+    A reader may be interrupted at any moment, and ask again: what comes out of a queue could be lost then.
+    """
+
+    def __init__(self) -> None:
+        self._written: list[str | None] = []
+        self._news: SimpleQueue[None] = SimpleQueue()
+
+    def write(self, piece: str | None) -> None:
+        self._written.append(piece)
+        self._news.put(None)
+
+    def read(self, index: int) -> str | None:
+        """Wait for a piece."""
+        while len(self._written) <= index:
+            self._news.get()
+        return self._written[index]
 
 
 class AnswerStreamer(TextStreamer):

@@ -39,6 +39,14 @@ def chat(
         conversation.show(picture)
     print(HELP)
     _enable_line_editing()
+    try:
+        _talk(conversation)
+    finally:
+        conversation.stop()
+
+
+def _talk(conversation: "Conversation") -> None:
+    """Act on lines until `/quit` or their end."""
     while True:
         try:
             line = input("\nyou> ").strip()

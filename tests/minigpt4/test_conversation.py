@@ -5,14 +5,16 @@ import os
 import signal
 from dataclasses import replace
 from itertools import count
+from threading import current_thread
 
 import pytest
 import torch
 from PIL import Image
 from transformers import MistralConfig, MistralForCausalLM
 
+from minigpt4 import reading
 from minigpt4.answering import Answer, user_turn
-from minigpt4.conversation import Conversation, Turn
+from minigpt4.conversation import READING_AHEAD, Conversation, Turn
 from minigpt4.loading import load
 from minigpt4.processing.templates import chat_template
 from minigpt4.prompt_cache import MOST_KEPT, PromptCache
@@ -55,12 +57,14 @@ def hooked(conversation):
 
 @pytest.fixture
 def read(conversation, hooked):
-    """How many positions the language model reads, call by call."""
+    """How many positions the language model reads for answers, call by call."""
     lengths = []
-    hooked(
-        conversation.model.model.language_model,
-        lambda _, args, kwargs: lengths.append(kwargs["inputs_embeds"].shape[1]),
-    )
+
+    def hook(_, args, kwargs):
+        if current_thread().name != READING_AHEAD:
+            lengths.append(kwargs["inputs_embeds"].shape[1])
+
+    hooked(conversation.model.model.language_model, hook)
     return lengths
 
 
@@ -96,10 +100,39 @@ def test_each_turn_is_read_once_and_answered_as_from_the_start(conversation, pic
         read.clear()
         assert "".join(conversation.stream(text)) == expected
         if index:
-            # New are this text, the last answer, which the chat form writes anew, and the words around them.
             assert read[0] < length / 2
-            assert read[0] <= len(text) + 4 * 12 + 40
+            assert read[0] <= len(text) + 40  # what is said and the words around it
+        conversation.finish_reading()
         read.clear()
+
+
+def test_what_was_not_read_ahead_is_read_with_the_next_turn(loaded, pictures, hooked, read, monkeypatch):
+    """Whether reading ahead came to its end, was stopped half-way, or failed."""
+    monkeypatch.setattr(reading, "STEP", 4)
+
+    def next_turn(meanwhile) -> tuple[str, int]:
+        other = Conversation(*loaded)
+        other.show(pictures[0])
+
+        def hook(*_):
+            if current_thread().name == READING_AHEAD:
+                meanwhile(other)
+
+        handle = hooked(other.model.model.language_model.layers[1], hook)
+        other.say("What is this?")
+        other.finish_reading()
+        handle.remove()
+        read.clear()
+        answer = other.say("And now?")
+        other.finish_reading()
+        return answer.text, read[0]
+
+    def fail(_):
+        raise RuntimeError("out of memory")
+
+    whole, stopped, failed = (next_turn(meanwhile) for meanwhile in (lambda _: None, Conversation.stop, fail))
+    assert whole[0] == stopped[0] == failed[0]
+    assert len("And now?") < whole[1] < stopped[1] < failed[1]
 
 
 def interrupt_after(steps: int, conversation, hooked):
@@ -187,6 +220,7 @@ def test_taken_back_turns_leave_no_trace(conversation, pictures, read):
     conversation.say("And now?")
     expected = conversation.say("Why?").text
     conversation.cut(2)
+    conversation.finish_reading()
     read.clear()
     assert conversation.say("Why?").text == expected
     assert read[0] == 1  # all but its last token is still known
@@ -335,6 +369,7 @@ class TestPromptCache:
         chats = [conversation, *(Conversation(*loaded) for _ in range(MOST_KEPT))]
         for chat in chats:
             chat.say("Hello", max_new_tokens=2)
+            chat.finish_reading()
         answers, lengths = [], []
         for chat in reversed(chats):
             read.clear()

@@ -45,7 +45,9 @@ def test_loss_and_gradients_are_those_of_all_logits(
     for (name, ours), theirs in zip(model.named_parameters(), whole.parameters(), strict=True):
         if ours.requires_grad:
             # transformers' softmax is in float32, whatever the model is in.
-            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-6, msg=partial("{}: {}".format, name))
+            torch.testing.assert_close(
+                ours.grad, theirs.grad, rtol=1e-5, atol=1e-6, msg=partial("{}: {}".format, name)
+            )
 
 
 def test_positions_of_every_form(model, processor):
