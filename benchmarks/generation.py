@@ -4,6 +4,7 @@ from io import BytesIO
 
 import torch
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from . import models
 from .case import Case, Figures
@@ -29,8 +30,14 @@ def decode_bytes(model) -> int:
     return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
 
 
+def operations(model, given: dict) -> int:
+    with FlopCounterMode(display=False) as counter:
+        model.generate(**given)
+    return counter.get_total_flops()
+
+
 def batch(pictures: int) -> Figures:
-    ours, peer = models.ours(), models.peer()
+    ours, peer = (model.requires_grad_(False) for model in (models.ours(), models.peer()))
     for model in (ours, peer, peer.language_model):
         model.generation_config.eos_token_id = None  # every row makes as many tokens, whatever it says
     given = {**inputs(pictures), "max_new_tokens": NEW_TOKENS, "do_sample": False}
@@ -39,6 +46,7 @@ def batch(pictures: int) -> Figures:
     tokens = ROWS * NEW_TOKENS
     return Figures(
         *(tokens / taken for taken in seconds),
+        limit=operations(peer, given) / operations(ours, given),
         notes={
             "same_tokens": same,
             "weights_read_gb_per_s": round(decode_bytes(ours) * NEW_TOKENS / seconds[0] / 1e9, 2),

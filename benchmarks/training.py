@@ -24,7 +24,7 @@ from .measuring import interleave, peak_memory
 
 
 # Rows, and tokens of their answers.
-STAGES = {"stage1": (64, 6, 32), "stage2": (24, 60, 160)}
+STAGES = {"stage1": (48, 6, 32), "stage2": (24, 60, 160)}
 BATCH = {"stage1": 16, "stage2": 12}
 PEER_TAKES = ("input_ids", "attention_mask", "labels", "pixel_values")
 
