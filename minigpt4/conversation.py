@@ -107,9 +107,9 @@ class Conversation:
         pieces = Pieces()
         made: list[Answer | BaseException] = []
         worker = Thread(target=self._work, args=(text, settings, pieces, made), daemon=True)
-        worker.start()
         given, answer = "", None
         try:
+            worker.start()
             for index in count():
                 if (piece := self._await(pieces, index)) is None:
                     break
@@ -123,7 +123,9 @@ class Conversation:
             raise
         finally:
             self.stop()
-            worker.join()
+            while worker.is_alive():
+                with contextlib.suppress(KeyboardInterrupt):  # it ends with its next token
+                    worker.join()
             self._answering = False
             if answer is not None and (answer.text or answer.finished):
                 self.turns = [*self.turns, Turn(text, tuple(self._pictures), answer)]

@@ -1,15 +1,16 @@
 """Keys and values of what a model has read, kept for the next prompt that begins alike."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
 from transformers import DynamicCache
 
 
 if TYPE_CHECKING:
-    from transformers import Cache, PreTrainedConfig
+    from transformers import Cache, GenerationConfig, PreTrainedConfig
 
 
 # A page holds many chats, and each cache of a long one takes a gigabyte with a model of 7 billion parameters.
@@ -38,6 +39,18 @@ class PromptCache:
         """Forget all that was read."""
         self._kept: tuple[list[int], Cache | None] = [], None
 
+    def copy(self) -> "PromptCache":
+        """Another one that has read the same, and goes its own way."""
+        twin = PromptCache(self._config)
+        twin._kept = copy.deepcopy(self._kept)
+        return twin
+
+    def shared(self, prompt: Sequence[int]) -> int:
+        """How many positions of `prompt`, less its last one, need not be read again."""
+        read = self._kept[0]
+        pairs = enumerate(zip(read, prompt[:-1], strict=False))
+        return next((index for index, (old, new) in pairs if old != new), min(len(read), len(prompt) - 1))
+
     def take(self, prompt: Sequence[int]) -> "Cache":
         """The cache of the beginning that `prompt` shares with what was read, or an empty one.
 
@@ -47,10 +60,9 @@ class PromptCache:
             prompt: A number for each position: a token's id, or what tells one image from another. At least the last
                 position is left to be read.
         """
+        shared = self.shared(prompt)
         read, cache = self._kept
         self.clear()
-        pairs = enumerate(zip(read, prompt[:-1], strict=False))
-        shared = next((index for index, (old, new) in pairs if old != new), min(len(read), len(prompt) - 1))
         surplus = len(read) - shared
         if cache is None or shared == 0 or (surplus and not _can_be_cut(cache)):
             return DynamicCache(config=self._config)
@@ -67,6 +79,13 @@ class PromptCache:
                 if (unused := other()) is not None:
                     unused.clear()
             self._used_last[:] = [*others[1 - MOST_KEPT :], ref(self)]
+
+
+def may_be_shared(config: "GenerationConfig", settings: Mapping[str, Any]) -> bool:
+    """Whether a call of `generate` can go on with a cache of another, or needs one of its own."""
+    names = ("num_beams", "num_return_sequences", "cache_implementation", "use_cache")
+    beams, sequences, kind, wanted = (settings.get(name, getattr(config, name)) for name in names)
+    return (beams or 1) == (sequences or 1) == 1 and not kind and wanted is not False
 
 
 def _can_be_cut(cache: "Cache") -> bool:

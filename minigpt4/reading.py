@@ -10,7 +10,7 @@ import torch
 from transformers import StoppingCriteria
 
 from minigpt4.answering import Answer, is_finished, user_turn
-from minigpt4.prompt_cache import PromptCache
+from minigpt4.prompt_cache import PromptCache, may_be_shared
 
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ class Reader:
         positions = self._positions(prompt.ids, looks)
         defaults = self.model.generation_config
         beams = (settings.get("num_beams", defaults.num_beams) or 1) > 1
-        chosen = settings.get("cache_implementation", defaults.cache_implementation)
-        without = settings.get("use_cache", defaults.use_cache) is False
-        cache = None if beams or chosen or without else self._cache.take(positions)
+        cache = self._cache.take(positions) if may_be_shared(defaults, settings) else None
         [row] = self.model.generate(
             input_ids=torch.tensor([prompt.ids], device=self.model.device),
             past_key_values=cache,

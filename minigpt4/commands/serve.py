@@ -19,8 +19,9 @@ def serve(context: typer.Context, model: Model = None) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
     from transformers.utils.import_utils import is_serve_available
 
-    from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, nano_path
+    from minigpt4 import MiniGPT4Config, nano_path
     from minigpt4.loading import check_is_checkpoint
+    from minigpt4.serving import RememberingMiniGPT4
 
     if not is_serve_available():
         raise ValueError("Serving needs more packages: pip install 'minigpt4[serving]'.")
@@ -28,8 +29,8 @@ def serve(context: typer.Context, model: Model = None) -> None:
     check_is_checkpoint(name)
     stops = AutoProcessor.from_pretrained(name).stop_strings
     # The server looks up classes by these two, and takes no others.
-    AutoModelForMultimodalLM.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
-    MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES["minigpt4"] = MiniGPT4ForConditionalGeneration.__name__
+    AutoModelForMultimodalLM.register(MiniGPT4Config, RememberingMiniGPT4, exist_ok=True)
+    MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES["minigpt4"] = RememberingMiniGPT4.__name__
     # An answer ends before its end mark. The prompt, which it is also asked to read, is none of the answer.
     answer = {"content": {"close": stops, "content": "text"}}
     template = {"defaults": {"role": "assistant"}, "start_anchor_pattern": r"\Z", "fields": answer}

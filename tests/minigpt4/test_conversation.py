@@ -360,6 +360,7 @@ class TestPromptCache:
 
     def test_what_is_taken_is_gone_until_it_is_kept(self, conversation):
         conversation.say("Hello")
+        conversation.finish_reading()
         cache = conversation._reader._cache
         ids = conversation._reader.fit(conversation.turns, 0, "Why?", [], {})[0].ids
         assert cache.take(ids).get_seq_length() > 10
