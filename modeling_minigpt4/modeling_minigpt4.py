@@ -1,6 +1,5 @@
 """MiniGPT-4 and MiniGPT-v2: a vision tower, an optional Q-Former, one linear projection and a language model."""
 
-import copy
 from itertools import chain
 
 import torch
@@ -8,7 +7,6 @@ from torch import nn
 from transformers import Blip2QFormerModel, Blip2VisionModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
-from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.modeling_utils import PreTrainedModel, slice_logits_to_keep
 from transformers.models.auto import AutoModel
@@ -20,9 +18,11 @@ from transformers.utils.generic import can_return_tuple
 
 from .adapters_minigpt4 import refuse_another_base
 from .configuration_minigpt4 import MiniGPT4Config
+from .frozen_parts_minigpt4 import leave_frozen_parts_in_eval_mode
 from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
 from .loss_minigpt4 import can_skip_logits, loss_without_logits
+from .quantization_minigpt4 import quantize_language_model_only
 
 
 # The LayerNorm after the vision tower, `ln_vision` in the original, has PyTorch's default eps; the blocks have 1e-6.
@@ -31,29 +31,6 @@ LN_VISION_EPS = 1e-5
 
 # Where a checkpoint comes from, besides its name: `generate` may look there for the tokenizer.
 CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
-# What quantization leaves alone unless it is told otherwise.
-UNQUANTIZED_MODULES = ["model.vision_tower", "model.qformer", "model.multi_modal_projector", "lm_head"]
-
-
-def _quantize_language_model_only(quantization_config):
-    quantization_config = copy.deepcopy(quantization_config)
-    for name in ("llm_int8_skip_modules", "modules_to_not_convert"):  # bitsandbytes' name, and everybody else's
-        if getattr(quantization_config, name, UNQUANTIZED_MODULES) is None:
-            setattr(quantization_config, name, list(UNQUANTIZED_MODULES))
-    return quantization_config
-
-
-def _leave_frozen_parts_in_eval_mode(module: nn.Module) -> None:
-    parameters = list(module.parameters())
-    if any(parameter.requires_grad for parameter in parameters):
-        for child in module.children():
-            _leave_frozen_parts_in_eval_mode(child)
-    elif parameters:
-        module.eval()
-        # Gradients pass through a frozen language model: its layers checkpoint only where their own flag says training.
-        for layer in module.modules():
-            if isinstance(layer, GradientCheckpointingLayer) and layer.gradient_checkpointing:
-                layer.training = True
 
 
 class MiniGPT4PreTrainedModel(PreTrainedModel):
@@ -79,7 +56,7 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         towers, the projection and the head stay as they are.
         """
         if quantization_config is not None:
-            quantization_config = _quantize_language_model_only(quantization_config)
+            quantization_config = quantize_language_model_only(quantization_config)
         checkpoint_kwargs = {name: kwargs[name] for name in CHECKPOINT_KWARGS if name in kwargs}
         loaded = super().from_pretrained(
             pretrained_model_name_or_path, *args, quantization_config=quantization_config, **kwargs
@@ -118,7 +95,7 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         super().train(mode)
         if mode:
             for child in self.children():
-                _leave_frozen_parts_in_eval_mode(child)
+                leave_frozen_parts_in_eval_mode(child)
         return self
 
     @torch.no_grad()
@@ -302,9 +279,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         """
         if not any(parameter.requires_grad for parameter in self.multi_modal_projector.parameters()):
             return inputs_embeds
-        towers = [part for part in (self.vision_tower, self.qformer) if part is not None]
-        learning = [self.query_tokens, *(parameter for part in towers for parameter in part.parameters())]
-        if any(parameter is not None and parameter.requires_grad for parameter in learning):
+        if self._towers_learn():
             size = self.config.vision_config.image_size
             features = self.get_vision_features(inputs_embeds.new_zeros(1, 3, size, size)).pooler_output
         else:

@@ -1,0 +1,16 @@
+"""What quantization leaves alone."""
+
+import copy
+
+
+# Unless it is told otherwise.
+UNQUANTIZED_MODULES = ["model.vision_tower", "model.qformer", "model.multi_modal_projector", "lm_head"]
+
+
+def quantize_language_model_only(quantization_config):
+    """A copy of the configuration, with the towers, the projection and the head left alone where it names no modules."""
+    quantization_config = copy.deepcopy(quantization_config)
+    for name in ("llm_int8_skip_modules", "modules_to_not_convert"):  # bitsandbytes' name, and everybody else's
+        if getattr(quantization_config, name, UNQUANTIZED_MODULES) is None:
+            setattr(quantization_config, name, list(UNQUANTIZED_MODULES))
+    return quantization_config
