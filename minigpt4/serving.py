@@ -36,8 +36,9 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
     def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
         """See [`MiniGPT4ForConditionalGeneration`]. What is remembered is for single prompts, one call at a time."""
         prompt = kwargs.get("input_ids")
-        single = inputs is None and prompt is not None and len(prompt) == 1 and "past_key_values" not in kwargs
-        if not single or not may_be_shared(generation_config or self.generation_config, kwargs):
+        if prompt is None or len(prompt) > 1 or inputs is not None or "past_key_values" in kwargs:
+            return super().generate(inputs, generation_config, **kwargs)
+        if not may_be_shared(generation_config or self.generation_config, kwargs):
             return super().generate(inputs, generation_config, **kwargs)
         positions = self._positions(prompt[0].tolist(), kwargs.get("pixel_values"))
         chat = self._chat(positions)

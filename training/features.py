@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
+import datasets
 import torch
 from peft import PeftModel
 from rich.console import Console
@@ -202,7 +203,7 @@ class _Images(IterableDataset):
         workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
         seen: set[str] = set()
         for data in self.data:
-            for row in islice(_each_row(data), self.rank * workers + number, None, self.ranks * workers):
+            for row in _share(data, self.rank, self.ranks, number, workers):
                 try:
                     images = [load_image(image) for image in row_images(row)]
                 except (FileNotFoundError, ValueError):
@@ -216,16 +217,19 @@ class _Images(IterableDataset):
                         yield {"key": key, "pixel_values": pixels}
 
 
-def _each_row(rows) -> Iterator[Mapping]:
-    """Every row of a data set once."""
+def _share(rows, rank: int, ranks: int, worker: int, workers: int) -> Iterator[Mapping]:
+    """The rows of a data set that one worker of one process has to do with: all of them together, every row once."""
     if isinstance(rows, Mixture):
         for each in rows.sets:
-            yield from _each_row(each.rows)
-    elif isinstance(rows, Shards):
-        # Not as a stream, which would share itself out between workers once more.
-        yield from (row for row in read_shards(rows.shards) if not row["broken"])
+            yield from _share(each.rows, rank, ranks, worker, workers)
+    elif isinstance(rows, datasets.IterableDataset):
+        yield from islice(rows, rank, None, ranks)  # it shares itself out between workers
     else:
-        yield from (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else rows
+        if isinstance(rows, Shards):
+            every: Iterable[Mapping] = (row for row in read_shards(rows.shards) if not row["broken"])
+        else:
+            every = (rows[index] for index in range(len(rows)))
+        yield from islice(every, rank * workers + worker, None, ranks * workers)
 
 
 def _save_shard(folder: Path, features: dict[str, torch.Tensor]) -> None:

@@ -57,6 +57,11 @@ def test_evaluation_reads_it_too(recipe, folder, own_folder):
     assert (run(recipe(**settings, eval_strategy="steps", eval_steps=4)) / "samples.jsonl").is_file()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_is_cached_whole(recipe, folder, workers):
+    assert len(cache_features(recipe(features=str(folder), streaming=True, dataloader_num_workers=workers))) == 4
+
+
 def test_features_are_the_towers(recipe, folder, model, processor):
     cache = cache_features(recipe(bf16=False, features=str(folder)))
     image = Image.new("RGB", (28, 28), "red")
