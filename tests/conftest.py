@@ -7,6 +7,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import importlib.util
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,26 @@ def picture(tmp_path) -> Path:
     path = tmp_path / "picture.png"
     Image.frombytes("RGB", (40, 30), random.Random(0).randbytes(40 * 30 * 3)).save(path)
     return path
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """Runs a program as a person who has not installed minigpt4, and whose machine holds nothing of ours; gives its output."""
+
+    def run(program: str, *arguments: object, **environment: str) -> str:
+        program = f"import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n{program}"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"HF_HOME": str(tmp_path / "hf")} | environment,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
-import os
+import json
+import sys
+from pathlib import Path
 
 import pytest
 
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `answers`
+
+import answers
+
+
 @pytest.fixture
-def environment(hub, tmp_path) -> dict[str, str]:
-    """For another process, of a person who is logged in on the Hub and whose machine holds nothing of ours."""
-    return os.environ | {
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-    }
+def pull(hub, stranger):
+    """The answers of a model on the Hub, to a person who has not installed minigpt4 and is logged in there."""
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    program = Path(answers.__file__).read_text(encoding="utf-8")
+    return lambda name: json.loads(stranger(program, name, **environment))

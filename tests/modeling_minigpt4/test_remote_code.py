@@ -1,9 +1,6 @@
 """A saved model brings its code with it: where minigpt4 is not installed, it loads, answers and trains the same."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import datasets
@@ -22,8 +19,6 @@ from transformers.dynamic_module_utils import get_relative_import_files
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-
-WITHOUT_PACKAGE = "import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n"
 
 LOAD = """
 import torch
@@ -75,21 +70,8 @@ def saved(tiny_checkpoint, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def run(tmp_path):
-    def run(program: str, *arguments) -> None:
-        environment = os.environ | {"HF_MODULES_CACHE": str(tmp_path / "modules")}
-        command = [sys.executable, "-c", WITHOUT_PACKAGE + program, *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stderr
-
-    return run
-
-
-def test_loads_and_answers_the_same(saved, run, tmp_path):
-    run(LOAD, saved, tmp_path / "again", tmp_path / "out.pt")
+def test_loads_and_answers_the_same(saved, stranger, tmp_path):
+    stranger(LOAD, saved, tmp_path / "again", tmp_path / "out.pt")
     remote = torch.load(tmp_path / "out.pt")
     model, processor = AutoModelForImageTextToText.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
     assert type(model).__module__.startswith("minigpt4.")  # the package itself needs no code from a folder
@@ -128,13 +110,13 @@ def test_every_class_is_named_and_every_file_is_there(saved):
         assert all(Path(beside).is_file() for beside in get_relative_import_files(file))
 
 
-def test_trl_sft_trains_and_resumes(saved, run, tmp_path):
+def test_trl_sft_trains_and_resumes(saved, stranger, tmp_path):
     turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A red picture."}]
     rows = [{"images": [Image.new("RGB", (40, 30), "red")], "messages": turns}] * 4
     data = datasets.Dataset.from_list(rows).cast_column("images", datasets.List(datasets.Image()))
     (tmp_path / "data").mkdir()
     data.to_parquet(tmp_path / "data" / "train.parquet")
-    run(TRAIN, saved, tmp_path / "data", tmp_path / "trained", tmp_path / "out.pt")
+    stranger(TRAIN, saved, tmp_path / "data", tmp_path / "trained", tmp_path / "out.pt")
     trained = AutoModelForImageTextToText.from_pretrained(tmp_path / "trained")
     inputs = AutoProcessor.from_pretrained(tmp_path / "trained")(text="What?", return_tensors="pt")
     logits = trained(**inputs).logits
