@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from .checkpoint import plan_checkpoint
 from .families import get_family
-from .folder import MAX_SHARD_SIZE, unfinished, write_rest, write_weights
+from .folder import MAX_SHARD_SIZE, refuse_non_finite, unfinished, write_rest, write_weights
 from .lora import DROPOUT, Lora
 from .parts import plan_parts
 from .sources import open_source
@@ -104,4 +104,7 @@ def _write_adapter(lora: Lora, folder: Path) -> None:
         task_type="CAUSAL_LM",
         inference_mode=True,
     ).save_pretrained(str(folder))
-    save_file(lora.adapter(), folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    adapter = lora.adapter()
+    for name, tensor in adapter.items():
+        refuse_non_finite(tensor, f"{name}, from {lora.source.path},")
+    save_file(adapter, folder / "adapter_model.safetensors", metadata={"format": "pt"})

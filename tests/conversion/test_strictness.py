@@ -74,6 +74,15 @@ def test_missing_tensor(files, refused, part):
     refused(made, place, key, needed)
 
 
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "bias"])  # which is a part of another
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_numbers_that_are_not_finite(files, refused, part, number):
+    made = files("vicuna")
+    find, key, _ = PARTS[part]
+    change(find(made), lambda tensors: tensors[key].view(-1)[3:4].fill_(number))
+    refused(made, find(made), key, "not finite")
+
+
 @pytest.mark.parametrize("part", ["vision", "qformer", "language model", "checkpoint"])
 def test_unknown_tensor(files, refused, part):
     made = files("vicuna")
@@ -196,6 +205,13 @@ def test_lora_for_layers_that_are_not_there(files, refused):
 
     change(made.checkpoint, edit)
     refused(made, made.checkpoint, f"{key}A.weight", "model.language_model.layers.7.self_attn.q_proj.weight")
+
+
+@pytest.mark.parametrize("keep_lora", [True, False])
+def test_lora_with_numbers_that_are_not_finite(files, refused, keep_lora):
+    made = files("v2")
+    change(made.checkpoint, lambda tensors: tensors[f"{LORA}B.weight"].fill_(float("nan")))
+    refused(made, made.checkpoint, "layers.1.self_attn.q_proj", "not finite", keep_lora=keep_lora)
 
 
 def test_lora_of_two_ranks(files, refused):
