@@ -2,6 +2,8 @@
 
 import copy
 
+from transformers.quantizers import AutoQuantizationConfig
+
 
 # Unless it is told otherwise.
 UNQUANTIZED_MODULES = ["model.vision_tower", "model.qformer", "model.multi_modal_projector", "lm_head"]
@@ -9,6 +11,8 @@ UNQUANTIZED_MODULES = ["model.vision_tower", "model.qformer", "model.multi_modal
 
 def quantize_language_model_only(quantization_config):
     """A copy of the configuration, with the towers, the projection and the head left alone where it names no modules."""
+    if isinstance(quantization_config, dict):
+        quantization_config = AutoQuantizationConfig.from_dict(quantization_config)
     quantization_config = copy.deepcopy(quantization_config)
     for name in ("llm_int8_skip_modules", "modules_to_not_convert"):  # bitsandbytes' name, and everybody else's
         if getattr(quantization_config, name, UNQUANTIZED_MODULES) is None:

@@ -112,12 +112,13 @@ def stranger(tmp_path):
 
     def run(program: str, *arguments: object, **environment: str) -> str:
         program = f"import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n{program}"
+        home = str(tmp_path / "hf")
         done = subprocess.run(
             [sys.executable, "-c", program, *map(str, arguments)],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"HF_HOME": str(tmp_path / "hf")} | environment,
+            env=os.environ | {"HF_HOME": home, "HF_MODULES_CACHE": f"{home}/modules"} | environment,
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr

@@ -392,6 +392,14 @@ class TestDispatch:
             }
             assert torch.isfinite(loaded(**inputs).logits).all()
 
+    def test_quantization_as_a_dictionary(self, make_model, tmp_path):
+        make_model().save_pretrained(tmp_path)
+        asked = {"load_in_8bit": True}
+        quantized = AutoModelForImageTextToText.from_pretrained(tmp_path, quantization_config=asked)
+        assert asked == {"load_in_8bit": True}
+        assert type(quantized.model.vision_tower.encoder.layers[0].mlp.fc1) is nn.Linear
+        assert type(quantized.model.language_model.layers[0].mlp.up_proj) is not nn.Linear
+
     def test_quantization_of_what_the_caller_names(self, make_model, tmp_path):
         make_model().save_pretrained(tmp_path)
         own = BitsAndBytesConfig(load_in_4bit=True, llm_int8_skip_modules=["lm_head", "model.language_model"])
