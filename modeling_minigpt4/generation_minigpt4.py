@@ -13,6 +13,7 @@ from transformers.generation import (
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     StopStringCriteria,
+    SuppressTokensLogitsProcessor,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
@@ -106,6 +107,13 @@ class MiniGPT4GenerationMixin(GenerationMixin):
                 ) from error
             self._stop_tokenizer = tokenizer
         return tokenizer
+
+    def _get_candidate_generator(self, *args, logits_processor, **kwargs):
+        # Prompt lookup would copy placeholders out of the prompt, and the images would not fit them any more.
+        never = SuppressTokensLogitsProcessor([self.config.image_token_id], device=self.device)
+        return super()._get_candidate_generator(
+            *args, logits_processor=LogitsProcessorList([*logits_processor, never]), **kwargs
+        )
 
     @wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks for parameters by name
     def prepare_inputs_for_generation(

@@ -258,6 +258,15 @@ def test_an_assistant_sees_the_images(make_model, make_prompt):
     assert seen
 
 
+def test_prompt_lookup_proposes_no_placeholder(make_model, make_prompt):
+    model = make_model()
+    # The prompt ends with what stands before its image.
+    inputs = {"input_ids": torch.tensor([make_prompt(model, 1, 5, 6, "image", 7, 5, 6)]), "pixel_values": pixels(1)}
+    settings = {"max_new_tokens": 10, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    expected = model.generate(**inputs, **settings)
+    assert torch.equal(model.generate(**inputs, **settings, prompt_lookup_num_tokens=4), expected)
+
+
 def test_generates_from_embeddings(make_model):
     model = make_model()
     ids = torch.tensor([[1, 5, 6, 7]])
