@@ -40,7 +40,8 @@ class Actions:
 
     def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Say what is in the textbox; it comes back there if nothing could be said."""
-        chat = chat or Chat(self._model, self._processor)
+        if chat is None or chat.ended:  # a last view of an ended chat may come after `clear`
+            chat = Chat(self._model, self._processor)
         try:
             said = (message["text"] or "").strip()
             text = self._instruction(said, task, box, chat.picture, message["files"])

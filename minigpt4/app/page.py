@@ -100,8 +100,15 @@ def build_page(
             chatbot.edit(actions.edit, [chat, *choices], **talk),
         ]
         textbox.stop(actions.stop, chat, None, concurrency_limit=None, queue=False, api_visibility="private")
-        clearing: dict[str, Any] = {"fn": actions.clear, "inputs": chat, "outputs": talk["outputs"]}
-        gr.on([clear.click, chatbot.clear], **clearing, concurrency_limit=None, api_visibility="private")
+        clearing: dict[str, Any] = {
+            "fn": actions.clear,
+            "inputs": chat,
+            "outputs": talk["outputs"],
+            "cancels": talking,  # a question that still waits for the model would be answered in the new chat
+            "concurrency_limit": None,
+            "api_visibility": "private",
+        }
+        gr.on([clear.click, chatbot.clear], **clearing)
         if tasks:
             aim: dict[str, Any] = {
                 "fn": actions.aim,

@@ -156,6 +156,19 @@ def test_stop(context, endless_page):
     ready(page)
 
 
+def test_a_question_that_waits_for_the_model_ends_with_its_chat(context, endless_page):
+    talking, waiting = opened(context, endless_page), opened(context, endless_page)
+    say(talking, "Talk and talk")
+    expect(answers(talking)).to_contain_text(re.compile(".{5}"))
+    say(waiting, "And me?")
+    waiting.get_by_role("button", name="New chat").click()
+    talking.get_by_label("Stop").click()
+    ready(talking)
+    say(waiting, "Anew")
+    expect(answers(waiting)).to_contain_text(re.compile(".{5}"))
+    expect(waiting.locator("#chat .user.message")).to_have_text("Anew")
+
+
 def test_settings_of_the_answer(context, nano_page):
     page = opened(context, nano_page)
     # Opened before the first answer: when they first open, gradio writes their starting values once more in the next
