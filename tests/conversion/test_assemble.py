@@ -107,6 +107,7 @@ def test_any_language_model(assembled, qwen, picture):
     assert model.config.image_token_id == len(tokenizer)  # one of the rows that mean nothing
     assert model.lm_head.weight.shape == (rows, 32)
     assert model.lm_head.weight is model.get_input_embeddings().weight
+    assert processor.tokenizer.padding_side == "left"  # as batches of prompts need it
 
     ids = torch.tensor([tokenizer("A red circle")["input_ids"]])
     with torch.no_grad():

@@ -13,6 +13,7 @@ from PIL import Image
 from published import (
     LORA_RANK,
     QUERIES,
+    SENTENCES,
     TEXT_LAYERS,
     TEXT_WIDTH,
     WIDTH,
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
+    AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
 )
@@ -66,6 +68,18 @@ def test_weights_in_other_forms_give_the_same(files, converted, tmp_path):
     torch.save(torch.load(made.checkpoint)["model"], made.checkpoint)
     output = convert("vicuna", **{**made.arguments, "qformer": blip2}, output=tmp_path / "output")
     assert_same_tensors(tensors(output), tensors(converted("vicuna")))
+
+
+@pytest.mark.parametrize("family", ["vicuna", "llama2"])
+def test_a_tokenizer_without_its_sentencepiece_file(files, converted, tmp_path, family):
+    published = files(family)
+    AutoTokenizer.from_pretrained(published.language_model).save_pretrained(published.language_model)
+    (published.language_model / "tokenizer.model").unlink()
+    folder = convert(family, **published.arguments, output=tmp_path / "converted")
+    ours, wanted = (AutoProcessor.from_pretrained(name).tokenizer for name in (folder, converted(family)))
+    prompts = [*SENTENCES, "<Img><ImageHere></Img> The image", "end</s> start"]
+    assert ours(prompts).input_ids == wanted(prompts).input_ids
+    assert (ours.pad_token, ours.padding_side, len(ours)) == (wanted.pad_token, wanted.padding_side, len(wanted))
 
 
 def test_a_blip2_folder_gives_both_towers(shared_files, blip2_folder, tmp_path):
