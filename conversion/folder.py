@@ -3,11 +3,12 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
+from huggingface_hub.utils import WeakFileLock
 from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedTokenizerBase
@@ -36,22 +37,35 @@ def unfinished(output: str | Path) -> Iterator[Path]:
     What a killed run leaves is called `OUTPUT.unfinished`; the next run removes it.
 
     Raises:
-        FileExistsError: where there is something at `output`.
-        ValueError: where `output` has no name.
+        FileExistsError: where there is something at `output`, or another run is writing there.
+        ValueError: where `output` has no name, or is a mount point, which no folder can take the place of.
     """
-    output = Path(output)
-    if output.name in ("", ".."):
+    if Path(output).name in ("", ".."):
         raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
+    output = Path(output).resolve()  # the place itself, not a link to it, which no folder can take the place of
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
+    if output.is_mount():
+        raise ValueError(f"--output is {output}, where a disk is mounted: name a new folder in it.")
     folder = output.with_name(output.name + ".unfinished")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-        folder.replace(output)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(WeakFileLock(lock, timeout=0.1))
+        except TimeoutError as error:
+            raise FileExistsError(
+                f"Another run is writing {output}: wait for it, or give another --output."
+            ) from error
+        try:
+            for left in folder.iterdir():
+                if left != lock:
+                    left.unlink()
+            yield folder
+            lock.unlink()
+            folder.replace(output)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_weights(

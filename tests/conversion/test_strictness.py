@@ -14,6 +14,7 @@ from published import LORA_RANK, TEXT_WIDTH, WIDTH
 from safetensors.torch import load_file, save_file
 
 from minigpt4.conversion import convert
+from minigpt4.conversion.folder import unfinished
 
 
 @pytest.fixture
@@ -331,6 +332,29 @@ def test_what_is_there_is_not_overwritten(shared_files, tmp_path):
 def test_an_output_without_a_name(shared_files):
     with pytest.raises(ValueError, match="give it a name"):
         convert("llama2", **shared_files("llama2").arguments, output=".")
+
+
+def test_an_output_that_is_a_link(shared_files, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    convert("llama2", **shared_files("llama2").arguments, output=tmp_path / "link")
+    assert (tmp_path / "disk/config.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
+
+
+def test_an_output_that_is_a_mount_point(files, refused, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.is_mount", lambda path: True)  # mounting is for root
+    refused(files("llama2"), "name a new folder in it")
+
+
+def test_two_runs_into_one_output(shared_files, tmp_path):
+    output = tmp_path / "output"
+    with unfinished(output) as folder:
+        (folder / "model.safetensors").write_text("of the first")
+        with pytest.raises(FileExistsError, match="Another run is writing"):
+            convert("llama2", **shared_files("llama2").arguments, output=output)
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]
+    assert {path.name: path.read_text() for path in output.iterdir()} == {"model.safetensors": "of the first"}
 
 
 def test_a_full_disk_is_found_before_anything_is_written(files, refused, monkeypatch):
