@@ -65,7 +65,14 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         model._checkpoint_kwargs = checkpoint_kwargs
         return loaded
 
-    def load_adapter(self, peft_model_id=None, *args, adapter_kwargs=None, load_config=None, **kwargs):
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the language model, which is most of the model: loaded in float16, the Q-Former stays in float32."""
+        return self.base_model.language_model.dtype
+
+    def load_adapter(
+        self, peft_model_id=None, adapter_name=None, *args, adapter_kwargs=None, load_config=None, **kwargs
+    ):
         """
         See `PreTrainedModel.load_adapter`, which `from_pretrained` of an adapter's folder calls, too.
 
@@ -78,10 +85,12 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
             adapter_revision = (adapter_kwargs or {}).get("revision")
             refuse_another_base(peft_model_id, self.name_or_path, adapter_revision=adapter_revision, **where)
         report = super().load_adapter(
-            peft_model_id, *args, adapter_kwargs=adapter_kwargs, load_config=load_config, **kwargs
+            peft_model_id, adapter_name, *args, adapter_kwargs=adapter_kwargs, load_config=load_config, **kwargs
         )
-        if differing := sorted({*report.missing_keys, *report.unexpected_keys}):
-            kind = "missing" if differing[0] in report.missing_keys else "unexpected"
+        # The report counts keys of other adapters, and all in which the name of this one occurs somewhere.
+        missing = {key for key in report.missing_keys if f".{adapter_name or 'default'}." in f"{key}."}
+        if differing := sorted(missing | report.unexpected_keys):
+            kind = "missing" if differing[0] in missing else "unexpected"
             raise ValueError(
                 f"{peft_model_id} does not fit the model: {len(differing)} keys differ, first {differing[0]} ({kind})."
             )

@@ -290,6 +290,31 @@ class TestSaving:
         torch.testing.assert_close(loaded(**inputs).logits, expected)
         torch.testing.assert_close(loaded.merge_and_unload()(**inputs).logits, expected)
 
+    def test_adapters_of_several_names(self, make_model, make_prompt, tmp_path):
+        from peft import LoraConfig, get_peft_model
+
+        model = make_model()
+        inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
+        expected = {}
+        for name in ("default", "b"):  # "b" occurs in many keys
+            lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+            peft = get_peft_model(copy.deepcopy(model), lora)
+            expected[name] = peft(**inputs).logits
+            peft.save_pretrained(tmp_path / name)
+        for name in expected:
+            model.load_adapter(tmp_path / name, adapter_name=name)
+        for name, logits in expected.items():
+            model.set_adapter(name)
+            torch.testing.assert_close(model(**inputs).logits, logits)
+
+    def test_float16_is_saved_and_loaded_as_float16(self, make_model, tmp_path):
+        make_model().save_pretrained(tmp_path / "float32")
+        loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / "float32", dtype=torch.float16)
+        loaded.save_pretrained(tmp_path / "float16")
+        again = AutoModelForImageTextToText.from_pretrained(tmp_path / "float16")
+        assert again.dtype == again.lm_head.weight.dtype == torch.float16
+        assert again.model.qformer.dtype == torch.float32
+
     def test_disk_offload(self, make_model, make_prompt, tmp_path):
         model = make_model()
         inputs = {"input_ids": torch.tensor([make_prompt(model, 1, "image", 7)]), "pixel_values": pixels(1)}
