@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from transformers import TrainingArguments
+from transformers import SchedulerType, TrainingArguments
 from trl import ModelConfig
 
 
@@ -43,6 +43,13 @@ class StageArguments(TrainingArguments):
         if self.save not in ("learned", "full"):
             raise ValueError(f"save is {self.save!r}: say learned or full.")
         super().__post_init__()
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}: say a number above 0.")
+        if self.lr_scheduler_type != SchedulerType.LINEAR:  # the default
+            raise ValueError(
+                f"lr_scheduler_type is {self.lr_scheduler_type.value}, but the rate follows the published curve: leave it "
+                "out, and say warmup_lr, learning_rate and min_lr."
+            )
 
 
 @dataclass
@@ -62,6 +69,11 @@ class ModelArguments(ModelConfig):
     lora_r: int = field(default=64, metadata={"help": "Rank of LoRA."})
     lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA, over its rank."})
     model_config: dict | None = field(default=None, metadata={"help": "Fields of the configuration to replace."})
+
+    def __post_init__(self):
+        if self.dtype not in (None, "auto", "bfloat16", "float16", "float32"):
+            raise ValueError(f"dtype is {self.dtype!r}: say bfloat16, float16, float32 or auto.")
+        super().__post_init__()
 
 
 @dataclass

@@ -71,6 +71,11 @@ def save_learned(
     note_base(folder, base)
 
 
+def holds_learned(folder: str | Path | None) -> bool:
+    """Whether a checkpoint holds what learned alone."""
+    return folder is not None and (Path(folder) / WEIGHTS).is_file()
+
+
 @torch.no_grad()
 def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
     """

@@ -138,9 +138,11 @@ class SequenceCollator:
         """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
         if row.get("messages"):
             return self._chat_segments(row)
-        if row.get("image") is None or not row.get("text"):
+        if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
             shown = {name: value for name, value in row.items() if name not in ("row", "epoch")}
-            raise ValueError(f"Each row needs an 'image' and a 'text' that is not empty, but one has {shown!r}.")
+            raise ValueError(
+                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but one has {shown!r}."
+            )
         start = self.processor.tokenizer.bos_token + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]
 

@@ -169,7 +169,9 @@ def cache_features(recipe: Recipe) -> FeatureCache:
     folder, made_by = Path(args.features), describe_makers(model, processor, args)
     if not (folder / NOTE).is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / NOTE).write_text(json.dumps(made_by, indent=2), encoding="utf-8")
+        part = folder / f"{NOTE}.{args.process_index}.part"  # other processes look for it at this moment
+        part.write_text(json.dumps(made_by, indent=2), encoding="utf-8")
+        part.replace(folder / NOTE)
     cache = FeatureCache(folder)
     cache.refuse_if_stale(made_by)
 
@@ -233,7 +235,8 @@ def _share(rows, rank: int, ranks: int, worker: int, workers: int) -> Iterator[M
 
 
 def _save_shard(folder: Path, features: dict[str, torch.Tensor]) -> None:
-    name = f"{next(iter(features))}.safetensors"  # no other process has it
+    # Two processes may begin with the same image; where they have all in common, the files are the same.
+    name = f"{hashlib.sha256(''.join(sorted(features)).encode()).hexdigest()[:32]}.safetensors"
     save_file({key: tensor.contiguous() for key, tensor in features.items()}, folder / f"{name}.part")
     (folder / f"{name}.part").replace(folder / name)
 

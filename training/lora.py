@@ -1,6 +1,7 @@
 """LoRA as MiniGPT-v2 has it."""
 
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
+from transformers import PreTrainedModel
 
 from .arguments import ModelArguments
 
@@ -42,3 +43,31 @@ def lora_config(arguments: ModelArguments | None = None, **kwargs) -> LoraConfig
         "use_dora": arguments.use_dora,
     }
     return LoraConfig(**{**settings, **kwargs})
+
+
+def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) -> PeftModel:
+    """
+    The LoRA that lies beside a model's weights, to be trained further; a new one would take its place from zero.
+
+    Args:
+        model (`MiniGPT4ForConditionalGeneration`): loaded without it.
+        name (`str`): folder or Hub id of both.
+        arguments (`ModelArguments`): dropout, what else is saved, and the revision.
+
+    Raises:
+        `ValueError`: if they ask for another rank or alpha, or its weights do not fit.
+    """
+    found = LoraConfig.from_pretrained(name, revision=arguments.model_revision)
+    config = lora_config(arguments, target_modules=found.target_modules)
+    for setting in ("r", "lora_alpha", "use_rslora", "use_dora"):
+        wanted, there = getattr(config, setting), getattr(found, setting)
+        if wanted != there:
+            option = "lora_r" if setting == "r" else setting
+            raise ValueError(f"The LoRA beside {name} has {setting} {there}, not {wanted}: say --set {option}={there}.")
+    peft_model = get_peft_model(model, config)
+    weights = load_peft_weights(name, revision=arguments.model_revision, device="cpu")
+    report = set_peft_model_state_dict(peft_model, weights)
+    lost = [*report.unexpected_keys, *(key for key in report.missing_keys if ".lora_" in key)]
+    if lost:
+        raise ValueError(f"The LoRA beside {name} does not fit it: {len(lost)} keys differ, first {lost[0]}.")
+    return peft_model

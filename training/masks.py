@@ -13,7 +13,7 @@ from torch import nn
 # A mask names what LEARNS, as patterns over the dotted names of modules and parameters.
 MASKS = {
     "projector": ["multi_modal_projector"],  # stages 1 and 2 of MiniGPT-4
-    "projector+lora": ["multi_modal_projector", "lora_[AB]"],  # MiniGPT-v2
+    "projector+lora": ["multi_modal_projector", r"lora_\w+"],  # MiniGPT-v2
     "projector+qformer": ["multi_modal_projector", "qformer", "query_tokens"],  # ablation (c) of the MiniGPT-4 paper
     "all": [".*"],
 }

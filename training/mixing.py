@@ -58,6 +58,8 @@ class Mixture:
     max_broken: float = 0.01
 
     def __post_init__(self):
+        if self.buffer < 1:
+            raise ValueError(f"The shuffle buffer is of {self.buffer} samples: say 1 for the order of the files.")
         names = [each.name for each in self.sets]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"{sorted(twice)[0]} is in the mixture twice: add up its ratios.")

@@ -3,13 +3,14 @@
 import torch
 from peft import PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers.utils import find_adapter_config_file
 from trl import get_quantization_config
 
-from minigpt4.hub_cards import nano_path
+from minigpt4.hub_cards import is_adapter, nano_path
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .arguments import ModelArguments
-from .lora import lora_config
+from .lora import continue_lora, lora_config
 
 
 # What another configuration may leave out of a checkpoint, and what may then start anew.
@@ -34,9 +35,16 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         bf16 (`bool`, *optional*, defaults to `False`): load in bfloat16 where `arguments.dtype` says nothing.
 
     Raises:
-        ValueError: there is no model, it is no MiniGPT-4, or its weights do not fit the configuration.
+        ValueError: there is no model, it is no MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
+            would lose the one beside them.
     """
     name, config = _configuration(arguments)
+    with_lora = find_adapter_config_file(name, revision=arguments.model_revision) is not None
+    if with_lora and not arguments.use_peft:
+        raise ValueError(
+            f"{name} holds a LoRA beside its weights, which this recipe would lose: train it further with --set "
+            "use_peft=true --set mask=projector+lora, or convert without --keep-lora."
+        )
     dtype = arguments.dtype or ("bfloat16" if bf16 else "float32")
     arguments.dtype = dtype
     model, report = AutoModelForImageTextToText.from_pretrained(
@@ -46,6 +54,7 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         dtype=dtype if dtype == "auto" else getattr(torch, dtype),
         attn_implementation=arguments.attn_implementation,
         quantization_config=get_quantization_config(arguments),
+        adapter_kwargs={"subfolder": "none"},  # without the LoRA beside it
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
@@ -61,6 +70,8 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
             f"{len(lost)} weights of {name} do not fit its configuration, first {sorted(lost)[0]}: "
             "nothing but the projection may start anew."
         )
+    if with_lora:
+        return continue_lora(model, name, arguments)
     return get_peft_model(model, lora_config(arguments)) if arguments.use_peft else model
 
 
@@ -74,6 +85,10 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
 
 def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
     name, _ = checkpoint_name(arguments)
+    if is_adapter(name):
+        raise ValueError(
+            f"{name} holds only what learned: make it whole first, with --resume --save full in the run that wrote it."
+        )
     try:
         config = AutoConfig.from_pretrained(name, revision=arguments.model_revision)
     except (OSError, ValueError) as error:

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import datasets
+import torch
 from accelerate import PartialState
 from PIL import Image
 from rich.console import Console
@@ -47,10 +48,15 @@ class NumberedRows(Dataset):
     """
 
     def __init__(self, rows, seed: int = 0):
-        self.rows, self.seed, self.epoch = rows, seed, 0
+        self.rows, self.seed = rows, seed
+        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers that stay for several epochs see it
+
+    @property
+    def epoch(self) -> int:
+        return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,6 +69,8 @@ class NumberedRows(Dataset):
 def number_rows(rows, seed: int = 0):
     """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always. A mixture
     numbers its rows itself."""
+    if isinstance(rows, Mapping):  # several sets to evaluate on, by name
+        return {name: number_rows(each, seed) for name, each in rows.items()}
     if isinstance(rows, datasets.IterableDataset):
         return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
     return NumberedRows(rows, seed) if hasattr(rows, "__len__") else rows
@@ -108,12 +116,14 @@ def load_entry(entry: Mapping, data: DataArguments) -> tuple:
 
 
 def load_eval_rows(data: DataArguments):
-    """The rows that a recipe evaluates on, or `None`. See [`load_rows`]."""
+    """The rows that a recipe evaluates on, or `None`; those of a stream in memory, undecoded. See [`load_rows`]."""
     if not data.eval_data:
         return None
     if not isinstance(data.eval_data, str) or is_shards(data.eval_data):
         raise ValueError(f"eval_data is {data.eval_data!r}: name one set with an end, no shards and no list.")
-    return load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
+    rows = load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
+    # Processes can share out evenly only what has a length.
+    return list(rows) if isinstance(rows, datasets.IterableDataset) else rows
 
 
 def load_rows(name: str, data: DataArguments, split: str, count: int | None = None):
@@ -135,6 +145,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         FileNotFoundError: an image that `metadata` names is not there.
         ValueError: there is no such data, or it lacks a column.
     """
+    if count is not None and count < 1:
+        raise ValueError(f"Of {name} {count} rows are asked for: say 1 at least, or leave the number out for all.")
     if name in READERS:
         return READERS[name](split, count or DRAWN_ROWS)
     if is_shards(name):
@@ -232,7 +244,7 @@ def _check_folder(folder: Path) -> None:
 def _lines(file: Path) -> Iterable[dict]:
     if file.suffix == ".parquet":
         return datasets.Dataset.from_parquet(str(file))
-    with file.open(encoding="utf-8", newline="") as text:
+    with file.open(encoding="utf-8-sig", newline="") as text:  # spreadsheets put a mark in front
         if file.suffix == ".csv":
             return list(csv.DictReader(text))
         lines = []

@@ -1,6 +1,7 @@
 """A recipe from start to end."""
 
 import re
+import shutil
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +29,8 @@ from .stages import STAGING, StageTrainer
 OWN_FILES = re.compile(
     r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|\..*"
 )
+# What says which weights are a model's, of a run that was saved in another form before.
+WEIGHT_FILES = re.compile(r"(adapter_)?model.*\.safetensors(\.index\.json)?|(adapter_)?config\.json|base\.json")
 
 
 def show(recipe: Recipe, count: int) -> None:
@@ -57,6 +60,8 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         ValueError: the recipe says something that cannot be.
     """
     args, output = recipe.args, Path(recipe.args.output_dir)
+    if recipe.data.eval_data and not args.do_eval:
+        raise ValueError("eval_data is there, but nothing says when: say --set eval_strategy=epoch, or leave it out.")
     checkpoint = _checkpoint(output, resume)
     rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
     processor = load_processor(recipe.model)
@@ -72,6 +77,11 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         eval_dataset=eval_rows,
         base=base,
     )
+    learning = [name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
+    if recipe.model.use_peft and not any("lora_" in name for name in learning):
+        raise ValueError(
+            f"use_peft adds LoRA, of which the mask {args.mask!r} trains nothing: say mask=projector+lora."
+        )
     if trainer.is_world_process_zero():
         first = list(islice(_each(trainer.train_dataset), args.per_device_train_batch_size))
         print_sequences(trainer.data_collator, first[:1])
@@ -98,13 +108,21 @@ def _each(rows):
 def _save(trainer: StageTrainer, output: Path) -> None:
     """Save the result in its place, each file at once."""
     staging = output / STAGING
+    if trainer.is_world_process_zero():
+        shutil.rmtree(staging, ignore_errors=True)  # half a checkpoint of a run that was killed
+    trainer.accelerator.wait_for_everyone()
     if trainer.args.save == "full" and isinstance(trainer.model, PeftModel):
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model(str(staging))
     if trainer.is_world_process_zero():
-        for file in staging.iterdir():
-            file.replace(output / file.name)
+        new = {file.name for file in staging.iterdir()}
+        for name in sorted(new):
+            (staging / name).replace(output / name)
         staging.rmdir()
+        # An adapter beside a whole model would be put into it once more.
+        for file in output.iterdir():
+            if file.name not in new and WEIGHT_FILES.fullmatch(file.name):
+                file.unlink()
     trainer.accelerator.wait_for_everyone()
 
 

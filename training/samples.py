@@ -41,7 +41,8 @@ class SampleAnswers(TrainerCallback):
         segments = collator.segments(row)
         learned = next(index for index, segment in enumerate(segments) if segment.learned)
         prompt = "".join(segment.text for segment in segments[:learned])
-        inputs = processor(images=row_images(row) or None, text=prompt, add_special_tokens=False, return_tensors="pt")
+        images = row_images(row)[: prompt.count(processor.image_token)]  # later questions may show others
+        inputs = processor(images=images or None, text=prompt, add_special_tokens=False, return_tensors="pt")
         was_training = model.training
         model.eval()
         with self.trainer.accelerator.autocast():

@@ -11,7 +11,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse_another_base
 
 from .arguments import StageArguments
-from .checkpoints import learned_modules, load_learned, save_learned
+from .checkpoints import holds_learned, learned_modules, load_learned, save_learned
 from .collation import SequenceArguments, SequenceCollator
 from .features import open_features
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
@@ -84,6 +84,9 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         if collator is PackingCollator:
             use_packed_attention(model)
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
+        args.accelerator_config.dispatch_batches = (
+            False  # batches of streams cannot be cut up for processes: packed ones
+        )
         super().__init__(
             model,
             args,
@@ -178,13 +181,14 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         if self.base is not None:
             refuse_another_base(resume_from_checkpoint, self.base.name, revision=self.base.revision)
-        if self.learned_modules is None or self.is_fsdp_enabled:  # FSDP keeps its own copy of everything
+        # By what is there: a run may go on with another `save`. FSDP keeps its own copy of everything.
+        if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or not holds_learned(resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_learned(resume_from_checkpoint, model or self.model)
 
     def _load_best_model(self) -> None:
-        if self.learned_modules is None:
+        if isinstance(self.model, PeftModel) or not holds_learned(self.state.best_model_checkpoint):
             super()._load_best_model()
         else:
             load_learned(self.state.best_model_checkpoint, self.model)

@@ -174,3 +174,30 @@ def test_the_last_checkpoints_are_kept_and_the_best(recipe, own_folder):
     assert len(kept) == 2
     assert "checkpoint-4" in kept
     assert state["best_model_checkpoint"] == str(output / f"checkpoint-{state['best_global_step']}")
+
+
+@pytest.mark.parametrize("name", ["own-folder", "lora"])
+def test_a_run_goes_on_to_save_in_another_form(recipe, inputs, name):
+    settings = {**FAST, "save_strategy": "steps", "save_steps": 4}
+    output = run(recipe(name, **settings))
+    learned = AutoModelForImageTextToText.from_pretrained(output, dtype=torch.float32).eval()(**inputs).logits
+    run(recipe(name, **settings, save="full"), resume=True)
+    assert not list(output.glob("adapter_*"))
+    torch.testing.assert_close(
+        AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits, learned, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_from_a_whole_checkpoint_to_what_learned(recipe, inputs):
+    settings = {**FAST, "save_strategy": "steps", "save_steps": 4}
+    output = run(recipe(**settings, save="full"))
+    whole = AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits
+    run(recipe(**settings), resume=True)
+    assert keys(output) == PROJECTION
+    assert not (output / "model.safetensors").exists()
+    assert torch.equal(AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits, whole)
+
+
+def test_half_a_checkpoint_stays_none(recipe, tmp_path):
+    (tmp_path / "run" / ".saving" / "checkpoint-9").mkdir(parents=True)
+    assert not (run(recipe(max_steps=1)) / "checkpoint-9").exists()

@@ -145,3 +145,10 @@ def test_a_mixture_with_a_damaged_image(recipe, folder, own_folder, monkeypatch)
     assert len(cache_features(recipe(**settings, features=str(folder)))) == 4
     monkeypatch.delattr("transformers.Blip2VisionModel.forward")
     assert losses(recipe(**settings, features=str(folder))) == expected
+
+
+def test_processes_that_begin_with_the_same_image(recipe, folder):
+    cache_features(recipe(features=str(folder)))
+    for name in ("second", "third"):
+        features._save_shard(folder, {"first": torch.zeros(1), name: torch.zeros(1)})
+    assert {"first", "second", "third"} <= set(FeatureCache(folder).files)

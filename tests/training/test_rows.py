@@ -4,6 +4,7 @@ from itertools import islice
 import datasets
 import pytest
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from minigpt4.training import DataArguments, SequenceArguments, SequenceCollator
 from minigpt4.training.collation import row_images
@@ -28,9 +29,10 @@ def test_a_folder_of_your_own(own_folder, processor):
     assert batch["pixel_values"].shape == (2, 3, 28, 28)
 
 
-def test_a_folder_with_csv(own_folder):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])  # the second is what spreadsheets write
+def test_a_folder_with_csv(own_folder, encoding):
     (own_folder / "metadata.jsonl").unlink()
-    (own_folder / "metadata.csv").write_text("file_name,caption\n0.png,a red square\n")
+    (own_folder / "metadata.csv").write_text("file_name,caption\n0.png,a red square\n", encoding=encoding)
     rows = read(own_folder, data_columns={"text": "caption"})
     assert rows[0]["text"] == "a red square"
 
@@ -160,3 +162,18 @@ def test_a_column_that_is_not_there_to_rename(own_folder):
 def test_a_name_that_is_nothing():
     with pytest.raises(ValueError, match="nowhere/nothing is no folder here, and cannot be read from the Hub"):
         read("nowhere/nothing")
+
+
+def test_workers_that_stay_see_the_epoch():
+    rows = number_rows([{"text": "a"}] * 2)
+    loader = DataLoader(rows, num_workers=1, persistent_workers=True, collate_fn=list)
+    epochs = []
+    for epoch in range(2):
+        rows.set_epoch(epoch)
+        epochs += [row["epoch"] for batch in loader for row in batch]
+    assert epochs == [0, 0, 1, 1]
+
+
+def test_several_sets_to_evaluate_on():
+    rows = number_rows({"first": [{"text": "a"}], "second": [{"text": "b"}] * 2})
+    assert [(name, len(each), each[0]["row"]) for name, each in rows.items()] == [("first", 1, 0), ("second", 2, 0)]

@@ -185,3 +185,52 @@ def test_nothing_to_resume(recipe):
 def test_what_cannot_be(recipe, overrides, message):
     with pytest.raises(ValueError, match=message):
         run(recipe(**overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"lr_scheduler_type": "constant"}, "lr_scheduler_type is constant, but the rate follows the published curve"),
+        ({"learning_rate": 0}, "learning_rate is 0: say a number above 0"),
+        ({"dtype": "bf16"}, "dtype is 'bf16': say bfloat16"),
+        ({"use_peft": True}, "use_peft adds LoRA, of which the mask 'projector' trains nothing"),
+        ({"eval_data": "scene-captions"}, "eval_data is there, but nothing says when"),
+        ({"data_rows": -1}, "-1 rows are asked for"),
+        ({"streaming": True, "shuffle_buffer": 0}, "shuffle buffer is of 0 samples"),
+    ],
+)
+def test_what_would_do_nothing_or_something_else(recipe, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        run(recipe(**overrides))
+
+
+def test_a_run_that_goes_on_from_a_run(recipe, tmp_path):
+    first = run(recipe(max_steps=1))
+    with pytest.raises(
+        ValueError, match="run holds only what learned: make it whole first, with --resume --save full"
+    ):
+        run(recipe(model_name_or_path=str(first), output_dir=str(tmp_path / "second")))
+
+
+def test_samples_of_chats_that_show_more_pictures_later(recipe, own_folder):
+    turns = [("human", "<image> One?"), ("gpt", "Red."), ("human", "<image> And this?"), ("gpt", "Green.")]
+    row = {"image": ["0.png", "1.png"], "conversations": [{"from": who, "value": text} for who, text in turns]}
+    (own_folder / "chats.json").write_text(json.dumps([row] * 2))
+    data = str(own_folder / "chats.json")
+    evaluation = {"eval_data": data, "eval_split": "train", "eval_strategy": "steps", "eval_steps": 1}
+    output = run(recipe(data=data, training_template="v2", **evaluation, max_steps=1, samples=1))
+    [line] = map(json.loads, (output / "samples.jsonl").read_text().splitlines())
+    assert line["prompt"].count("<ImageHere>") == 1
+
+
+def test_evaluation_on_a_stream(recipe, own_folder, tmp_path):
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 1}
+    losses = []
+    for streaming in (False, True):
+        settings = {**evaluation, "streaming": streaming, "max_steps": 1, "samples": 0, "learning_rate": 1e-9}
+        output = run(
+            recipe(**settings, output_dir=str(tmp_path / str(streaming)), save_strategy="steps", save_steps=1)
+        )
+        state = json.loads((output / "checkpoint-1" / "trainer_state.json").read_text())
+        losses.append(next(entry["eval_loss"] for entry in state["log_history"] if "eval_loss" in entry))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
