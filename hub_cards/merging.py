@@ -25,13 +25,19 @@ def merge_adapter(folder: str | Path, output: str | Path) -> None:
     base = settings.base_model_name_or_path
     try:
         refuse_another_base(folder, base, revision=settings.revision)
-        model = AutoModelForImageTextToText.from_pretrained(base, revision=settings.revision, dtype="auto")
+        without_its_own = {"subfolder": "none"}  # a LoRA beside the base is what this adapter was trained further from
+        model = AutoModelForImageTextToText.from_pretrained(
+            base, revision=settings.revision, dtype="auto", adapter_kwargs=without_its_own
+        )
     except OSError as error:
         raise ValueError(f"{folder} belongs to the model {base}, which is not there: {error}") from error
     merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     merged.save_pretrained(output)
-    source = folder if (Path(folder) / "processor_config.json").is_file() else base
-    AutoProcessor.from_pretrained(source).save_pretrained(output)
+    if (Path(folder) / "processor_config.json").is_file():
+        processor = AutoProcessor.from_pretrained(folder)
+    else:
+        processor = AutoProcessor.from_pretrained(base, revision=settings.revision)
+    processor.save_pretrained(output)
     card = model_card(output, base=base, training=training_of(folder))
     if (written := Path(folder) / CARD).is_file():
         told = sections_of(ModelCard.load(written, ignore_metadata_errors=True), PARTS, TRAINING, RESULTS)

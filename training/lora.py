@@ -1,6 +1,13 @@
 """LoRA as MiniGPT-v2 has it."""
 
-from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
+from peft import (
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    load_peft_weights,
+    set_peft_model_state_dict,
+)
 from transformers import PreTrainedModel
 
 from .arguments import ModelArguments
@@ -63,11 +70,14 @@ def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) 
         wanted, there = getattr(config, setting), getattr(found, setting)
         if wanted != there:
             option = "lora_r" if setting == "r" else setting
-            raise ValueError(f"The LoRA beside {name} has {setting} {there}, not {wanted}: say --set {option}={there}.")
+            raise ValueError(
+                f"The LoRA beside {name} has {setting} {there}, not {wanted}: say --set {option}={there}."
+            )
     peft_model = get_peft_model(model, config)
     weights = load_peft_weights(name, revision=arguments.model_revision, device="cpu")
-    report = set_peft_model_state_dict(peft_model, weights)
-    lost = [*report.unexpected_keys, *(key for key in report.missing_keys if ".lora_" in key)]
+    new = get_peft_model_state_dict(peft_model)
+    lost = [*(weights.keys() - new.keys()), *(key for key in new.keys() - weights.keys() if ".lora_" in key)]
     if lost:
-        raise ValueError(f"The LoRA beside {name} does not fit it: {len(lost)} keys differ, first {lost[0]}.")
+        raise ValueError(f"The LoRA beside {name} does not fit it: {len(lost)} keys differ, first {min(lost)}.")
+    set_peft_model_state_dict(peft_model, new | weights)
     return peft_model
