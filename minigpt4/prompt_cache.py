@@ -1,12 +1,13 @@
 """Keys and values of what a model has read, kept for the next prompt that begins alike."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
 from transformers import DynamicCache
+from transformers.generation import GenerationMode
 
 
 if TYPE_CHECKING:
@@ -81,11 +82,16 @@ class PromptCache:
             self._used_last[:] = [*others[1 - MOST_KEPT :], ref(self)]
 
 
-def may_be_shared(config: "GenerationConfig", settings: Mapping[str, Any]) -> bool:
-    """Whether a call of `generate` can go on with a cache of another, or needs one of its own."""
-    names = ("num_beams", "num_return_sequences", "cache_implementation", "use_cache")
-    beams, sequences, kind, wanted = (settings.get(name, getattr(config, name)) for name in names)
-    return (beams or 1) == (sequences or 1) == 1 and not kind and wanted is not False
+def may_be_shared(config: "GenerationConfig", assistant_model: Any = None) -> bool:
+    """Whether a generation can go on with a cache of another, or needs one of its own.
+
+    Args:
+        config: All settings of the generation.
+    """
+    # Assisted generation reads its whole prompt at any rate, behind what the cache holds of it.
+    step_by_step = config.get_generation_mode(assistant_model) in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
+    one = (config.num_return_sequences or 1) == 1
+    return step_by_step and one and not config.cache_implementation and config.use_cache is not False
 
 
 def _can_be_cut(cache: "Cache") -> bool:

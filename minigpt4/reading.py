@@ -131,9 +131,10 @@ class Reader:
         if looks:
             images["vision_features"] = torch.stack([look.features for look in looks])
         positions = self._positions(prompt.ids, looks)
-        defaults = self.model.generation_config
-        beams = (settings.get("num_beams", defaults.num_beams) or 1) > 1
-        cache = self._cache.take(positions) if may_be_shared(defaults, settings) else None
+        config, others = self.model._prepare_generation_config(**{"generation_config": None, **settings})
+        beams = (config.num_beams or 1) > 1
+        shared = may_be_shared(config, others.get("assistant_model"))
+        cache = self._cache.take(positions) if shared else None
         [row] = self.model.generate(
             input_ids=torch.tensor([prompt.ids], device=self.model.device),
             past_key_values=cache,

@@ -38,7 +38,8 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
         prompt = kwargs.get("input_ids")
         if prompt is None or len(prompt) > 1 or inputs is not None or "past_key_values" in kwargs:
             return super().generate(inputs, generation_config, **kwargs)
-        if not may_be_shared(generation_config or self.generation_config, kwargs):
+        config, others = self._prepare_generation_config(generation_config, **kwargs)
+        if not may_be_shared(config, others.get("assistant_model")):
             return super().generate(inputs, generation_config, **kwargs)
         positions = self._positions(prompt[0].tolist(), kwargs.get("pixel_values"))
         chat = self._chat(positions)

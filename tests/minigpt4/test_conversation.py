@@ -292,7 +292,9 @@ def test_answer_ends_where_the_model_can_read_no_further(conversation):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"num_beams": 2}, {"cache_implementation": "static"}, {"use_cache": False}], ids=str
+    "settings",
+    [{"num_beams": 2}, {"cache_implementation": "static"}, {"use_cache": False}, {"prompt_lookup_num_tokens": 3}],
+    ids=str,
 )
 def test_settings_that_need_a_cache_of_their_own(conversation, pictures, settings):
     conversation.show(pictures[0])

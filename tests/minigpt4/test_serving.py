@@ -117,7 +117,9 @@ def test_questions_about_one_picture_share_it(request_answer, looks):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"num_beams": 2}, {"use_cache": False}, {"cache_implementation": "static"}], ids=str
+    "settings",
+    [{"num_beams": 2}, {"use_cache": False}, {"cache_implementation": "static"}, {"prompt_lookup_num_tokens": 3}],
+    ids=str,
 )
 def test_settings_that_need_a_cache_of_their_own(request_answer, settings):
     chat = [user_turn("What is this?", PICTURES[0])]
