@@ -124,7 +124,8 @@ def test_questions_about_one_picture_share_it(request_answer, looks):
 def test_settings_that_need_a_cache_of_their_own(request_answer, settings):
     chat = [user_turn("What is this?", PICTURES[0])]
     request_answer(*chat)
-    assert len(set(request_answer(*chat, **settings)[1:])) == 1
+    _, read, length = request_answer(*chat, **settings)
+    assert read >= length
     assert request_answer(*chat)[1] == 1
 
 
