@@ -71,6 +71,7 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         **kwargs,
     ):
         apply_mask(model, args.mask)
+        _refuse_lost_parameters(model, base)
         self.base, self.throughput = base, Throughput()
         # PEFT saves what it added by itself.
         by_name = base is not None and args.save == "learned" and not isinstance(model, PeftModel)
@@ -198,6 +199,20 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         lost = sorted({*load_result.missing_keys, *load_result.unexpected_keys} - tied)
         if lost:
             raise ValueError(f"The checkpoint does not fit the model: {len(lost)} keys differ, first {lost[0]}.")
+
+
+def _refuse_lost_parameters(model: PreTrainedModel, base: Base | None) -> None:
+    """Where `from_pretrained` has loaded an adapter, `save_pretrained` writes that and nothing else."""
+    if not getattr(model, "_hf_peft_config_loaded", False):
+        return
+    learning = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    lost = [name for name in learning if ".lora_" not in name and ".modules_to_save." not in name]
+    if lost or base is not None:
+        raise ValueError(
+            f"The model was loaded with its adapter, beside which checkpoints would lose {(lost or ['its base'])[0]}: load "
+            "it without, from_pretrained(…, adapter_kwargs={'subfolder': 'none'}), and train the adapter further with "
+            "minigpt4 train … --set use_peft=true."
+        )
 
 
 def _packs(model: PreTrainedModel, args: StageArguments) -> bool:

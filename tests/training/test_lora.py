@@ -5,11 +5,12 @@ import sys
 
 import pytest
 import torch
-from peft import get_peft_model
+from peft import LoraConfig, get_peft_model
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from minigpt4 import MiniGPT4ForConditionalGeneration
+from minigpt4.hub_cards import merge_adapter
 from minigpt4.training import StageTrainer, lora_config
 from minigpt4.training.model import load_model
 from minigpt4.training.rows import load_train_rows
@@ -133,6 +134,45 @@ def test_comes_back_in_a_fresh_process_and_merges(trained, tiny_checkpoint, inpu
         torch.testing.assert_close(logits, expected)
     for logits in (merged, saved):
         torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture
+def with_lora(model, processor, tmp_path):
+    """A folder of a model and a LoRA beside it, as `minigpt4 convert v2 --keep-lora` writes."""
+    folder = tmp_path / "with_lora"
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    adapted = get_peft_model(model, LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"]))
+    for name, parameter in adapted.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_lora_beside_the_weights_is_trained_further(with_lora, recipe, inputs, tmp_path):
+    lora = {"model_name_or_path": with_lora, "lora_r": 2, "lora_alpha": 4}
+    before = AutoModelForImageTextToText.from_pretrained(with_lora)(**inputs).logits
+    read = recipe("v2-stage3", bf16=False, **lora)
+    torch.testing.assert_close(load_model(read.model).eval()(**inputs).logits, before)
+    rates = {"learning_rate": 1e-2, "min_lr": 1e-2, "warmup_lr": 1e-2, "warmup_steps": 0}
+    output = run(recipe("v2-stage3", bf16=False, **rates, **lora))
+    after = AutoModelForImageTextToText.from_pretrained(output)(**inputs).logits
+    assert not torch.allclose(after, before, atol=1e-2)
+    merge_adapter(output, tmp_path / "merged")
+    merged = AutoModelForImageTextToText.from_pretrained(tmp_path / "merged")(**inputs).logits
+    torch.testing.assert_close(merged, after, rtol=1e-4, atol=1e-4)
+
+
+def test_a_lora_beside_the_weights_is_never_lost(with_lora, recipe, processor):
+    with pytest.raises(ValueError, match="lora_r=2"):
+        load_model(recipe("v2-stage3", model_name_or_path=with_lora).model)
+    with pytest.raises(ValueError, match=r"would lose: .*use_peft=true"):
+        load_model(recipe("stage2", model_name_or_path=with_lora).model)
+    read = recipe("stage2", bf16=False)
+    model = AutoModelForImageTextToText.from_pretrained(with_lora)
+    with pytest.raises(ValueError, match=r"would lose model\.multi_modal_projector"):
+        StageTrainer(model, read.args, read.sequence, processing_class=processor, train_dataset=[])
 
 
 def test_four_bits(tmp_path, recipe, processor, model):
