@@ -45,6 +45,8 @@ class StageArguments(TrainingArguments):
         super().__post_init__()
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}: say a number above 0.")
+        if self.label_smoothing_factor:
+            raise ValueError("label_smoothing_factor would teach the placeholder of images, too: leave it out.")
         if self.lr_scheduler_type != SchedulerType.LINEAR:  # the default
             raise ValueError(
                 f"lr_scheduler_type is {self.lr_scheduler_type.value}, but the rate follows the published curve: leave it "

@@ -11,9 +11,10 @@ class NonFiniteError(ValueError):
     """A loss or a gradient is infinite or not a number."""
 
 
-def is_finite(loss: torch.Tensor, model: nn.Module) -> bool:
-    """Whether the loss and all gradients of what learns are numbers. Waits for the device once."""
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+def is_finite(loss: torch.Tensor, model: nn.Module | None) -> bool:
+    """Whether the loss and, with a model, all gradients of what learns are numbers. Waits for the device once."""
+    parameters = model.parameters() if model is not None else ()
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     # Of what FSDP2 shares out, each process looks at its part.
     parts = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
     sums = [loss.detach().sum().float(), *(part.sum().float().to(loss.device) for part in parts)]

@@ -119,7 +119,8 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.throughput.samples += len(inputs["rows"] if "rows" in inputs else inputs["input_ids"])
         # Before clipping, which would spread one bad gradient over all of them.
-        if not is_finite(loss, self.model):
+        # Float16 has a scaler, which passes over steps whose gradients are too large, and tries smaller ones.
+        if not is_finite(loss, None if self.accelerator.scaler is not None else self.model):
             rows = (
                 inputs["drawn"].sources if "drawn" in inputs else inputs["rows"].tolist() if "rows" in inputs else None
             )
@@ -134,9 +135,17 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
 
     def compute_loss(self, model, inputs, *args, **kwargs):
         inputs = {name: value for name, value in inputs.items() if name not in ("rows", "drawn")}
-        if self.compute_metrics is None and self.compute_loss_func is None:
-            inputs["skip_logits"] = True
+        if self.compute_loss_func is not None:
+            inputs.pop("logits_to_keep", None)  # it takes logits and labels of the same positions
+        else:
+            inputs.setdefault("skip_logits", True)
         return super().compute_loss(model, inputs, *args, **kwargs)
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        if not prediction_loss_only:  # logits of all positions, as they are compared with labels
+            inputs = {name: value for name, value in inputs.items() if name != "logits_to_keep"}
+            inputs["skip_logits"] = False
+        return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         if self.learned_modules is None or self.base is None:

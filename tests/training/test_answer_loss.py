@@ -10,6 +10,7 @@ from PIL import Image
 
 from minigpt4.modeling_minigpt4.loss_minigpt4 import can_skip_logits
 from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, StageTrainer, use_packed_attention
+from minigpt4.training.rows import load_train_rows
 
 
 ROWS = [{"image": Image.new("RGB", (28, 28), colour), "text": colour} for colour in ("red", "turquoise", "blue")]
@@ -80,3 +81,24 @@ def test_stages_make_no_other_logits(model, processor, recipe, monkeypatch, mask
     trainer.train()
     assert positions == [int((batch["labels"] != -100).sum()) for batch in batches[: len(positions)]]
     assert len(positions) == 4
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_predictions_stand_beside_their_labels(recipe, model, processor, packing):
+    seen = {}
+
+    def count(predictions) -> dict:
+        logits, labels = predictions.predictions[0], predictions.label_ids
+        seen["shapes"] = logits.shape[:2], labels.shape
+        learned = torch.from_numpy(labels[:, 1:])
+        losses = torch.nn.functional.cross_entropy(torch.from_numpy(logits[:, :-1]).mT, learned, reduction="none")
+        return {"mean": float(losses[learned != -100].mean())}
+
+    read = recipe(bf16=False, packing=packing, per_device_eval_batch_size=8)
+    rows = load_train_rows(read.data)
+    trainer = StageTrainer(
+        model, read.args, read.sequence, processing_class=processor, eval_dataset=rows, compute_metrics=count
+    )
+    metrics = trainer.evaluate()
+    assert seen["shapes"][0] == seen["shapes"][1]
+    assert metrics["eval_mean"] == pytest.approx(metrics["eval_loss"], rel=1e-4)

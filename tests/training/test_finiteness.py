@@ -59,3 +59,9 @@ def test_a_weight_that_was_broken_before(trainer):
         trainer.model.model.vision_tower.post_layernorm.weight[0] = float("nan")
     with pytest.raises(NonFiniteError, match=r"step 1 .*the weight model\.vision_tower\.post_layernorm\.weight holds"):
         trainer.train()
+
+
+def test_float16_passes_over_what_its_scale_makes_too_large(trainer):
+    trainer.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    trainer.train()
+    assert 0 < trainer.accelerator.scaler.get_scale() < 2.0**127

@@ -191,6 +191,7 @@ def test_what_cannot_be(recipe, overrides, message):
     ("overrides", "message"),
     [
         ({"lr_scheduler_type": "constant"}, "lr_scheduler_type is constant, but the rate follows the published curve"),
+        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor would teach the placeholder"),
         ({"learning_rate": 0}, "learning_rate is 0: say a number above 0"),
         ({"dtype": "bf16"}, "dtype is 'bf16': say bfloat16"),
         ({"use_peft": True}, "use_peft adds LoRA, of which the mask 'projector' trains nothing"),
