@@ -101,6 +101,7 @@ def _one_line(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         return f"{message.rstrip('.')} (see {context.command_path if context else 'minigpt4'} --help)"
     message = " ".join(str(error).split()) or "no message"
-    if isinstance(error, (ValueError, OSError)):
+    # Libraries that lack another one say what to install.
+    if isinstance(error, (ValueError, OSError)) or (isinstance(error, ImportError) and "pip install" in message):
         return message
     return f"unexpected {type(error).__name__}: {message} (minigpt4 --debug … shows where)"

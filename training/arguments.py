@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from transformers import SchedulerType, TrainingArguments
+from transformers.integrations import is_tensorboard_available, is_trackio_available
 from trl import ModelConfig
 
 
@@ -43,6 +44,9 @@ class StageArguments(TrainingArguments):
         if self.save not in ("learned", "full"):
             raise ValueError(f"save is {self.save!r}: say learned or full.")
         super().__post_init__()
+        for name, available in (("tensorboard", is_tensorboard_available), ("trackio", is_trackio_available)):
+            if name in self.report_to and not available():
+                raise ValueError(f"report_to is {name}, which is not installed: pip install 'minigpt4[tracking]'.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}: say a number above 0.")
         if self.label_smoothing_factor:

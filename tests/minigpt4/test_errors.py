@@ -200,3 +200,25 @@ def test_debug_shows_the_trace(command, tmp_path, picture, place):
     assert result.code == 1
     assert "Traceback" in result.err
     assert "config.json" in result.err
+
+
+@pytest.mark.parametrize(
+    ("hidden", "recipe", "said"),
+    [
+        ("transformers.quantizers.quantizer_bnb_4bit.is_bitsandbytes_available", ["qlora"], "bitsandbytes"),
+        (
+            "minigpt4.training.arguments.is_tensorboard_available",
+            ["lora", "--set", "report_to=tensorboard"],
+            "[tracking]",
+        ),
+    ],
+)
+def test_an_extra_that_is_not_installed(command, monkeypatch, tmp_path, hidden, recipe, said):
+    monkeypatch.setattr(hidden, lambda: False)
+    settings = ["model_name_or_path=nano", "data=scene-captions", "data_rows=4", f"output_dir={tmp_path / 'run'}"]
+    result = command("train", *recipe, *(word for setting in settings for word in ("--set", setting)))
+    assert result.code == 1
+    line = result.err.strip().splitlines()[-1]
+    assert "pip install" in line
+    assert said in line
+    assert "unexpected" not in line
