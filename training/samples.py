@@ -31,8 +31,13 @@ class SampleAnswers(TrainerCallback):
         lines = [{"step": state.global_step, **self.answer(row)} for row in self.rows]
         if state.is_world_process_zero:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            # A run that goes on comes to evaluations again that were after its last checkpoint.
+            before = self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []
+            before = [line for line in before if json.loads(line)["step"] < state.global_step]
+            part = self.file.with_name(f".{self.file.name}")
+            text = "\n".join([*before, *(json.dumps(line, ensure_ascii=False) for line in lines)])
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(self.file)
 
     @torch.no_grad()
     def answer(self, row: Mapping) -> dict:

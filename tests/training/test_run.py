@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -235,3 +236,13 @@ def test_evaluation_on_a_stream(recipe, own_folder, tmp_path):
         state = json.loads((output / "checkpoint-1" / "trainer_state.json").read_text())
         losses.append(next(entry["eval_loss"] for entry in state["log_history"] if "eval_loss" in entry))
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_samples_of_a_run_that_goes_on_are_there_once(recipe, own_folder):
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
+    settings = {**evaluation, "samples": 1, "save_strategy": "steps", "save_steps": 2}
+    output = run(recipe(**settings))
+    lines = (output / "samples.jsonl").read_text()
+    shutil.rmtree(output / "checkpoint-4")
+    run(recipe(**settings), resume=True)
+    assert (output / "samples.jsonl").read_text() == lines
