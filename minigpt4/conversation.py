@@ -8,6 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from minigpt4.answering import Answer
+from minigpt4.processing.image_loading import load_image
 from minigpt4.reading import Reader
 from minigpt4.streaming import AnswerStreamer, Pieces, print_pieces
 
@@ -66,8 +67,8 @@ class Conversation:
         self._reader = Reader(self.model, self.processor)
 
     def show(self, picture: "Image") -> None:
-        """Show a picture with the next thing that is said."""
-        self._pictures.append(picture)
+        """Show a picture, as it is now, with the next thing that is said."""
+        self._pictures.append(load_image(picture).copy())
 
     def put_away(self) -> None:
         """Take back the pictures that wait for the next thing said."""
@@ -102,12 +103,12 @@ class Conversation:
         """
         if self._answering:
             raise RuntimeError("an answer is being made: stop it before the next thing is said")
-        self._answering = True
         self._stopping.clear()
         pieces = Pieces()
         made: list[Answer | BaseException] = []
         worker = Thread(target=self._work, args=(text, settings, pieces, made), daemon=True)
-        given, answer = "", None
+        given, answer, forgotten = "", None, self.forgotten
+        self._answering = True
         try:
             worker.start()
             for index in count():
@@ -116,7 +117,7 @@ class Conversation:
                 given += piece
                 yield piece
             if isinstance(made[0], BaseException):
-                raise made[0]
+                raise made.pop()  # kept here, it would keep this frame, and so itself and all that failed
             answer = made[0]
         except (GeneratorExit, KeyboardInterrupt):
             answer = Answer(given, finished=False)
@@ -131,6 +132,8 @@ class Conversation:
                 self.turns = [*self.turns, Turn(text, tuple(self._pictures), answer)]
                 self._pictures = []
                 self._read_ahead()
+            else:
+                self.forgotten = forgotten
 
     def retry(self, text: str | None = None, **settings: Any) -> Generator[str, None, None]:
         """Give another answer to the last turn, or to `text` in its place, with the pictures shown then.

@@ -1,7 +1,7 @@
 """What the model reads of a conversation, and what it needs not read again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -182,7 +182,11 @@ class Reader:
 
     def _look(self, pictures: "Sequence[Image]") -> list[_Look]:
         """Features of the pictures; what was looked at before is looked up, what is no longer shown is dropped."""
-        known = {id(picture): self._looks[id(picture)] for picture in pictures if id(picture) in self._looks}
+        known = {}
+        for picture in pictures:
+            equal = (look for look in self._looks.values() if look.picture == picture)
+            if (look := self._looks.get(id(picture)) or next(equal, None)) is not None:
+                known[id(picture)] = replace(look, picture=picture)
         new = list({id(picture): picture for picture in pictures if id(picture) not in known}.values())
         if new:
             pixels = self.processor(images=new, return_tensors="pt")["pixel_values"]

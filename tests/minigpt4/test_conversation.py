@@ -1,11 +1,14 @@
 """Conversations: every turn is read once, says what a conversation from the start says, and can be stopped or taken back."""
 
+import contextlib
 import copy
+import gc
 import os
 import signal
 from dataclasses import replace
 from itertools import count
 from threading import current_thread
+from weakref import ref
 
 import pytest
 import torch
@@ -239,6 +242,20 @@ def test_another_picture_in_the_place_of_one(conversation, pictures):
     assert conversation.say("What is this?").text == expected != before
 
 
+def test_picture_is_shown_as_it_was(conversation, pictures, tmp_path):
+    """What is drawn on it later is seen when it is shown again; its file may be closed."""
+    pictures[0].save(tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as canvas:
+        conversation.show(canvas)
+        canvas.paste(pictures[1])
+        conversation.say("What is this?")
+        conversation.show(canvas)
+    other = Conversation(conversation.model, conversation.processor)
+    other.turns = [replace(conversation.turns[0], pictures=(pictures[0],))]
+    expected = afresh(other, "And this?", pictures[1])
+    assert conversation.say("And this?").text == expected
+
+
 def test_retry_shows_the_same_pictures_and_may_say_something_else(conversation, pictures):
     conversation.show(pictures[0])
     first = conversation.say("What is this?").text
@@ -281,6 +298,34 @@ def test_oldest_text_goes_first_and_pictures_stay(conversation, pictures):
     expected = afresh(conversation, "Why?")
     assert conversation.say("Why?").text == expected
     assert conversation.forgotten == 0
+
+
+def test_text_that_was_not_said_makes_nothing_forgotten(conversation, hooked):
+    conversation.say("tell me " * 40)
+    failure = hooked(conversation.model.lm_head, lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        conversation.say("Why? " * 120)
+    failure.remove()
+    assert conversation.forgotten == 0
+
+
+def test_error_does_not_keep_what_failed(conversation, hooked):
+    kept = []
+
+    def fail(_, args, kwargs):
+        kept.append(ref(args[0]))
+        raise RuntimeError("out of memory")
+
+    failure = hooked(conversation.model.lm_head, fail)
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(RuntimeError):
+            conversation.say("Hello")
+        assert kept[0]() is None
+    finally:
+        gc.enable()
+        failure.remove()
 
 
 def test_answer_ends_where_the_model_can_read_no_further(conversation):
