@@ -1,10 +1,11 @@
 """Training stages, as a thin layer on transformers' `Trainer`."""
 
+import math
 import shutil
 from pathlib import Path
 
 from peft import PeftModel
-from transformers import PreTrainedModel, ProcessorMixin
+from transformers import PreTrainedModel, ProcessorMixin, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
@@ -191,11 +192,29 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         if self.base is not None:
             refuse_another_base(resume_from_checkpoint, self.base.name, revision=self.base.revision)
+        self._refuse_other_batches(Path(resume_from_checkpoint))
         # By what is there: a run may go on with another `save`. FSDP keeps its own copy of everything.
         if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or not holds_learned(resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_learned(resume_from_checkpoint, model or self.model)
+
+    def _refuse_other_batches(self, checkpoint: Path) -> None:
+        """`Trainer` counts in steps what was read: with larger ones it would pass over rows, with smaller ones repeat them."""
+        args, rows = self.args, self.train_dataset
+        if args.ignore_data_skip or args.auto_find_batch_size or not hasattr(rows, "__len__"):
+            return
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        size, accumulated = args.train_batch_size * args.world_size, args.gradient_accumulation_steps
+        batches = max(1, len(rows) // size if args.dataloader_drop_last else math.ceil(len(rows) / size))
+        epochs, steps = divmod(state.global_step, math.ceil(batches / accumulated))
+        now = epochs + min(steps * accumulated, batches) / batches
+        if abs(now - (state.epoch or 0.0)) * batches >= 1:
+            raise ValueError(
+                f"{checkpoint} is of {state.epoch:g} epochs, which with this data and batch would be {now:g}: say as many "
+                "rows, batch size x accumulation x processes as before, or --set ignore_data_skip=true to begin the "
+                "epoch again."
+            )
 
     def _load_best_model(self) -> None:
         if isinstance(self.model, PeftModel) or not holds_learned(self.state.best_model_checkpoint):

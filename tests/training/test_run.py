@@ -246,3 +246,14 @@ def test_samples_of_a_run_that_goes_on_are_there_once(recipe, own_folder):
     shutil.rmtree(output / "checkpoint-4")
     run(recipe(**settings), resume=True)
     assert (output / "samples.jsonl").read_text() == lines
+
+
+def test_a_run_goes_on_with_the_same_rows_at_each_step_or_not_at_all(recipe):
+    saved = {"save_strategy": "steps", "save_steps": 1, "max_steps": 3}
+    run(recipe(**saved))  # of 2 rows each
+    further = {**saved, "max_steps": 4}
+    with pytest.raises(ValueError, match=r"checkpoint-3 is of 0\.75 epochs, which .* would be 1\.5: say as many rows"):
+        run(recipe(**further, per_device_train_batch_size=4), resume=True)
+    with pytest.raises(ValueError, match=r"is of 0\.75 epochs, which .* would be 1\.5"):
+        run(recipe(**further, data_rows=4), resume=True)
+    run(recipe(**further, per_device_train_batch_size=1, gradient_accumulation_steps=2), resume=True)
