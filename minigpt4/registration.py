@@ -15,6 +15,7 @@ def register() -> None:
         AutoImageProcessor,
         AutoModel,
         AutoModelForImageTextToText,
+        AutoModelForMultimodalLM,
         AutoProcessor,
     )
     from transformers.utils import is_torchvision_available
@@ -26,7 +27,8 @@ def register() -> None:
 
     AutoConfig.register("minigpt4", MiniGPT4Config, exist_ok=True)
     AutoModel.register(MiniGPT4Config, MiniGPT4Model, exist_ok=True)
-    AutoModelForImageTextToText.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
+    for auto_class in (AutoModelForImageTextToText, AutoModelForMultimodalLM):
+        auto_class.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
     AutoProcessor.register(MiniGPT4Config, MiniGPT4Processor, exist_ok=True)
     image_processors = {"pil": MiniGPT4ImageProcessorPil}
     if is_torchvision_available():

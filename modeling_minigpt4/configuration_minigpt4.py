@@ -71,6 +71,9 @@ class MiniGPT4Config(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
+        # Also where none was saved, as with nano: TRL finds the class of a model there that is not in transformers.
+        if getattr(self, "auto_map", None) is None:
+            self.auto_map = dict(AUTO_MAP)
         if self.qformer_config is not None:
             self.qformer_config.encoder_hidden_size = self.vision_config.hidden_size
         if self.token_merge_size is None:

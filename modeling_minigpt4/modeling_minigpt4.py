@@ -374,12 +374,12 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
 
     ```python
     >>> from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor, nano_path
-    >>> from minigpt4.evaluation.scenes import draw_scene, sample_scene
+    >>> from minigpt4.evaluation.scenes import draw, sample_scenes
 
     >>> model = MiniGPT4ForConditionalGeneration.from_pretrained(nano_path())
     >>> processor = MiniGPT4Processor.from_pretrained(nano_path())
     >>> text = "###Human: <Img><ImageHere></Img> Describe this image in detail. ###Assistant: "
-    >>> inputs = processor(images=draw_scene(sample_scene(seed=0)), text=text, return_tensors="pt")
+    >>> inputs = processor(images=draw(next(sample_scenes(seed=0))), text=text, return_tensors="pt")
     >>> answer = processor.post_process_image_text_to_text(model.generate(**inputs)[:, inputs["input_ids"].shape[1] :])
     ```
     """

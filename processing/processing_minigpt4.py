@@ -70,6 +70,11 @@ class MiniGPT4Processor(ProcessorMixin):
         self.task_identifiers = list(task_identifiers)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
+    @property
+    def pad_token_id(self) -> int:
+        """The tokenizer's: `Seq2SeqTrainer` asks for it here, and pads generated rows with it."""
+        return self.tokenizer.pad_token_id
+
     def to_dict(self) -> dict:
         """What is saved. It names this class for those who load it with `trust_remote_code=True`."""
         return super().to_dict() | {"auto_map": {self._auto_class: "processing_minigpt4.MiniGPT4Processor"}}

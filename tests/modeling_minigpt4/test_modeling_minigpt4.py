@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, LlamaForCausalLM
+from transformers import AutoModelForImageTextToText, AutoModelForMultimodalLM, BitsAndBytesConfig, LlamaForCausalLM
+
+from minigpt4 import MiniGPT4ForConditionalGeneration
 
 
 both_variants = pytest.mark.parametrize("qformer", [True, False], ids=["qformer", "no_qformer"])
@@ -431,3 +434,14 @@ class TestDispatch:
         quantized = AutoModelForImageTextToText.from_pretrained(tmp_path, quantization_config=own)
         assert type(quantized.model.vision_tower.encoder.layers[0].mlp.fc1) is not nn.Linear
         assert type(quantized.model.language_model.layers[0].mlp.up_proj) is nn.Linear
+
+
+def test_the_example_of_the_class():
+    example = "\n".join(re.findall(r"^ *>>> (.*)$", MiniGPT4ForConditionalGeneration.__doc__, re.MULTILINE))
+    exec(example, names := {})
+    assert names["answer"][0].startswith("The image shows")
+
+
+def test_any_to_any(tiny_checkpoint):
+    model = AutoModelForMultimodalLM.from_pretrained(tiny_checkpoint)
+    assert isinstance(model, MiniGPT4ForConditionalGeneration)

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
+from minigpt4 import nano_path
 from minigpt4.training import apply_mask, lora_config, training_template
 
 
@@ -63,6 +64,12 @@ def sft(model, processor, tmp_path):
         )
 
     return make
+
+
+def test_a_model_by_its_name(chats, tmp_path):
+    args = SFTConfig(str(tmp_path), report_to="none", use_cpu=True, bf16=False)
+    trainer = SFTTrainer(str(nano_path()), args, train_dataset=chats)
+    assert type(trainer.model).__name__ == "MiniGPT4ForConditionalGeneration"
 
 
 def learned(trainer: SFTTrainer) -> set[tuple[int, ...]]:
