@@ -147,14 +147,17 @@ class SequenceCollator:
         return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]
 
     def _chat_segments(self, row: Mapping) -> list[Segment]:
-        messages = prepare_multimodal_messages(row["messages"], images=row_images(row) or None)
-        tokenizer = self.processor.tokenizer
-        [text], [spans] = render_jinja_template(
-            [messages],
-            chat_template=self.template,
-            return_assistant_tokens_mask=True,
-            **tokenizer.special_tokens_map,
-        )
+        try:
+            messages = prepare_multimodal_messages(row["messages"], images=row_images(row) or None)
+            [text], [spans] = render_jinja_template(
+                [messages],
+                chat_template=self.template,
+                return_assistant_tokens_mask=True,
+                **self.processor.tokenizer.special_tokens_map,
+            )
+        except Exception as error:  # messages of strangers: whatever shape they have
+            which = f"Row {row['row']}" if "row" in row else "A row"
+            raise ValueError(f"{which} has messages {row['messages']!r:.200} that are no chat: {error}") from error
         segments, end = [], 0
         for start, stop in spans:
             segments += [Segment(text[end:start], False), Segment(text[start:stop], True)]

@@ -126,3 +126,15 @@ def test_templates_that_are_not_there(tmp_path):
     path.write_text("{{ messages[0].content }}")
     with pytest.raises(ValueError, match="marks nothing as learned"):
         training_template(path)
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        ([{"role": "system", "content": "Be brief."}, *CHAT], "roles user and assistant, not system"),
+        ("a cat", "no chat"),
+    ],
+)
+def test_messages_that_are_no_chat_are_named(processor, messages, why):
+    with pytest.raises(ValueError, match=rf"Row 7 has messages .*{why}"):
+        collate(processor, [{"images": [IMAGE], "messages": messages, "row": 7, "epoch": 0}])
