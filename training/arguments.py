@@ -100,6 +100,7 @@ class DataArguments:
         data_columns (`dict`, *optional*): our name of a column -> its name in the data, as `{text: caption}`.
         data_rows (`int`, *optional*): only so many rows; for data that is drawn, how many there are.
         streaming (`bool`, *optional*, defaults to `False`): read while training; `max_steps` is needed then.
+            Rows of `eval_data` are held in memory: `eval_rows` says how many.
         max_broken (`float`, *optional*, defaults to 0.01): the share of rows that may be missing or broken; they are counted.
         shuffle_buffer (`int`, *optional*, defaults to 1000): so many samples of a stream are shuffled at a time.
         eval_data (`str`, *optional*): like `data`, to evaluate on.

@@ -139,9 +139,10 @@ class SequenceCollator:
         if row.get("messages"):
             return self._chat_segments(row)
         if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
-            shown = {name: value for name, value in row.items() if name not in ("row", "epoch")}
+            which = f"row {row['row']}" if "row" in row else "one"
+            shown = ", ".join(f"{name} {value!r:.80}" for name, value in row.items() if name not in ("row", "epoch"))
             raise ValueError(
-                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but one has {shown!r}."
+                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {which} has {shown}."
             )
         start = self.processor.tokenizer.bos_token + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]

@@ -73,3 +73,10 @@ def test_one_prompt_is_drawn_for_each_batch(processor):
 def test_a_row_without_image_or_text(processor, rows):
     with pytest.raises(ValueError, match="Each row needs an 'image' and a 'text'"):
         SequenceCollator(processor, SequenceArguments())(rows)
+
+
+def test_what_is_wrong_with_a_row_is_said_without_its_picture(processor):
+    rows = [{"image": {"bytes": b"x" * 1000, "path": None}, "text": "", "row": 7, "epoch": 0}]
+    with pytest.raises(ValueError, match="but row 7 has image .*, text ''") as error:
+        SequenceCollator(processor, SequenceArguments())(rows)
+    assert len(str(error.value)) < 300
