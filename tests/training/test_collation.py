@@ -77,6 +77,6 @@ def test_a_row_without_image_or_text(processor, rows):
 
 def test_what_is_wrong_with_a_row_is_said_without_its_picture(processor):
     rows = [{"image": {"bytes": b"x" * 1000, "path": None}, "text": "", "row": 7, "epoch": 0}]
-    with pytest.raises(ValueError, match="but row 7 has image .*, text ''") as error:
+    with pytest.raises(ValueError, match=r"but row 7 has image .*, text ''") as error:
         SequenceCollator(processor, SequenceArguments())(rows)
     assert len(str(error.value)) < 300
