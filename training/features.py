@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 import torch
+from accelerate import PartialState
 from peft import PeftModel
 from rich.console import Console
 from rich.progress import track
@@ -191,6 +192,7 @@ def cache_features(recipe: Recipe) -> FeatureCache:
             made = {}
     if made:
         _save_shard(folder, made)
+    PartialState().wait_for_everyone()  # or what the others made is not seen
     return FeatureCache(folder)
 
 

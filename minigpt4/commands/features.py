@@ -12,9 +12,13 @@ def cache_features(
 
     With the same key, `minigpt4 train` reads it there in place of running the towers. What is stored already stays.
     """
+    from accelerate import PartialState
+
     from minigpt4.training.features import cache_features
     from minigpt4.training.recipe import parse_overrides, read_recipe
 
     cache = cache_features(read_recipe(name, **parse_overrides(settings or [])))
+    if not PartialState().is_main_process:
+        return
     size = sum(file.stat().st_size for file in cache.folder.iterdir())
     note(f"The features of {len(cache)} images are in {cache.folder} ({size / 2**20:.1f} MiB).")
