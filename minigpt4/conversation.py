@@ -123,11 +123,12 @@ class Conversation:
             answer = Answer(given, finished=False)
             raise
         finally:
-            self.stop()
-            while worker.is_alive():
+            while self._answering:
                 with contextlib.suppress(KeyboardInterrupt):  # it ends with its next token
-                    worker.join()
-            self._answering = False
+                    self.stop()
+                    while worker.is_alive():
+                        worker.join()
+                    self._answering = False
             if answer is not None and (answer.text or answer.finished):
                 self.turns = [*self.turns, Turn(text, tuple(self._pictures), answer)]
                 self._pictures = []
@@ -166,9 +167,9 @@ class Conversation:
 
     def finish_reading(self) -> None:
         """Wait until nothing is read in the background any more."""
-        if self._reading is not None:
+        if self._reading is not None and self._reading.is_alive():  # Ctrl-C may have come before its start
             self._reading.join()
-            self._reading = None
+        self._reading = None
 
     def _read_ahead(self) -> None:
         self._hurry = Event()

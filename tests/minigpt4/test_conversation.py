@@ -300,6 +300,20 @@ def test_oldest_text_goes_first_and_pictures_stay(conversation, pictures):
     assert conversation.forgotten == 0
 
 
+def test_ctrl_c_while_an_answer_ends(conversation, monkeypatch):
+    presses = iter((KeyboardInterrupt,))
+
+    def stop():
+        for press in presses:
+            raise press
+        Conversation.stop(conversation)
+
+    monkeypatch.setattr(conversation, "stop", stop)
+    conversation.say("Hello", max_new_tokens=4)
+    expected = afresh(conversation, "Why?")
+    assert conversation.say("Why?").text == expected
+
+
 def test_text_that_was_not_said_makes_nothing_forgotten(conversation, hooked):
     conversation.say("tell me " * 40)
     failure = hooked(conversation.model.lm_head, lambda *_: 1 / 0)
