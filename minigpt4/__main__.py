@@ -1,6 +1,7 @@
 """`python -m minigpt4` and the console script `minigpt4`."""
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> int:
@@ -8,6 +9,10 @@ def main() -> int:
     # Imported here so that another process started by this one (data loaders spawn) does not build the command line.
     from minigpt4.cli import run
 
+    # Names of files and what is typed need not be text of the terminal's encoding.
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=errors)
     return run(sys.argv[1:])
 
 

@@ -18,7 +18,15 @@ class Answer:
 
 
 def user_turn(text: str, *images: Any) -> dict:
-    """A message of the user: the images first, then the text, as MiniGPT-4 was trained."""
+    """A message of the user: the images first, then the text, as MiniGPT-4 was trained.
+
+    Raises:
+        ValueError: The text is none, but bytes of another encoding than the terminal's.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the text {text!a} holds bytes that are no UTF-8: write it anew") from error
     return {
         "role": "user",
         "content": [*({"type": "image", "image": image} for image in images), {"type": "text", "text": text}],

@@ -28,7 +28,7 @@ def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalG
 
     from minigpt4 import nano_path
 
-    name = str(checkpoint or nano_path())
+    name = str(nano_path() if checkpoint is None else checkpoint)
     base = _model_of(name)
     with _loading(name):
         model, report = AutoModelForImageTextToText.from_pretrained(

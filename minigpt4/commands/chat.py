@@ -50,16 +50,15 @@ def _talk(conversation: "Conversation") -> None:
     while True:
         try:
             line = input("\nyou> ").strip()
-        except KeyboardInterrupt:
+            if line == "/quit":
+                return
+            if line:
+                _take(line, conversation)
+        except KeyboardInterrupt:  # also while a picture comes from afar
             print()
-            continue
         except EOFError:
             print()
             return
-        if line == "/quit":
-            return
-        if line:
-            _take(line, conversation)
 
 
 def _take(line: str, conversation: "Conversation") -> None:

@@ -111,7 +111,8 @@ def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool)
             _note_cut(name)
         record |= {"answer": result.text, "finished": result.finished}
     if as_json:
-        print(json.dumps(record, ensure_ascii=False), flush=True)
+        line = json.dumps(record, ensure_ascii=False)
+        print(line.encode("utf-8", "backslashreplace").decode(), flush=True)  # JSON, whatever bytes a name is of
     elif "answer" in record:
         print(f"{name}\n  {record['answer']}\n", flush=True)
 

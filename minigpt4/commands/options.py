@@ -5,9 +5,21 @@ from typing import Annotated
 import typer
 
 
+def _named(name: str | None) -> str | None:
+    """Option callback: refuse an empty name, as of a variable that was not set, in place of taking nano."""
+    if name is not None and not name.strip():
+        raise typer.BadParameter("it is empty; give a folder or a Hub id, or leave it out for nano")
+    return name
+
+
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="FOLDER_OR_ID", help="Folder or Hub id of a checkpoint. Default: nano."),
+    typer.Option(
+        "--model",
+        metavar="FOLDER_OR_ID",
+        help="Folder or Hub id of a checkpoint. Default: nano.",
+        callback=_named,
+    ),
 ]
 MaxNewTokens = Annotated[
     int | None,

@@ -1,5 +1,7 @@
 """Finding the picture files a person means."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,11 @@ def find_pictures(source: str) -> tuple[list[str], int]:
 
     Raises:
         FileNotFoundError: There is no such file or folder.
+        PermissionError: A folder cannot be read.
         ValueError: The folder holds no picture.
     """
+    if not source:  # the current folder, to Path
+        raise FileNotFoundError("an empty name: no such file or folder")
     path = Path(source)
     if not path.is_dir():
         if not path.exists() and not source.startswith(("http://", "https://")):
@@ -33,11 +38,29 @@ def find_pictures(source: str) -> tuple[list[str], int]:
         for extension, kind in Image.registered_extensions().items()
         if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
     }
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = sorted(_files(path))
     pictures = [str(file) for file in files if file.suffix.lower() in extensions and not file.name.startswith(".")]
     if not pictures:
         raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
     return pictures, len(files) - len(pictures)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files in a folder and those below it, linked ones too, each folder once."""
+    seen = set()
+    for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        if (real := Path(place).resolve()) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        files = (Path(place, name) for name in names)
+        yield from (
+            file for file in files if file.is_file() or not file.exists()
+        )  # a link to nothing is told when read
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def read_picture(source: str) -> "Image":

@@ -59,6 +59,23 @@ def test_slips_of_the_keyboard_do_not_end_it(chat, tmp_path):
     assert answers(result)[4]
 
 
+def test_bytes_of_another_encoding_do_not_end_it(chat):
+    result = chat("caf\udce9\nHello\n/quit\n")
+    assert result.code == 0
+    assert "UTF-8" in result.err
+    assert answers(result)[1]
+
+
+def test_ctrl_c_while_a_picture_comes_does_not_end_it(chat, monkeypatch):
+    def interrupted(path: str):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minigpt4.commands.chat.read_picture", interrupted)
+    result = chat("/image slow.png\nHello\n/quit\n")
+    assert result.code == 0
+    assert answers(result)[1]
+
+
 def test_help_lists_every_command(chat):
     text = answers(chat("/help\n"))[0]
     assert all(name in text for name in ("/image", "/retry", "/undo", "/reset", "/help", "/quit"))

@@ -1,7 +1,10 @@
 """`minigpt4 describe`: one picture, many pictures, folders."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -63,6 +66,39 @@ def test_folder_in_the_order_of_names(describe, folder):
 def test_batches_do_not_change_the_answers(describe, folder):
     one, many = (describe(folder, "--json", "--batch-size", size) for size in (1, 3))
     assert one.out == many.out
+
+
+def test_links_in_a_folder(describe, folder, picture, tmp_path):
+    """Pictures behind them are described, once each; what leads nowhere is told."""
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(picture, tmp_path / "elsewhere" / "d.png")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "back").symlink_to(folder)
+    (folder / "lost.png").symlink_to("nowhere.png")
+    result = describe(folder, "--json", "--max-new-tokens", "1")
+    records = [json.loads(line) for line in result.out.splitlines()]
+    names = ["a.JPG", "b.png", "below/c.webp", "linked/d.png", "lost.png"]
+    assert [record["image"] for record in records] == [str(folder / name) for name in names]
+    assert [record["image"] for record in records if "error" in record] == [str(folder / "lost.png")]
+    assert result.code == 1
+
+
+def test_name_that_is_no_text_in_json(describe, picture):
+    name = picture.rename(picture.parent / os.fsdecode(b"caf\xe9.png"))
+    assert json.loads(describe(name, "--json").out)["image"] == str(name)
+
+
+def test_name_that_is_no_text(picture, tiny_checkpoint, tmp_path):
+    """In a process of its own, where the streams are those of a terminal in UTF-8."""
+    name = os.fsdecode(b"caf\xe9.png")
+    shutil.copy(picture, tmp_path / name)
+    shutil.copy(picture, tmp_path / "last.png")
+    command = [sys.executable, "-m", "minigpt4", "describe", ".", "--model", tiny_checkpoint, "--max-new-tokens", "1"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b"caf\\udce9.png" in done.stdout
+    assert b"last.png" in done.stdout
 
 
 def test_several_pictures_each_under_its_name(describe, folder, picture):

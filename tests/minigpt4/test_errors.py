@@ -62,6 +62,11 @@ def test_missing_file(command, tmp_path, verb):
     assert str(tmp_path / "nowhere.jpg") in only_line(command(verb, tmp_path / "nowhere.jpg"))
 
 
+def test_empty_name(command):
+    """As of a variable that is not set; not the folder where one is."""
+    assert "no such file" in only_line(command("describe", ""))
+
+
 def test_empty_folder(command, tmp_path):
     assert f"{tmp_path}: no picture" in only_line(command("describe", tmp_path))
 
@@ -79,6 +84,7 @@ def test_empty_prompt(command, picture, prompt):
         (["draw"], "draw"),
         (["describe", "x.png", "--batch-size", "0"], "--batch-size"),
         (["describe", "x.png", "--max-new-tokens", "many"], "--max-new-tokens"),
+        (["describe", "x.png", "--model", ""], "--model"),
         (["train", "nano"], "--output"),
         (["evaluate", "scenes", "--scenes", "0"], "--scenes"),
     ],
