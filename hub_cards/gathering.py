@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoProcessor
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from yaml import YAMLError
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
@@ -57,12 +58,21 @@ class Upload:
         return self._with_card(self._card().replace(PLACEHOLDER, repo_id))
 
     def with_results(self, results: Sequence[Result]) -> "Upload":
-        """With these results in the card."""
-        return self._with_card(str(add_results(ModelCard(self._card()), results)))
+        """With these results in the card, which stays as it is where there are none."""
+        if not results:
+            return self
+        try:
+            card = ModelCard(self._card().replace("\r\n", "\n"))
+        except (YAMLError, ValueError) as error:
+            raise ValueError(f"{CARD} begins with metadata that cannot be read: {error}") from error
+        return self._with_card(str(add_results(card, results)))
 
     def _card(self) -> str:
         card = self.files[CARD]
-        return card.decode() if isinstance(card, bytes) else card.read_text(encoding="utf-8")
+        try:
+            return (card if isinstance(card, bytes) else card.read_bytes()).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{card} is no text in UTF-8: save it as such.") from error
 
     def _with_card(self, text: str) -> "Upload":
         return Upload(self.files | {CARD: text.encode()}, self.left_out)

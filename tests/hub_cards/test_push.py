@@ -4,11 +4,13 @@ import shutil
 
 import pytest
 from answers import answers
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import constants
 from safetensors.torch import load
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.cli import run
+from minigpt4.hub_cards import gather_model
+from minigpt4.hub_cards.card import Result
 
 
 TOKEN = "hf_loopbackLoopbackLoopback"
@@ -242,9 +244,19 @@ def test_a_folder_that_others_could_not_load_is_not_pushed(hub, push, folder, ho
 
 
 def test_a_card_of_ones_own_stays(hub, push, folder):
-    (folder / "README.md").write_text("---\nlicense: mit\n---\nMine.\n")
+    mine = b"---\r\nlicense: mit  # as agreed\r\ntags: [mine]\r\n---\r\nMine.\r\n"
+    (folder / "README.md").write_bytes(mine)
     assert push(folder, "model")[0] == 0
-    assert ModelCard(hub.repos["models/somebody/model"].files["README.md"].decode()).text.strip() == "Mine."
+    assert hub.repos["models/somebody/model"].files["README.md"] == mine
+
+
+@pytest.mark.parametrize(
+    ("card", "said"), [(b"---\nlicense: [mit\na: : b\n---\nMine.\n", "metadata"), (b"caf\xe9\n", "UTF-8")]
+)
+def test_a_card_that_cannot_be_read(push, folder, tmp_path, card, said):
+    (folder / "README.md").write_bytes(card)
+    with pytest.raises(ValueError, match=f"README.md .*{said}"):
+        gather_model(folder).with_results([Result("scenes", "facts", 99.0, "minigpt4 evaluate scenes")])
 
 
 def test_weights_arrive_bit_by_bit(hub, push, folder):
