@@ -72,7 +72,7 @@ class Upload:
         try:
             return (card if isinstance(card, bytes) else card.read_bytes()).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{card} is no text in UTF-8: save it as such.") from error
+            raise ValueError(f"{CARD} is no text in UTF-8: save it as such.") from error
 
     def _with_card(self, text: str) -> "Upload":
         return Upload(self.files | {CARD: text.encode()}, self.left_out)
