@@ -1,5 +1,6 @@
 """Putting the page on the network: on this machine only unless told otherwise, and closed to everything but the page."""
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -52,6 +53,12 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
     Raises:
         OSError: The port is taken, or the address is not one of this machine.
     """
+    try:
+        # Gradio would try each of its ports, five seconds long.
+        [(family, _, _, _, free), *_] = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        socket.create_server(free[:2], family=family).close()
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}: it is no address of this machine ({error})") from error
     try:
         _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=host,

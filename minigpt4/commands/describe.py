@@ -70,7 +70,12 @@ def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int 
         model, processor = load(checkpoint)
     streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
     conversations = [[user_turn(prompt, picture)]]
-    [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
+    beams = (model.generation_config.num_beams or 1) > 1  # of which the best one is known in the end
+    [result] = answer(
+        model, processor, conversations, max_new_tokens=max_new_tokens, streamer=None if beams else streamer
+    )
+    if beams:
+        streamer.write(result.text)
     print(flush=True)
     if not result.finished:
         _note_cut(name)

@@ -11,10 +11,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from huggingface_hub import RepoCard
 
-from minigpt4.app.server import CHATS, WAITING
+from minigpt4.app.server import CHATS, WAITING, serve
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
 
 
@@ -93,6 +94,12 @@ def test_the_space_as_the_guide_puts_it_together(tmp_path, port):
     assert serving == f"Serving http://localhost:{port}/"
     assert needless == "set()"  # the Space does not ask for them
     assert elsewhere == "set()"  # nobody is told that a page was opened
+
+
+def test_address_that_is_not_of_this_machine(capfd):
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1: it is no address of this machine"):
+        serve(gr.Blocks(), "192.0.2.1")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_python_of_the_guide(capsys):

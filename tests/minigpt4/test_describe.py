@@ -43,6 +43,15 @@ def test_streamed_answer_is_the_json_answer(describe, picture):
     assert record["image"] == str(picture)
 
 
+def test_checkpoint_that_searches_with_beams(command, tiny_checkpoint, picture, tmp_path):
+    checkpoint = shutil.copytree(tiny_checkpoint, tmp_path / "beams")
+    settings = json.loads((checkpoint / "generation_config.json").read_text(encoding="utf-8"))
+    (checkpoint / "generation_config.json").write_text(json.dumps(settings | {"num_beams": 2}), encoding="utf-8")
+    arguments = ("describe", picture, "--model", checkpoint)
+    answer = json.loads(command(*arguments, "--json").out)["answer"]
+    assert command(*arguments).out == f"{answer}\n"
+
+
 def test_answer_that_is_cut_is_said_to_be(describe, picture):
     result = describe(picture, "--json", "--max-new-tokens", "2")
     assert json.loads(result.out)["finished"] is False
