@@ -117,7 +117,8 @@ class Conversation:
                 given += piece
                 yield piece
             if isinstance(made[0], BaseException):
-                raise made.pop()  # kept here, it would keep this frame, and so itself and all that failed
+                # Kept here, it would keep this frame, and so itself and all that failed.
+                raise made.pop()  # type: ignore[misc]  # the one just looked at
             answer = made[0]
         except (GeneratorExit, KeyboardInterrupt):
             answer = Answer(given, finished=False)
