@@ -151,7 +151,7 @@ class Actions:
         if chat.ended:  # what was shown last may have come after the page was cleared
             yield _cleared()
             return
-        said = len(conversation.turns) > len(turns) if message else conversation.turns is not turns
+        said = not note and (len(conversation.turns) > len(turns) if message else conversation.turns is not turns)
         if said and not conversation.turns[-1].answer.finished:
             note = "The answer was cut off: it was stopped, or reached the longest that the settings allow."
         elif said and chat.problems:

@@ -10,13 +10,17 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from huggingface_hub import RepoCard
 
+from minigpt4.app.actions import Actions
+from minigpt4.app.chat import Chat
 from minigpt4.app.server import CHATS, WAITING, serve
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
+from minigpt4.loading import load
 
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +104,15 @@ def test_address_that_is_not_of_this_machine(capfd):
     with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1: it is no address of this machine"):
         serve(gr.Blocks(), "192.0.2.1")
     assert capfd.readouterr() == ("", "")
+
+
+def test_edit_that_fails_says_why(tiny_checkpoint):
+    loaded = load(tiny_checkpoint)
+    chat, settings = Chat(*loaded), (2, False, 1.0, 1.0)
+    actions = Actions(*loaded)
+    list(actions.send({"text": "Hello", "files": []}, "", None, chat, *settings))
+    *_, (*_, notice) = actions.edit(chat, SimpleNamespace(index=0, value="long " * 500), *settings)
+    assert "make it shorter" in notice.value
 
 
 def test_python_of_the_guide(capsys):
