@@ -86,9 +86,7 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         if collator is PackingCollator:
             use_packed_attention(model)
         args.remove_unused_columns = False  # the collator reads columns that no forward has: image and text
-        args.accelerator_config.dispatch_batches = (
-            False  # batches of streams cannot be cut up for processes: packed ones
-        )
+        args.accelerator_config.dispatch_batches = False  # packed batches of a stream cannot be cut up for processes
         super().__init__(
             model,
             args,
