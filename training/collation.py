@@ -139,10 +139,9 @@ class SequenceCollator:
         if row.get("messages"):
             return self._chat_segments(row)
         if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
-            which = f"row {row['row']}" if "row" in row else "one"
             shown = ", ".join(f"{name} {value!r:.80}" for name, value in row.items() if name not in ("row", "epoch"))
             raise ValueError(
-                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {which} has {shown}."
+                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {_which(row).lower()} has {shown}."
             )
         start = self.processor.tokenizer.bos_token + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]
@@ -157,8 +156,9 @@ class SequenceCollator:
                 **self.processor.tokenizer.special_tokens_map,
             )
         except Exception as error:  # messages of strangers: whatever shape they have
-            which = f"Row {row['row']}" if "row" in row else "A row"
-            raise ValueError(f"{which} has messages {row['messages']!r:.200} that are no chat: {error}") from error
+            raise ValueError(
+                f"{_which(row)} has messages {row['messages']!r:.200} that are no chat: {error}"
+            ) from error
         segments, end = [], 0
         for start, stop in spans:
             segments += [Segment(text[end:start], False), Segment(text[start:stop], True)]
@@ -178,7 +178,7 @@ class SequenceCollator:
             ids += piece
             labels += [token if segment.learned and token != processor.image_token_id else IGNORED for token in piece]
         limit, cut = self.arguments.max_length, ids[self.arguments.max_length :]
-        which = f"Row {row['row']}" if "row" in row else "A row"
+        which = _which(row)
         if processor.image_token_id in cut:
             raise ValueError(
                 f"{which} has {len(ids)} tokens, and max_length {limit} would cut an image: raise max_length or "
@@ -218,6 +218,10 @@ def row_images(row: Mapping) -> list:
     if row.get("images"):
         return [_image(image) for image in row["images"]]
     return [] if row.get("image") is None else [_image(row["image"])]
+
+
+def _which(row: Mapping) -> str:
+    return f"Row {row['row']}" if "row" in row else "A row"
 
 
 def _image(image):

@@ -68,15 +68,20 @@ def said(text: str) -> dict:
 PICTURES = [Image.linear_gradient("L").convert("RGB"), Image.radial_gradient("L").convert("RGB")]
 
 
-def test_two_chats_with_the_same_words_about_two_pictures(request_answer, looks):
-    chats = [[user_turn("What is this?", picture)] for picture in PICTURES]
+@pytest.mark.parametrize(
+    ("questions", "pictures"),
+    [(("What is this?", "What is this?"), PICTURES), (("What is this?", "Who is this?"), PICTURES[:1] * 2)],
+    ids=["one question about two pictures", "two questions about one picture"],
+)
+def test_two_chats(request_answer, looks, questions, pictures):
+    chats = [[user_turn(question, picture)] for question, picture in zip(questions, pictures, strict=True)]
     for chat in chats:
         answer, *_ = request_answer(*chat)
-        chat += [said(answer), user_turn("And now?")]
+        chat += [said(answer), user_turn("Why?")]
     for chat in chats:
         _, read, length = request_answer(*chat)
         assert read < length / 2
-    assert len(looks) == 2
+    assert len(looks) == len({id(picture) for picture in pictures})
 
 
 def test_a_picture_shown_later(request_answer):
@@ -103,17 +108,6 @@ def test_a_request_that_fails_leaves_nothing_behind(request_answer, model, monke
     monkeypatch.undo()
     _, read, length = request_answer(*chat)
     assert read == length
-
-
-def test_questions_about_one_picture_share_it(request_answer, looks):
-    chats = [[user_turn(f"{word} is this?", PICTURES[0])] for word in ("What", "Who")]
-    for chat in chats:
-        answer, *_ = request_answer(*chat)
-        chat += [said(answer), user_turn("Why?")]
-    for chat in chats:
-        _, read, length = request_answer(*chat)
-        assert read < length / 2
-    assert len(looks) == 1
 
 
 @pytest.mark.parametrize(
