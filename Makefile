@@ -31,7 +31,7 @@ app: $(VENV)/.installed
 
 test: $(VENV)/.installed browser
 	$(BIN)/python tests/upstream/fetch.py
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # The page is tested in a real browser: installed where that can be done unasked, else its tests are skipped and say so.
 browser:

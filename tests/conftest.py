@@ -4,6 +4,9 @@ import os
 
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Here and in the processes that tests start: on models as small as these a second thread costs more than it gains, and
+# the second core has tests of its own under pytest-xdist. torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import importlib.util
 import random
@@ -19,6 +22,19 @@ from tokenizers.models import BPE
 
 TINY_IMAGE_SIZE = 28
 TINY_NUM_QUERY_TOKENS = 4
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(_load("upstream/summary.py"))
+
+
+def _load(name: str):
+    """The module in the file of that name: folders of tests are no packages."""
+    path = Path(__file__).parent / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
@@ -134,10 +150,7 @@ def hub(monkeypatch, tmp_path):
     import transformers.utils.hub
     from huggingface_hub import constants
 
-    place = Path(__file__).parent / "hub_cards" / "loopback_hub.py"
-    spec = importlib.util.spec_from_file_location("loopback_hub", place)  # folders of tests are no packages
-    loopback_hub = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loopback_hub)
+    loopback_hub = _load("hub_cards/loopback_hub.py")
     server = loopback_hub.LoopbackHub()
     settings = {
         "ENDPOINT": server.endpoint,

@@ -6,7 +6,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -14,17 +13,6 @@ import minigpt4  # noqa: F401
 
 
 COLOURS = ["red", "green", "blue", "white"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Matrices of sixteen columns are slower on two threads, here and in the processes that tests start."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

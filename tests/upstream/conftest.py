@@ -1,15 +1,12 @@
-"""What the tests on transformers' own suite share, and the counts of that suite at the end of a run."""
+"""What the tests on transformers' own suite share."""
 
 import gc
 import importlib.util
 import os
-import re
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
-import torch
 from transformers.models.auto import modeling_auto, processing_auto
 
 
@@ -74,16 +71,10 @@ def fetcher(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def quick():
-    """The mixins collect garbage around each test: what was imported before need not be looked through each time.
-
-    And threads cost more than they gain on models as small as these.
-    """
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """The mixins collect garbage around each test: what was imported before need not be looked through each time."""
     gc.freeze()
     yield
     gc.unfreeze()
-    torch.set_num_threads(num_threads)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -98,36 +89,3 @@ def listed_among_transformers_models():
         patch.setitem(image_text_to_text, "minigpt4", "MiniGPT4ForConditionalGeneration")
         patch.setitem(processing_auto.PROCESSOR_MAPPING_NAMES, "minigpt4", "MiniGPT4Processor")
         yield
-
-
-def reason_group(reason):
-    """The reason of a skip without what differs from test to test."""
-    if "is not in `self.pipeline_model_mapping`" in reason:
-        return "pipeline of another task"
-    return re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", reason.removeprefix("Skipped: "))
-
-
-def pytest_terminal_summary(terminalreporter):
-    """How much of transformers' suite ran, and why the rest did not."""
-    here = HERE.relative_to(terminalreporter.config.rootpath).as_posix()
-    theirs, ours, reasons = Counter(), Counter(), Counter()
-    for outcome in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.stats.get(outcome, []):
-            if not getattr(report, "nodeid", "").startswith(here):
-                continue
-            # The file that a test is written in: ours, or a mixin's.
-            file = getattr(report, "location", (here,))[0]
-            counts = ours if file.startswith(here) and ".cache" not in file else theirs
-            counts[outcome] += 1
-            if outcome == "skipped":
-                reasons[reason_group(report.longrepr[2])] += 1
-                # One line instead of hundreds in pytest's own summary, which comes next.
-                report.longrepr = (str(HERE), None, "Skipped: for the reasons above")
-    if not theirs and not ours:
-        return
-    terminalreporter.section("transformers' own suite on MiniGPT-4")
-    for name, counts in (("written in transformers", theirs), ("ours for what it leaves out, and guards", ours)):
-        numbers = " · ".join(f"{counts[outcome]} {outcome}" for outcome in ("passed", "failed", "error", "skipped"))
-        terminalreporter.line(f"{numbers}  ({name})")
-    for reason, count in reasons.most_common():
-        terminalreporter.line(f"{count:5}  {reason}")

@@ -1,6 +1,9 @@
 """That transformers' own suite is there, and is what was published."""
 
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +29,9 @@ def test_other_content_is_refused(fetcher, tmp_path, monkeypatch):
     with pytest.raises(fetcher.FetchError, match="DO NOT MATCH THE HASHES"):
         fetcher.fetch()
     assert list(fetcher.CACHE.iterdir()) == []
+
+
+def test_counts_are_printed_when_tests_run_in_two_processes():
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-k", "no_index", __file__]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert "1 passed · 0 failed · 0 error · 0 skipped  (ours" in run.stdout, run.stdout + run.stderr
