@@ -37,7 +37,15 @@ class SequenceArguments:
             For rows with `messages`: a name of a [`~minigpt4.training.templates.training_template`] or the path of a
             Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
         max_length (`int`, *optional*, defaults to 1024):
-            Whole sequences are cut at so many tokens, as MiniGPT-v2's are, but an image never is.
+            What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
+            tokens, as MiniGPT-v2's is.
+        max_context_length (`int`, *optional*, defaults to 3800):
+            The first prompt of any row, its images included and its `<s>` not, keeps its first so many tokens.
+
+    An image is never cut.
+
+    Raises:
+        ValueError: a limit is below 1.
     """
 
     prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
@@ -45,8 +53,12 @@ class SequenceArguments:
     max_answer_tokens: int = 32
     training_template: str | None = None
     max_length: int = 1024
+    max_context_length: int = 3800
 
     def __post_init__(self):
+        for name in ("max_answer_tokens", "max_length", "max_context_length"):
+            if (limit := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1 (got {limit}).")
         if isinstance(self.prompts, str):
             self.prompts = [self.prompts]
 
@@ -105,7 +117,7 @@ class SequenceCollator:
         prompt = self._draw_prompt(rows)
         sequences, labels, images = [], [], []
         for row in rows:
-            ids, targets = self._tokenize(row, self.segments(row, prompt))
+            ids, targets, _ = self._tokenize(row, self.segments(row, prompt))
             sequences.append(ids)
             labels.append(targets)
             images += row_images(row)
@@ -165,46 +177,55 @@ class SequenceCollator:
             end = stop
         return [segment for segment in (*segments, Segment(text[end:], False)) if segment.text]
 
-    def _tokenize(self, row: Mapping, segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
-        processor, is_chat = self.processor, bool(row.get("messages"))
+    def _tokenize(self, row: Mapping, segments: Sequence[Segment]) -> tuple[list[int], list[int], int]:
+        """The ids and labels of a row, and how many tokens were cut off. What is learned first ends the context."""
+        processor, which = self.processor, _which(row)
+        first = next((place for place, segment in enumerate(segments) if segment.learned), len(segments))
+        (context, _), (rest, labels) = self._encode(segments[:first]), self._encode(segments[first:])
+        placeholders, given = (context + rest).count(processor.image_token_id), len(row_images(row))
+        if placeholders != given * processor.num_image_tokens:
+            raise ValueError(
+                f"{which} has {given} images, but {placeholders // processor.num_image_tokens} {processor.image_token} "
+                "in its text: write one for each image."
+            )
+        if all(label == IGNORED for label in labels):
+            raise ValueError(
+                f"{which} has nothing to learn: all of its {len(context + rest)} labels are masked, as there is no "
+                f"assistant message that is learned. Its text starts {segments[0].text[:80]!r}."
+            )
+        answers = "max_length" if row.get("messages") else "max_answer_tokens"
+        start = context[:1] == [processor.tokenizer.bos_token_id]  # not counted, as published
+        kept = self._keep(context, "max_context_length", which, start), self._keep(rest, answers, which)
+        ids = context[: kept[0]] + rest[: kept[1]]
+        return ids, [IGNORED] * kept[0] + labels[: kept[1]], len(context + rest) - len(ids)
+
+    def _encode(self, segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
+        """The ids and labels of segments, each tokenized on its own."""
+        processor = self.processor
         image = processor.image_token * processor.num_image_tokens
         ids: list[int] = []
         labels: list[int] = []
         for segment in segments:
             text = segment.text.replace(processor.image_token, image)
             piece = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-            if segment.learned and not is_chat:
-                piece = piece[: self.arguments.max_answer_tokens]
             ids += piece
             labels += [token if segment.learned and token != processor.image_token_id else IGNORED for token in piece]
-        limit, cut = self.arguments.max_length, ids[self.arguments.max_length :]
-        which = _which(row)
-        if processor.image_token_id in cut:
+        return ids, labels
+
+    def _keep(self, ids: list[int], name: str, which: str, uncounted: int = 0) -> int:
+        """How many of `ids` the limit of this name keeps."""
+        limit = getattr(self.arguments, name)
+        if self.processor.image_token_id in ids[limit + uncounted :]:
+            part = "in" if name == "max_context_length" else "after"
             raise ValueError(
-                f"{which} has {len(ids)} tokens, and max_length {limit} would cut an image: raise max_length or "
-                "shorten the text before the image."
+                f"{which} has {len(ids)} tokens {part} its first prompt, and {name} {limit} would cut an image: raise "
+                f"{name} or shorten the text before the image."
             )
-        placeholders, given = ids.count(processor.image_token_id), len(row_images(row))
-        if placeholders != given * processor.num_image_tokens:
-            raise ValueError(
-                f"{which} has {given} images, but {placeholders // processor.num_image_tokens} {processor.image_token} "
-                "in its text: write one for each image."
-            )
-        if all(label == IGNORED for label in labels[:limit]):
-            why = "no assistant message that is learned" if all(label == IGNORED for label in labels) else "no room"
-            raise ValueError(
-                f"{which} has nothing to learn: all {min(len(ids), limit)} labels are masked, as there is {why} within "
-                f"max_length {limit}. Its text starts {segments[0].text[:80]!r}."
-            )
-        return ids[:limit], labels[:limit]
+        return min(len(ids), limit + uncounted)
 
     def count_cut(self, row: Mapping) -> int:
-        """How many tokens of a row are cut off, at `max_answer_tokens` or `max_length`."""
-        segments, processor = self.segments(row), self.processor
-        whole = [processor.tokenizer(segment.text, add_special_tokens=False)["input_ids"] for segment in segments]
-        images = sum(ids.count(processor.image_token_id) for ids in whole)
-        length = sum(map(len, whole)) + images * (processor.num_image_tokens - 1)
-        return length - len(self._tokenize(row, segments)[0])
+        """How many tokens of a row are cut off, at `max_context_length`, `max_answer_tokens` or `max_length`."""
+        return self._tokenize(row, self.segments(row))[2]
 
     def _draw_prompt(self, rows: Sequence[Mapping]) -> str:
         prompts = self.arguments.prompts

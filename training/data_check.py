@@ -42,7 +42,7 @@ class SetCheck:
         left_out (`Counter[str]`): that the published training does not use, by reason.
         missing, unreadable (`list[str]`): without their image, or with one that is none.
         broken (`list[str]`): that are not as they should be, or have nothing to learn.
-        cut (`list[str]`): that are used, but longer than the recipe's `max_length` or `max_answer_tokens`.
+        cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
         first (`list[dict]`): the first usable rows.
         failure (`str`, *optional*): why the set cannot be read at all.
     """

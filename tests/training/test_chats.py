@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from minigpt4.training import SequenceArguments, SequenceCollator, training_template
+from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, training_template
 
 
 IMAGE = Image.new("RGB", (28, 28), "red")
@@ -83,22 +83,57 @@ def test_a_placeholder_without_its_image(processor):
 
 
 def test_an_image_is_never_cut(processor):
-    with pytest.raises(ValueError, match="max_length 10 would cut an image"):
-        collate(processor, [{"images": [IMAGE], "messages": CHAT}], max_length=10)
+    row = {"images": [IMAGE], "messages": CHAT, "row": 7, "epoch": 0}
+    with pytest.raises(
+        ValueError, match=r"Row 7 has .* in its first prompt, and max_context_length 10 would cut an i"
+    ):
+        collate(processor, [row], max_context_length=10)
+    asked, shown = {"type": "text", "text": "What is it?"}, {"type": "image"}
+    row["messages"] = [{"role": "user", "content": [asked]}, CHAT[1], {"role": "user", "content": [shown]}, CHAT[3]]
+    with pytest.raises(ValueError, match=r"Row 7 has .* after its first prompt, and max_length 20 would cut an image"):
+        collate(processor, [row], max_length=20)
 
 
-def test_labels_that_are_all_masked(processor):
-    with pytest.raises(ValueError, match=r"Row 7 has nothing to learn: .* no room within max_length 30"):
-        collate(processor, [{"images": [IMAGE], "messages": CHAT, "row": 7, "epoch": 0}], max_length=30)
-    with pytest.raises(ValueError, match="no assistant message that is learned"):
-        collate(processor, [{"images": [IMAGE], "messages": CHAT[:1]}])
+def test_a_row_with_nothing_to_learn(processor):
+    with pytest.raises(ValueError, match=r"Row 7 has nothing to learn: .* no assistant message that is learned"):
+        collate(processor, [{"images": [IMAGE], "messages": CHAT[:1], "row": 7, "epoch": 0}])
 
 
-def test_cut_at_max_length(processor):
-    whole = collate(processor, [{"images": [IMAGE], "messages": CHAT}])
-    cut = collate(processor, [{"images": [IMAGE], "messages": CHAT}], max_length=60)
-    assert cut["input_ids"].tolist() == whole["input_ids"][:, :60].tolist()
-    assert cut["labels"].tolist() == whole["labels"][:, :60].tolist()
+@pytest.mark.parametrize("collator", [SequenceCollator, PackingCollator])
+def test_what_follows_the_first_prompt_is_cut_at_max_length(processor, pieces, collator):
+    """However long that prompt is: the published limit of 1024 leaves it out."""
+    chat = [{"role": "user", "content": "why " * 400}, CHAT[1], CHAT[2], {"role": "assistant", "content": "so " * 400}]
+    row = {"images": [IMAGE], "messages": chat}
+    collate = collator(processor, SequenceArguments(training_template="v2"))
+    image = [processor.tokenizer.image_token_id] * 4
+    first = [1, *pieces("[INST] <Img>"), *image, *pieces(f"</Img> {'why ' * 400}  [/INST]")]
+    answer, more = [*pieces("A cat."), 2], [1, *pieces("[INST] Sure?  [/INST]")]
+    last = [*pieces("so " * 400), 2]
+    kept = 1024 - len(answer) - len(more)
+    assert len(first) > 1024
+    assert len(last) > kept
+    batch = collate([row])
+    assert batch["input_ids"].tolist() == [[*first, *answer, *more, *last[:kept]]]
+    assert batch["labels"].tolist() == [[*[-100] * len(first), *answer, *[-100] * len(more), *last[:kept]]]
+    assert collate.count_cut(row) == len(last) - kept
+
+
+def test_the_first_prompt_keeps_its_first_3800_tokens(processor, pieces):
+    """As published, where `<s>` comes before them and is not counted."""
+    row = {"images": [IMAGE], "messages": [{"role": "user", "content": "why " * 1000}, CHAT[1]]}
+    image = [processor.tokenizer.image_token_id] * 4
+    prompt = [*pieces("[INST] <Img>"), *image, *pieces(f"</Img> {'why ' * 1000}  [/INST]")]
+    answer = [*pieces("A cat."), 2]
+    batch = collate(processor, [row])
+    assert batch["input_ids"].tolist() == [[1, *prompt[:3800], *answer]]
+    assert batch["labels"].tolist() == [[*[-100] * 3801, *answer]]
+    assert SequenceCollator(processor, SequenceArguments(training_template="v2")).count_cut(row) == len(prompt) - 3800
+
+
+@pytest.mark.parametrize("name", ["max_answer_tokens", "max_length", "max_context_length"])
+def test_a_limit_of_nothing(name):
+    with pytest.raises(ValueError, match=rf"{name} must be at least 1 \(got 0\)\."):
+        SequenceArguments(**{name: 0})
 
 
 def test_prompts_of_numbered_rows_depend_on_nothing_else(processor):

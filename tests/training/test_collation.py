@@ -53,6 +53,13 @@ def test_answers_are_cut_with_their_end(processor):
     assert batch["labels"][0, 5:].tolist() == pieces(processor, "a long caption")[:4]
 
 
+def test_max_length_is_of_chats_only(processor):
+    """The answer of a caption has a limit of its own."""
+    arguments = SequenceArguments(max_answer_tokens=40, max_length=20)
+    batch = SequenceCollator(processor, arguments)([row("a long caption " * 4)])
+    assert batch["labels"][0, 5:].tolist() == pieces(processor, "a long caption " * 4)[:40]
+
+
 def test_one_prompt_is_drawn_for_each_batch(processor):
     _, sequence = load_recipe("stage2", output_dir="unused", bf16=False)
     collate = SequenceCollator(processor, sequence)
