@@ -63,16 +63,16 @@ class Grounding(NamedTuple):
         return [box for phrase in self.phrases for box in phrase.boxes]
 
 
-def format_box(box: Sequence[float], image_size: tuple[int, int]) -> str:
+def format_box(box: Sequence[float], image_size: tuple[int, int], clip: bool = True) -> str:
     """
-    Write a box as the models read and write it: `{<12><5><88><97>}`.
-
-    Hundredths are truncated, as published; corners beyond the picture are moved to its edge and reversed corners put in
-    order.
+    Write a box as the models read and write it: `{<12><5><88><97>}`. Hundredths are truncated, as published.
 
     Args:
         box (`Box` or four numbers): x1, y1, x2, y2 in pixels.
         image_size (`tuple[int, int]`): (width, height) in pixels, as `image.size` of a PIL image.
+        clip (`bool`, *optional*, defaults to `True`):
+            Move corners beyond the picture to its edge, and put reversed corners in order. Published training did
+            neither with the boxes of its annotations.
 
     Raises:
         ValueError: not four finite numbers, or a size that is not positive.
@@ -80,7 +80,9 @@ def format_box(box: Sequence[float], image_size: tuple[int, int]) -> str:
     width, height = _checked_size(image_size)
     if len(box) != 4 or not all(math.isfinite(value) for value in box):
         raise ValueError(f"A box is four numbers, x1, y1, x2, y2, in pixels, not {tuple(box)}.")
-    corners = _ordered(*(_hundredths(value, side) for value, side in zip(box, (width, height) * 2, strict=True)))
+    corners = [_hundredths(value, side) for value, side in zip(box, (width, height) * 2, strict=True)]
+    if clip:
+        corners = _ordered(*map(_inside, corners))
     return "{" + "".join(f"<{value}>" for value in corners) + "}"
 
 
@@ -175,7 +177,11 @@ def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _hundredths(value: float, side: int) -> int:
-    return min(max(int(value / side * SCALE), 0), SCALE)  # in this order, as published: 29 of 100 pixels are 28
+    return int(value / side * SCALE)  # in this order, as published: 29 of 100 pixels are 28
+
+
+def _inside(hundredths: int) -> int:
+    return min(max(hundredths, 0), SCALE)
 
 
 def _pixels(hundredths: int, side: int) -> float:
@@ -184,15 +190,15 @@ def _pixels(hundredths: int, side: int) -> float:
     return pixels if _hundredths(pixels, side) == hundredths else math.nextafter(pixels, math.inf)
 
 
-def _ordered(x1, y1, x2, y2) -> tuple:
-    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+def _ordered(x1: int, y1: int, x2: int, y2: int) -> list[int]:
+    return [min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)]
 
 
 def _read(values: list[int], size: tuple[int, int]) -> tuple[Box, str]:
     """A box in pixels, and what had to be mended."""
-    inside = [min(max(value, 0), SCALE) for value in values]
+    inside = [_inside(value) for value in values]
     corners = _ordered(*inside)
-    wrong = ["outside 0 to 100"] * (inside != values) + ["corners reversed"] * (list(corners) != inside)
+    wrong = ["outside 0 to 100"] * (inside != values) + ["corners reversed"] * (corners != inside)
     pixels = (_pixels(value, side) for value, side in zip(corners, size * 2, strict=True))
     return Box(*pixels), ", ".join(wrong)
 

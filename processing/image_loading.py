@@ -32,9 +32,19 @@ AUTO_MAP = (
 )
 
 
+class AsStored(str):
+    """
+    The path of a picture that is read as it is stored: [`load_image`] does not turn it upright, and clips 16 bits.
+
+    The published training read its pictures so, and the boxes in its annotations are those of the unturned picture.
+    """
+
+    __slots__ = ()
+
+
 def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: float = URL_TIMEOUT_SECONDS):
     """
-    Read a picture, turn it upright (EXIF) and convert it to RGB.
+    Read a picture, turn it upright (EXIF; not of a path that is [`AsStored`]) and convert it to RGB.
 
     Args:
         source (`str`, `os.PathLike`, `bytes` or `PIL.Image.Image`):
@@ -146,6 +156,8 @@ def _decode(source, name: str) -> PIL.Image.Image:
     """Open, turn and convert; every failure of Pillow's becomes one line that names the picture."""
     try:
         image = source if isinstance(source, PIL.Image.Image) else PIL.Image.open(source)
+        if isinstance(source, AsStored):
+            return _as_stored(image)
         image = _upright(image)
         return image if image.mode == "RGB" else _to_rgb(image)
     except PIL.Image.DecompressionBombError as error:
@@ -163,6 +175,12 @@ def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
     # Of a picture that stands upright, exif_transpose would make a copy.
     turned = image.getexif().get(PIL.ExifTags.Base.Orientation, 1) != 1
     return PIL.ImageOps.exif_transpose(image) if turned else image
+
+
+def _as_stored(image: PIL.Image.Image) -> PIL.Image.Image:
+    image = image.convert("RGB")
+    image.info.clear()  # or the image processor would find the EXIF, and turn it
+    return image
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -188,4 +206,4 @@ def _is_image(content: bytes) -> bool:
     return True
 
 
-__all__ = ["load_image"]
+__all__ = ["AsStored", "load_image"]

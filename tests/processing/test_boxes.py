@@ -41,6 +41,18 @@ def test_corners_that_are_reversed_or_beyond_the_picture(box, text):
 
 
 @pytest.mark.parametrize(
+    ("box", "text"),
+    [
+        ((320, 240, 64, 48), "{<50><50><10><10>}"),
+        ((-30, -1, 700, 757), "{<-4><0><109><157>}"),
+        ((64, 48, 320, 240), "{<10><10><50><50>}"),
+    ],
+)
+def test_boxes_of_published_annotations_stay_as_they_are(box, text):
+    assert format_box(box, WIDE, clip=False) == text
+
+
+@pytest.mark.parametrize(
     ("box", "size"),
     [((1, 2, 3), WIDE), ((1, 2, 3, float("nan")), WIDE), ((1, 2, 3, 4), (0, 10)), ((1, 2, 3, 4), (10, -1))],
 )

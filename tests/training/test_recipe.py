@@ -35,6 +35,13 @@ def test_published_stages():
     assert args.bf16
 
 
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_published_losses_are_means_of_each_process(name):
+    """The original's DDP averages them, however many tokens each has; recipes of our own weigh every token alike."""
+    ours = {"lora", "qlora", "own-folder", "nano-stage1", "nano-stage2"}
+    assert read_recipe(name).args.average_tokens_across_devices is (name in ours)
+
+
 def test_published_lora():
     model = read_recipe("v2-stage3").model
     assert (model.lora_r, model.lora_alpha, model.lora_dropout) == (64, 16, 0.05)

@@ -113,4 +113,5 @@ def own_conversations(file: str) -> PublishedSet:
         images=".",
         image_paths=_own_images,
         read=_read_own,
+        upright=True,
     )

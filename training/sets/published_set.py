@@ -29,6 +29,9 @@ class PublishedSet:
         image_paths (`Callable`, *optional*): from a row to the paths of its images, under `images`.
         read (`Callable`, *optional*): from the annotation files to their rows; they are lists of rows by default.
         left_out (`Callable`, *optional*): why a row is not trained on in the published training, or `None`.
+        upright (`bool`, *optional*, defaults to `False`):
+            Turn pictures as their EXIF says. The published training did not, and boxes of annotations belong to the
+            picture as it is stored.
     """
 
     task: str
@@ -39,6 +42,7 @@ class PublishedSet:
     image_paths: Callable[[Row], list[str]] = no_images
     read: Callable[..., Iterator[PlacedRow]] = read_list
     left_out: Callable[[Row], str | None] = nothing_left_out
+    upright: bool = False
 
 
 def ask(question: str, answer: str) -> dict:

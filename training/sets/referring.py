@@ -38,7 +38,7 @@ REGION_PIXELS = 16384  # of Visual Genome, smaller regions only
 
 def _box(row: Row) -> str:
     x, y, width, height = row["bbox"]
-    return format_box((x, y, x + width, y + height), row["image_size"])
+    return format_box((x, y, x + width, y + height), row["image_size"], clip=False)
 
 
 def _sentence(row: Row, rng: random.Random) -> str:

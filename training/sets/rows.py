@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 from torch.utils.data import Dataset
 
+from minigpt4.processing.image_loading import AsStored
+
 from .images import ImageFolder, OutsideError
 from .index import read_index
 from .published_set import PublishedSet
@@ -90,6 +92,8 @@ class SetRows(Dataset):
         rng = random.Random(f"{seed} {epoch} {self.name} {entry['where']}")
         row = self.published.make(json.loads(entry["fields"]), rng)
         images = [self.folder.path(image) for image in entry["images"]]
+        if not self.published.upright:
+            images = [AsStored(image) for image in images]
         shown = {"images": images} if "messages" in row else {"image": images[0]}
         return {**row, **shown, "task": self.published.task, "source": f"{self.name}: {entry['where']}"}
 

@@ -9,7 +9,7 @@ import pytest
 from minigpt4.cli import run
 from minigpt4.training import read_recipe
 from minigpt4.training.mixing import MixedBatches
-from minigpt4.training.rows import load_train_rows
+from minigpt4.training.rows import load_entry, load_train_rows
 from minigpt4.training.sets import SETS
 
 
@@ -50,6 +50,20 @@ def test_the_sets_are_drawn_at_the_published_ratios(published_once):
     for name, batch in zip(names, batches, strict=True):
         assert len(batch.rows) == PUBLISHED[name][1]
         assert {row["source"].split(":")[0] for row in batch.rows} == {name}
+
+
+def test_an_incomplete_folder_of_images_stops_every_set_but_one(write_sets, tmp_path):
+    """A third of the images is missing, as in a folder without val2014: A-OKVQA alone names images of COCO 2017."""
+    root = write_sets(tmp_path / "published")
+    (root / "coco/images/COCO_train2014_000000000002.jpg").unlink()
+    recipe = read_recipe("v2-stage3", data_root=str(root), bf16=False)
+    refused = set()
+    for entry in recipe.data.data:
+        try:
+            load_entry(entry, recipe.data)
+        except ValueError:
+            refused.add(entry["name"])
+    assert refused == {name for name in PUBLISHED if SETS[name].images == "coco/images"} - {"aok_vqa"}
 
 
 def test_a_tiny_v2_learns_of_all_sets(published_once, tiny_checkpoint, tmp_path, capsys, monkeypatch):
