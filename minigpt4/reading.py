@@ -31,6 +31,30 @@ class Prompt:
     pictures: "list[Image]"
 
 
+def prompt_ids(processor: "MiniGPT4Processor", messages: list[dict], pictures: int, **settings: Any) -> list[int]:
+    """Ids of a chat, as the processor makes them, without a look at the pictures.
+
+    Args:
+        messages: As for `apply_chat_template`.
+        pictures: How many there are in the messages.
+        settings: Of the chat template.
+
+    Raises:
+        ValueError: The text holds placeholders of its own.
+        jinja2.TemplateError: The chat template refuses a message.
+    """
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **settings)
+    if (placeholders := text.count(processor.image_token)) != pictures:
+        raise ValueError(
+            f"the conversation holds {placeholders} {processor.image_token} and {pictures} pictures: "
+            "the word stands for a picture, leave it out"
+        )
+    replacements = [processor.replace_image_token({}, index) for index in range(pictures)]
+    [text], _ = processor.get_text_with_replacements([text], replacements)
+    begun = processor.tokenizer.bos_token is not None and text.startswith(processor.tokenizer.bos_token)
+    return processor.tokenizer(text, add_special_tokens=not begun)["input_ids"]
+
+
 @dataclass(frozen=True)
 class _Look:
     """What the vision tower made of a picture, under a number that is no token's id and is never given again."""
@@ -101,21 +125,7 @@ class Reader:
             shown = []
             if answer is not None:
                 messages.append({"role": "assistant", "content": [{"type": "text", "text": answer.text}]})
-        return Prompt(self._tokenize(messages, len(every)), every)
-
-    def _tokenize(self, messages: list[dict], pictures: int) -> list[int]:
-        """Ids of a chat, as the processor makes them, without a look at the pictures."""
-        processor = self.processor
-        text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        if (placeholders := text.count(processor.image_token)) != pictures:
-            raise ValueError(
-                f"the conversation holds {placeholders} {processor.image_token} and {pictures} pictures: "
-                "the word stands for a picture, leave it out"
-            )
-        replacements = [processor.replace_image_token({}, index) for index in range(pictures)]
-        [text], _ = processor.get_text_with_replacements([text], replacements)
-        begun = processor.tokenizer.bos_token is not None and text.startswith(processor.tokenizer.bos_token)
-        return processor.tokenizer(text, add_special_tokens=not begun)["input_ids"]
+        return Prompt(prompt_ids(self.processor, messages, len(every)), every)
 
     @torch.no_grad()
     def answer(self, prompt: Prompt, streamer: "AnswerStreamer", stopping: Event, settings: dict[str, Any]) -> Answer:

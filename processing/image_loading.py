@@ -19,10 +19,12 @@ from transformers.image_utils import (
     infer_channel_dimension_format,
     is_valid_image,
 )
-from transformers.image_utils import load_image as load_transformers_image
+
+from .fetching import fetch_now
 
 
 URL_TIMEOUT_SECONDS = 60
+URL_MAX_BYTES = 100_000_000
 
 # Where the image processors are in a saved folder, for those who load it with `trust_remote_code=True`: transformers
 # takes the first, or where torchvision works the second.
@@ -42,7 +44,12 @@ class AsStored(str):
     __slots__ = ()
 
 
-def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: float = URL_TIMEOUT_SECONDS):
+def load_image(
+    source: str | os.PathLike | bytes | PIL.Image.Image,
+    timeout: float = URL_TIMEOUT_SECONDS,
+    max_bytes: int = URL_MAX_BYTES,
+    max_pixels: int | None = None,
+) -> PIL.Image.Image:
     """
     Read a picture, turn it upright (EXIF; not of a path that is [`AsStored`]) and convert it to RGB.
 
@@ -51,7 +58,12 @@ def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: flo
             A path, an `http(s)://` address, a `data:image/…;base64,` address or bare base64, the bytes of an image
             file, or a PIL image.
         timeout (`float`, defaults to 60):
-            Seconds to wait for an address.
+            Seconds for an address, until its last byte.
+        max_bytes (`int`, defaults to 100,000,000):
+            The largest file that is read from an address.
+        max_pixels (`int`, *optional*):
+            The largest picture that is decoded. Default: Pillow's limit against decompression bombs, twice
+            `PIL.Image.MAX_IMAGE_PIXELS`, which holds at any rate.
 
     Returns:
         `PIL.Image.Image`: in mode RGB.
@@ -59,34 +71,38 @@ def load_image(source: str | os.PathLike | bytes | PIL.Image.Image, timeout: flo
     Raises:
         FileNotFoundError: no such file.
         IsADirectoryError: a folder.
-        ValueError: not an image, cut short, or more pixels than Pillow's limit against decompression bombs
-            (twice `PIL.Image.MAX_IMAGE_PIXELS`).
+        ValueError: not an image, cut short, or more pixels or bytes than the limits.
     """
     if isinstance(source, PIL.Image.Image):
-        return _decode(source, getattr(source, "filename", "") or "the image")
+        return _decode(source, getattr(source, "filename", "") or "the image", max_pixels)
     if isinstance(source, bytes):
-        return _decode(BytesIO(source), f"the image of {len(source)} bytes")
+        return _decode(BytesIO(source), f"the image of {len(source)} bytes", max_pixels)
     source = os.fspath(source)
+    name = source if len(source) <= 200 else f"{source[:100]}…"
     if source.startswith(("http://", "https://")):
-        try:
-            return load_transformers_image(source, timeout=timeout)
-        except PIL.Image.DecompressionBombError as error:
-            raise ValueError(f"{source} is too large to open safely: {error}") from error
-        except PIL.UnidentifiedImageError as error:
-            raise ValueError(f"{source} is not an image in a format that Pillow reads.") from error
-        except Exception as error:  # whatever the network does
-            raise ValueError(f"Could not read an image from {source}: {error}") from error
+        return _decode(BytesIO(fetch_now(source, timeout, max_bytes)), name, max_pixels)
     if source.startswith("data:image/"):
-        return _decode(BytesIO(_base64(source.partition(",")[2]) or b""), "the data: image")
+        return _decode(BytesIO(_base64(source.partition(",")[2]) or b""), "the data: image", max_pixels)
     # os.path, as Path.is_file raises on base64 that is too long for a file name.
     if os.path.isdir(source):  # noqa: PTH112
         raise IsADirectoryError(f"{source} is a folder: give the path of an image file.")
     if os.path.isfile(source):  # noqa: PTH113
-        return _decode(source, source)
+        return _decode(source, source, max_pixels)
     if (content := _base64(source)) is not None and _is_image(content):
-        return _decode(BytesIO(content), "the base64 image")
-    name = source if len(source) <= 200 else f"{source[:100]}…"
+        return _decode(BytesIO(content), "the base64 image", max_pixels)
     raise FileNotFoundError(f"No image file at {name!r} (and it is no http(s) address or base64 image either).")
+
+
+def shrunk(image: PIL.Image.Image, image_processor: BaseImageProcessor) -> PIL.Image.Image:
+    """
+    A picture as the model reads it, to keep in the place of a large one: the image processor makes the same of both.
+
+    Args:
+        image (`PIL.Image.Image`): a picture.
+        image_processor (`BaseImageProcessor`): the model's. With one that is not MiniGPT-4's the picture stays as it is.
+    """
+    shrink = getattr(image_processor, "shrink", None)
+    return image if shrink is None else shrink(image)
 
 
 class ImageInputMixin(BaseImageProcessor):
@@ -129,6 +145,11 @@ class ImageInputMixin(BaseImageProcessor):
             return image_url_or_urls[None]
         return image_url_or_urls
 
+    def shrink(self, image: PIL.Image.Image) -> PIL.Image.Image:
+        """The picture in the 8-bit pixels that the model reads: small, and its `pixel_values` are those of `image`."""
+        pixels = self.preprocess(image, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"]
+        return PIL.Image.fromarray(np.moveaxis(pixels[0], 0, -1).astype(np.uint8))
+
     def process_image(
         self,
         image: ImageInput,
@@ -152,10 +173,14 @@ class ImageInputMixin(BaseImageProcessor):
         )
 
 
-def _decode(source, name: str) -> PIL.Image.Image:
+def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
     """Open, turn and convert; every failure of Pillow's becomes one line that names the picture."""
     try:
         image = source if isinstance(source, PIL.Image.Image) else PIL.Image.open(source)
+        if max_pixels is not None and image.width * image.height > max_pixels:  # known before anything is decoded
+            raise PIL.Image.DecompressionBombError(
+                f"{image.width} x {image.height} are more than {max_pixels / 1e6:g} million pixels"
+            )
         if isinstance(source, AsStored):
             return _as_stored(image)
         image = _upright(image)
@@ -184,8 +209,9 @@ def _as_stored(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and np.asarray(image).max() > 255):
-        image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.getextrema()[1] > 255):
+        # A table takes a fifth of the memory of numpy; what is outside of it is taken for its ends.
+        image = image.convert("I").point([round(value / 257) for value in range(65536)], "L")
     return image.convert("RGB")
 
 

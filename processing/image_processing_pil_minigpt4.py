@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import PIL.Image
 from transformers.image_processing_backends import PilBackend
 
-from .image_loading import ImageInputMixin
+from .image_loading import ImageInputMixin, load_image
 
 
 if TYPE_CHECKING:  # the two travel together: what a file names here is saved beside it
@@ -27,6 +28,12 @@ class MiniGPT4ImageProcessorPil(ImageInputMixin, PilBackend):
     Raises:
         FileNotFoundError, IsADirectoryError, ValueError: as `load_image`.
     """
+
+    def shrink(self, image: PIL.Image.Image) -> PIL.Image.Image:
+        """See `ImageInputMixin`. Without the arrays in between, which are several times the picture."""
+        if not self.do_resize:
+            return super().shrink(image)
+        return load_image(image).resize((self.size["width"], self.size["height"]), self.resample)
 
 
 __all__ = ["MiniGPT4ImageProcessorPil"]

@@ -96,15 +96,18 @@ class Actions:
         files = message["files"][-1:]
         if task not in self._tasks or not self._tasks[task].takes_box:
             return gr.HTML(visible=False), None
-        try:
-            picture = read_uploads(files)[0] if files else chat.picture if chat else None
-        except ValueError:  # said when it is sent
-            picture = None
-        if picture is None:
+        if files:
+            name = files[0]
+        elif chat is not None and chat.picture is not None:
+            name = f"shown before turn {len(chat.conversation.turns)}"
+        else:
             return gr.HTML(visible=False), None
-        name = files[0] if files or chat is None else f"shown before turn {len(chat.conversation.turns)}"
         if name == aimed:
             return gr.skip(), aimed
+        try:
+            picture = read_uploads(files, self._processor.image_processor)[0].shown if files else chat.picture
+        except ValueError:  # said when it is sent
+            return gr.HTML(visible=False), None
         return gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
     def _instruction(self, text: str, task: str, box: Any, picture: Any, files: list[str]) -> str:

@@ -27,9 +27,13 @@ INTERVAL = 0.05
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown of a turn besides its words: files with its pictures, and with the boxes of its answer."""
+    """What is shown of a turn besides its words: files with its pictures, and with the boxes of its answer.
+
+    `about` is the picture that boxes are about: the last one shown until then.
+    """
 
     pictures: list[str]
+    about: "Image | None"
     boxes: str | None = None
 
 
@@ -44,13 +48,14 @@ class Chat:
         self.conversation = Conversation(model, processor)
         self.ended = False
         self._folder = TemporaryDirectory(prefix="minigpt4-")  # of the pictures shown; goes when the chat goes
+        self._image_processor = processor.image_processor
         self._has_boxes = bool(processor.task_identifiers)
         self._shown: list[_Shown] = []
 
     @property
     def picture(self) -> "Image | None":
         """The last picture that was shown, which boxes are about."""
-        return next((turn.pictures[-1] for turn in reversed(self.conversation.turns) if turn.pictures), None)
+        return self._shown[-1].about if self._shown else None
 
     def ask(self, text: str, files: list[str], **settings: Any) -> Generator[list[dict], None, None]:
         """Say something, with pictures; gives the page's messages again and again while the answer grows.
@@ -58,12 +63,13 @@ class Chat:
         Raises:
             ValueError: As `read_uploads` and `Conversation.stream`. Nothing was said then.
         """
-        pictures = read_uploads(files)
-        views = [save_view(picture, self._folder.name) for picture in pictures]
-        for picture in pictures:
-            self.conversation.show(picture)
+        uploads = read_uploads(files, self._image_processor)
+        views = [save_view(upload.shown, self._folder.name) for upload in uploads]
+        about = uploads[-1].shown if uploads else self.picture
+        for upload in uploads:
+            self.conversation.show(upload.read)
         try:
-            yield from self._grow(text, views, pictures, self.conversation.stream(text, **settings))
+            yield from self._grow(text, views, about, self.conversation.stream(text, **settings))
         finally:
             self.conversation.put_away()
 
@@ -71,10 +77,11 @@ class Chat:
         """Answer a turn again, with new words where they are given; all turns after it are forgotten."""
         turn = self.conversation.turns[number]
         self.conversation.cut(number + 1)
-        views = self._shown[number].pictures[: len(turn.pictures)]
+        shown = self._shown[number]
+        views = shown.pictures[: len(turn.pictures)]
         del self._shown[number:]
         text = turn.text if text is None else text
-        yield from self._grow(text, views, [], self.conversation.retry(text, **settings))
+        yield from self._grow(text, views, shown.about, self.conversation.retry(text, **settings))
 
     def end(self) -> None:
         """End the chat, and the answer that is being made."""
@@ -113,10 +120,9 @@ class Chat:
         return messages
 
     def _grow(
-        self, question: str, views: list[str], new: "list[Image]", pieces: Iterator[str]
+        self, question: str, views: list[str], about: "Image | None", pieces: Iterator[str]
     ) -> Generator[list[dict], None, None]:
-        picture = new[-1] if new else self.picture
-        shown, answer = self._show(question, "", views, picture), ""
+        shown, answer = self._show(question, "", views, about), ""
         yield self.messages(question, shown)
         try:
             shown_at = -math.inf
@@ -128,12 +134,12 @@ class Chat:
         finally:
             if len(self.conversation.turns) > len(self._shown):  # a turn came of it
                 turn = self.conversation.turns[-1]
-                self._shown.append(self._show(turn.text, turn.answer.text, views, picture))
+                self._shown.append(self._show(turn.text, turn.answer.text, views, about))
         yield self.messages()
 
-    def _show(self, question: str, answer: str, views: list[str], picture: "Image | None") -> _Shown:
-        asked = self._draw(question, picture)
-        return _Shown([*views, asked] if asked else views, self._draw(answer, picture))
+    def _show(self, question: str, answer: str, views: list[str], about: "Image | None") -> _Shown:
+        asked = self._draw(question, about)
+        return _Shown([*views, asked] if asked else views, about, self._draw(answer, about))
 
     def _draw(self, text: str, picture: "Image | None") -> str | None:
         return save_boxes(text, picture, self._folder.name) if self._has_boxes and picture is not None else None

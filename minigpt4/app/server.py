@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from minigpt4.app.page import style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
+from minigpt4.trusted_hosts import trusted_hosts
 
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             max_file_size=f"{MAX_FILE_MEGABYTES}mb",
             state_session_capacity=CHATS,
             app_kwargs={
-                "middleware": [Middleware(OnlyThisServer)],
+                "middleware": [Middleware(OnlyThisServer), trusted_hosts(host)],
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,

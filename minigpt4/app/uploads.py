@@ -1,31 +1,53 @@
-"""What a user may send along: pictures, not too many, not too large."""
+"""What a user may send along: pictures, not too many, not too large. Of a large one only what is needed is kept."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from minigpt4.processing.image_loading import load_image
+from minigpt4.app.views import sized
+from minigpt4.processing.image_loading import load_image, shrunk
 
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from transformers import BaseImageProcessor
 
 
 MAX_PICTURES = 8  # in one message
 MAX_FILE_MEGABYTES = 20
+MAX_MEGAPIXELS = 50
+
+_decoding = Lock()  # a picture takes hundreds of megabytes until it is shrunk
 
 
-def read_uploads(files: "list[str]") -> "list[Image]":
+@dataclass(frozen=True)
+class Upload:
+    """A picture in two sizes: `read` has the pixels that the model reads, `shown` is what people see and boxes are drawn on."""
+
+    read: "Image"
+    shown: "Image"
+
+
+def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> list[Upload]:
     """Open uploaded files.
 
+    Args:
+        image_processor: The model's.
+
     Raises:
-        ValueError: Too many, or one that is no picture; the message names it as the user does, not as the server.
+        ValueError: Too many, or one that is no picture or too large; the message names it as the user does, not as the
+            server.
     """
     if len(files) > MAX_PICTURES:
         raise ValueError(f"{len(files)} pictures are too many: a message takes at most {MAX_PICTURES}.")
-    pictures = []
+    uploads = []
     for file in files:
         try:
-            pictures.append(load_image(file))
+            with _decoding:
+                picture = load_image(file, max_pixels=MAX_MEGAPIXELS * 1_000_000)
+                uploads.append(Upload(shrunk(picture, image_processor), sized(picture)))
+                del picture  # before the next one
         except (OSError, ValueError) as error:
             raise ValueError(str(error).replace(file, Path(file).name)) from error
-    return pictures
+    return uploads

@@ -10,7 +10,7 @@ from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.drawing import draw_boxes
 
 
-# Pixels of the longer side. Large enough for labels, small enough to be sent quickly.
+# Pixels of the longer side; more of a picture is not kept. Large enough for labels, small enough to be sent quickly.
 SMALLEST, LARGEST = 384, 1024
 
 

@@ -1,20 +1,29 @@
 """`minigpt4 serve`: transformers' own server, knowing MiniGPT-4."""
 
+import time
+from typing import Annotated, Any
+
 import typer
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import Model
 
 
-def serve(context: typer.Context, model: Model = None) -> None:
+def serve(
+    context: typer.Context,
+    model: Model = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on. 0.0.0.0: everyone who can reach this machine.")
+    ] = "localhost",
+) -> None:
     """Answer over HTTP as OpenAI's API does, with pictures and streaming.
 
-    All further options are those of transformers serve: --host, --port, --device, --dtype, --quantization and more.
+    All further options are those of transformers serve: --port, --device, --dtype, --quantization and more.
     Whoever reaches the port can have it read pictures from addresses and from this machine: it listens on localhost
     unless --host says otherwise.
     """
     from transformers import AutoModelForMultimodalLM, AutoProcessor
-    from transformers.cli.serving import utils
+    from transformers.cli.serving import server, utils
     from transformers.cli.transformers import app
     from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
     from transformers.utils.import_utils import is_serve_available
@@ -25,6 +34,9 @@ def serve(context: typer.Context, model: Model = None) -> None:
 
     if not is_serve_available():
         raise ValueError("Serving needs more packages: pip install 'minigpt4[serving]'.")
+    from minigpt4.serving_door import guard
+    from minigpt4.trusted_hosts import trusted_hosts
+
     name = model or str(nano_path())
     check_is_checkpoint(name)
     stops = AutoProcessor.from_pretrained(name).stop_strings
@@ -35,5 +47,19 @@ def serve(context: typer.Context, model: Model = None) -> None:
     answer = {"content": {"close": stops, "content": "text"}}
     template = {"defaults": {"role": "assistant"}, "start_anchor_pattern": r"\Z", "fields": answer}
     utils._RESPONSE_TEMPLATE_FALLBACKS[("minigpt4",)] = template
+    middleware = trusted_hosts(host)
+    build = server.build_server
+
+    def build_guarded(manager: Any, *handlers: Any, **others: Any) -> Any:
+        """Private: the command that builds the server and runs it lets nobody in between."""
+        built = build(manager, *handlers, **others)
+        guard(built, name, *manager.load_model_and_processor(manager.process_model_name(name)))
+        built.add_middleware(middleware.cls, **middleware.kwargs)
+        # It would list what else is on this machine, which cannot be asked for, and fail where there is nothing.
+        entry = {"id": name, "object": "model", "created": int(time.time()), "owned_by": ""}
+        manager.get_gen_models = lambda: [entry]
+        return built
+
+    server.build_server = build_guarded
     note(f"Requests name the model {name}")
-    app(["serve", name, *context.args], prog_name="minigpt4", standalone_mode=False)
+    app(["serve", name, "--host", host, *context.args], prog_name="minigpt4", standalone_mode=False)

@@ -1,0 +1,98 @@
+"""What stands at an address of the web, fetched within limits of time and size."""
+
+import asyncio
+import ipaddress
+from concurrent.futures import Future
+from functools import cache
+from threading import Thread
+
+import httpx
+
+
+MAX_REDIRECTS = 5
+
+
+async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
+    """
+    Fetch the content of an address.
+
+    Args:
+        address (`str`): `http://…` or `https://…`.
+        timeout (`float`): Seconds for all of it: the connection, redirects, and the last byte.
+        max_bytes (`int`): The largest content that is read.
+
+    Returns:
+        `bytes`: the content as the site sends it, whatever its status.
+
+    Raises:
+        ValueError: it cannot be had, takes longer, is larger, or is redirected from the open network into a closed one.
+    """
+    name = address if len(address) <= 200 else f"{address[:100]}…"
+    try:
+        async with (
+            asyncio.timeout(timeout),
+            httpx.AsyncClient(
+                timeout=None,  # of each step; all of them together have one above
+                verify=_certificates(),
+                follow_redirects=True,
+                max_redirects=MAX_REDIRECTS,
+                event_hooks={"request": [_Doorkeeper()]},
+                # A content that unpacks to a thousand times its size would pass the limit.
+                headers={"Accept-Encoding": "identity"},
+            ) as client,
+            client.stream("GET", address) as response,
+        ):
+            content = bytearray()
+            async for piece in response.aiter_raw():
+                content += piece
+                if len(content) > max_bytes:
+                    raise ValueError(f"it is larger than {max_bytes / 1e6:g} MB, the most that is read")
+            return bytes(content)
+    except TimeoutError as error:
+        raise ValueError(
+            f"Could not read an image from {name}: it had not come whole after {timeout:g} seconds."
+        ) from error
+    except Exception as error:  # whatever the network does
+        raise ValueError(f"Could not read an image from {name}: {str(error) or type(error).__name__}") from error
+
+
+def fetch_now(address: str, timeout: float, max_bytes: int) -> bytes:
+    """`fetch` for callers that cannot await. In a thread of its own: in a notebook an event loop runs already."""
+    result: Future[bytes] = Future()
+
+    def work() -> None:
+        try:
+            result.set_result(asyncio.run(fetch(address, timeout, max_bytes)))
+        except BaseException as error:
+            result.set_exception(error)
+
+    Thread(target=work, daemon=True).start()  # Ctrl-C does not wait for it
+    return result.result()
+
+
+class _Doorkeeper:
+    """Lets no site of the open network redirect to this machine or its neighbours, whose pages it could not reach itself."""
+
+    def __init__(self) -> None:
+        self._began_inside: bool | None = None
+
+    async def __call__(self, request: httpx.Request) -> None:
+        host = request.url.host
+        inside = await _is_inside(host)
+        if self._began_inside is None:
+            self._began_inside = inside
+        elif inside and not self._began_inside:
+            raise ValueError(f"it is redirected to {host}, into a network that is not open to its site")
+
+
+async def _is_inside(host: str) -> bool:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:  # known to the proxy alone, or not at all
+        return False
+    return not all(ipaddress.ip_address(address).is_global for *_, (address, *_) in found)
+
+
+@cache
+def _certificates():
+    return httpx.create_ssl_context()  # takes as long as reading a picture
