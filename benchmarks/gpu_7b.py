@@ -20,7 +20,7 @@ from transformers import Blip2ForConditionalGeneration
 from transformers.utils import logging
 
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
-from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, load_recipe, use_packed_attention
+from minigpt4.training import PackingCollator, SequenceCollator, load_recipe, use_packed_attention
 
 from . import models
 
@@ -56,7 +56,7 @@ def build(kind: type) -> nn.Module:
 def batches(stage: str) -> dict[str, dict]:
     """The same rows packed and padded, on the device."""
     count, shortest, longest = STAGES[stage]
-    sequence = SequenceArguments() if stage == "stage1" else load_recipe(stage, bf16=False, use_cpu=True)[1]
+    sequence = load_recipe(stage, bf16=False, use_cpu=True)[1]
     rows = [{**row, "row": number, "epoch": 0} for number, row in enumerate(models.rows(count, shortest, longest))]
     made = {}
     for collator in (PackingCollator, SequenceCollator):

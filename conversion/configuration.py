@@ -7,10 +7,12 @@ from pathlib import Path
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .families import Family
+from .tokenizer import end_token_ids
 
 
 PARTS = {"vision_config": Blip2VisionConfig, "qformer_config": Blip2QFormerConfig}
@@ -65,7 +67,12 @@ def make_config(
     if isinstance(overrides.get("text_config"), Mapping):
         _refuse_unknown(overrides["text_config"], type(text_config), "text_config of --config")
     image_token_id = tokenizer.convert_tokens_to_ids(tokenizer.image_token)
-    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    first, *others = end_token_ids(tokenizer, text_config)
+    ids = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": [first, *others] if others else first,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
     rows = {"vocab_size": max(text_config.vocab_size, image_token_id + 1)}
     fields_ = {
         "vision_config": {"image_size": family.image_size},
@@ -83,7 +90,7 @@ def make_config(
 
 def read_text_config(folder: Path) -> PreTrainedConfig:
     """
-    The configuration of the language model in a folder.
+    The configuration of the language model in a folder, with all end tokens that its generation config lists.
 
     Raises:
         ValueError: where there is none that transformers knows.
@@ -91,11 +98,19 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a language model.")
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         raise ValueError(
             f"{folder / 'config.json'} describes no model that transformers knows: {_reason(error)}"
         ) from error
+    if (file := folder / GENERATION_CONFIG_NAME).is_file():
+        try:
+            ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+        except (ValueError, AttributeError) as error:
+            raise ValueError(f"{file} is no JSON object: get it again.") from error
+        if isinstance(ends, list):
+            config.eos_token_id = ends
+    return config
 
 
 def _reason(error: Exception) -> str:

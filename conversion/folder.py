@@ -143,7 +143,8 @@ def write_rest(
     record = get_family(family)
     config.save_pretrained(folder)
     custom_object_save(MiniGPT4ForConditionalGeneration, folder)  # the code that config.json names
-    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    text_config = config.get_text_config()
+    ids = {name: getattr(text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     stops = {"stop_strings": list(record.stop_strings)} if record.stop_strings else {}
     GenerationConfig(**record.generation, **stops, **ids).save_pretrained(folder)
     size = config.vision_config.image_size  # type: ignore[union-attr]

@@ -39,15 +39,41 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
         raise ValueError(f"The tokenizer in {folder} has no end token: set eos_token in its tokenizer_config.json.")
     if is_llama and getattr(tokenizer.backend_tokenizer.model, "byte_fallback", False):
         return _from_json(folder, tokenizer, text_config.vocab_size)
-    if tokenizer.pad_token is None:  # never the end, which padding would hide
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.bos_token
     if tokenizer.pad_token in (None, tokenizer.eos_token):
-        raise ValueError(
-            f"The tokenizer in {folder} has no padding token: set pad_token in its tokenizer_config.json."
-        )
+        tokenizer.pad_token = _padding(folder, tokenizer, text_config)
     if tokenizer.bos_token is None:
         tokenizer.bos_token = tokenizer.eos_token  # prompts begin with a token; texts of such models, after an end
     return tokenizer
+
+
+def _padding(folder: Path, tokenizer: PreTrainedTokenizerBase, text_config: PreTrainedConfig) -> str:
+    """
+    A token to pad with, where the tokenizer has none or pads with its end, which could then not be told from padding.
+
+    Padding is masked everywhere, so that any special token will do that neither begins nor ends anything.
+    """
+    taken = {*end_token_ids(tokenizer, text_config), tokenizer.bos_token_id, tokenizer.unk_token_id}
+    taken.add(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+    added = sorted(tokenizer.added_tokens_decoder.items(), reverse=True)
+    spare = [token.content for id_, token in added if token.special and id_ not in taken]
+    for token in (*spare, tokenizer.unk_token, tokenizer.bos_token):
+        if token not in (None, tokenizer.eos_token):
+            return token
+    has = "has no padding token" if tokenizer.pad_token is None else "pads with its end token"
+    raise ValueError(
+        f"The tokenizer in {folder} {has} ({tokenizer.eos_token!r} ends answers), and has no special token to spare: set "
+        "pad_token in its tokenizer_config.json to another token, which no text contains."
+    )
+
+
+def end_token_ids(tokenizer: PreTrainedTokenizerBase, text_config: PreTrainedConfig) -> list[int]:
+    """
+    What ends the language model's texts: its tokenizer's end token, and the others where its configuration lists several.
+
+    A single one there is not trusted: LLaMA's first conversions name the start token.
+    """
+    named = text_config.eos_token_id
+    return list(dict.fromkeys([tokenizer.eos_token_id, *(named if isinstance(named, list) else [])]))
 
 
 def _from_json(folder: Path, known: PreTrainedTokenizerBase, rows: int) -> PreTrainedTokenizerBase:

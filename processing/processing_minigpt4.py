@@ -174,8 +174,9 @@ class MiniGPT4Processor(ProcessorMixin):
         return parse_grounding(text, image_size)
 
     def _begins(self, ids: list[int]) -> bool:
-        first = next((token for token in ids if token != self.tokenizer.pad_token_id), None)
-        return first is not None and first == self.tokenizer.bos_token_id
+        start = self.tokenizer.bos_token_id
+        first = next((token for token in ids if token == start or token != self.tokenizer.pad_token_id), None)
+        return first is not None and first == start
 
     def _answer(self, text: str) -> str:
         for stop in self.stop_strings:

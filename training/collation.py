@@ -1,6 +1,7 @@
 """From rows of pictures and texts to the published training sequences."""
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,8 +30,9 @@ class SequenceArguments:
         prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
             For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
             image.
-        answer_end (`str`, *optional*, defaults to a line break):
-            What ends the answer of such a row: a line break in stage 1, `###` or `</s>` later.
+        answer_end (`str`, *optional*):
+            What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
+            end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
         max_answer_tokens (`int`, *optional*, defaults to 32):
             The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
         training_template (`str`, *optional*):
@@ -49,7 +51,7 @@ class SequenceArguments:
     """
 
     prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
-    answer_end: str = "\n"
+    answer_end: str | None = None
     max_answer_tokens: int = 32
     training_template: str | None = None
     max_length: int = 1024
@@ -95,7 +97,8 @@ class SequenceCollator:
         where the rows have numbers.
 
     Raises:
-        ValueError: a row has no image or no text, an image would be cut, or a row has nothing to learn.
+        ValueError: `answer_end` is another model's end token; or a row has no image or no text, an image would be cut, or
+            a row has nothing to learn.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class SequenceCollator:
         self.features = features
         self.arguments = arguments
         self.seed = seed
+        self.answer_end = _answer_end(processor, arguments.answer_end)
         self.template = (
             training_template(arguments.training_template) if arguments.training_template else processor.chat_template
         )
@@ -155,8 +159,8 @@ class SequenceCollator:
             raise ValueError(
                 f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {_which(row).lower()} has {shown}."
             )
-        start = self.processor.tokenizer.bos_token + (prompt or self.arguments.prompts[0])
-        return [Segment(start, False), Segment(row["text"] + self.arguments.answer_end, True)]
+        start = (self.processor.tokenizer.bos_token or "") + (prompt or self.arguments.prompts[0])
+        return [Segment(start, False), Segment(row["text"] + self.answer_end, True)]
 
     def _chat_segments(self, row: Mapping) -> list[Segment]:
         try:
@@ -239,6 +243,19 @@ def row_images(row: Mapping) -> list:
     if row.get("images"):
         return [_image(image) for image in row["images"]]
     return [] if row.get("image") is None else [_image(row["image"])]
+
+
+def _answer_end(processor: ProcessorMixin, wanted: str | None) -> str:
+    own = [*processor.stop_strings, processor.tokenizer.eos_token][0]
+    if wanted is None:
+        return own
+    looks_like_a_token = re.fullmatch(r"<\S+>", wanted.strip())
+    if looks_like_a_token and wanted.strip() not in processor.tokenizer.get_vocab():
+        raise ValueError(
+            f"answer_end is {wanted!r}, which is no token of this model and would be learned letter by letter: leave it "
+            f"out for the model's own end, {own!r}."
+        )
+    return wanted
 
 
 def _which(row: Mapping) -> str:

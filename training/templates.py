@@ -9,7 +9,7 @@ def training_template(name: str | Path) -> str:
     Read a training template: Jinja with `{% generation %}` around every answer and its end.
 
     Published chats end only the last answer, as generation needs it; in training every answer ends, in `###` (`vicuna`)
-    or `</s>` (`llama2`, `v2`). For `SFTTrainer`, set it as `processor.chat_template`.
+    or the tokenizer's end token (`llama2`, `v2`). For `SFTTrainer`, set it as `processor.chat_template`.
 
     Args:
         name (`str` or `Path`): `"vicuna"`, `"llama2"`, `"v2"`, or the path of a `.jinja` file.

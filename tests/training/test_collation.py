@@ -20,7 +20,8 @@ def pieces(processor, text: str) -> list[int]:
 
 
 def test_stage_1_is_start_image_caption_line_break(processor):
-    batch = SequenceCollator(processor, SequenceArguments())([row("a cat"), row("two red cars")])
+    _, sequence = load_recipe("stage1", output_dir="unused", bf16=False)
+    batch = SequenceCollator(processor, sequence)([row("a cat"), row("two red cars")])
     image = [processor.tokenizer.image_token_id] * 4
     short, long = pieces(processor, "a cat\n"), pieces(processor, "two red cars\n")
     gap = len(long) - len(short)
