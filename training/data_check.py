@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -18,16 +18,19 @@ from minigpt4.processing.drawing import draw_boxes
 from minigpt4.processing.image_loading import load_image
 
 from .collation import SequenceCollator, row_images
-from .mixing import Mixture
 from .model import load_processor
 from .preview import print_sequences
 from .recipe import Recipe
-from .rows import load_entry, load_train_rows, number_rows
-from .sets import SetRows
+from .rows import load_entry, load_rows, number_rows, refuse_no_data
+from .sets import SetReport, SetRows
 from .shards import Shards
 
 
 CHUNK = 256  # rows whose images are read side by side
+NAMED = 10  # so many of each kind are printed
+KINDS = ("missing", "unreadable", "broken", "cut")
+
+Problem = tuple[str, str]  # its kind, and what is wrong
 
 
 @dataclass
@@ -40,11 +43,12 @@ class SetCheck:
         max_broken (`float`): the share of its rows that may be unusable.
         rows (`int`): that can be used.
         left_out (`Counter[str]`): that the published training does not use, by reason.
-        missing, unreadable (`list[str]`): without their image, or with one that is none.
+        missing, unreadable (`list[str]`): without their image or shard, or with an image that is none.
         broken (`list[str]`): that are not as they should be, or have nothing to learn.
         cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
+        stops (`list[str]`): those of them at which training stops, whatever `max_broken` says.
         first (`list[dict]`): the first usable rows.
-        failure (`str`, *optional*): why the set cannot be read at all.
+        failure (`str`, *optional*): why the set cannot be read, or not to its end.
     """
 
     name: str
@@ -55,6 +59,7 @@ class SetCheck:
     unreadable: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
     first: list[dict] = field(default_factory=list)
     failure: str | None = None
 
@@ -73,6 +78,10 @@ class SetCheck:
             return "No row can be used."
         if self.share > self.max_broken:
             return f"{self.share:.1%} of the rows cannot be used, and max_broken allows {self.max_broken:.1%}."
+        if self.stops:
+            return (
+                f"Training stops at {len(self.stops)} of these rows, whatever max_broken says, first: {self.stops[0]}"
+            )
         return None
 
 
@@ -87,11 +96,15 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
     Returns:
         `bool`: whether every set can be trained on, with no more than `max_broken` of its rows unusable.
+
+    Raises:
+        ValueError: the recipe names no data.
     """
+    refuse_no_data(recipe.data)
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
     data = recipe.data
     entries = data.data if isinstance(data.data, list) else [data.data]
-    images: dict[str, str | None] = {}  # sets share them
+    images: dict[str, Problem | None] = {}  # sets share them
     checks = []
     for entry in entries:
         said: Mapping = entry if isinstance(entry, Mapping) else {"name": entry}
@@ -108,22 +121,27 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
 
 def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
-    # All that is wrong shall be counted here: no limit stops the reading.
-    if isinstance(recipe.data.data, list):
-        _, rows = load_entry({**entry, "max_broken": 1.0} if isinstance(entry, Mapping) else entry, recipe.data)
+    data, report, is_listed = recipe.data, SetReport(), isinstance(recipe.data.data, list)
+    if is_listed:
+        _, rows = load_entry(entry, data, report)
     else:
-        rows = load_train_rows(replace(recipe.data, max_broken=1.0))
-    if isinstance(rows, Mixture):  # of one stream
-        rows = rows.sets[0].rows
-    if isinstance(rows, SetRows):
-        check.left_out = rows.report.left_out
-        check.missing += rows.report.missing
-        check.broken += rows.report.broken
+        rows = load_rows(entry, data, data.data_split, data.data_rows, report)
+    check.left_out, check.missing, check.broken = report.left_out, report.missing, report.broken
+    if not isinstance(rows, SetRows):  # a folder must be whole
+        check.stops += report.unusable
+    # Mixtures pass over images that cannot be read.
+    is_mixed = is_listed or not hasattr(rows, "__len__")
+    lost_shards = 0
     for chunk in _chunks(check.name, rows, recipe.args.seed):
         _read_images(chunk, images)
         for row in chunk:
-            if _check_row(check, row, collator, images) and len(check.first) < keep:
+            if _check_row(check, row, collator, images, is_mixed) and len(check.first) < keep:
                 check.first.append(row)
+            lost_shards += (row.get("broken") or "").endswith("shard")
+    if isinstance(rows, Shards) and lost_shards > check.max_broken * rows.num_shards:
+        raise ValueError(
+            f"{lost_shards} of {rows.num_shards} shards cannot be used, and max_broken allows {check.max_broken:.1%}."
+        )
 
 
 def _chunks(name: str, rows, seed: int) -> Iterator[list[dict]]:
@@ -136,7 +154,7 @@ def _chunks(name: str, rows, seed: int) -> Iterator[list[dict]]:
         yield chunk
 
 
-def _read_images(rows: list[dict], images: dict[str, str | None]) -> None:
+def _read_images(rows: list[dict], images: dict[str, Problem | None]) -> None:
     """Note for each image file that is not known yet what is wrong with it, or `None`."""
     paths = {image for row in rows if not row.get("broken") for image in row_images(row) if isinstance(image, str)}
     new = [path for path in paths if path not in images]
@@ -144,28 +162,37 @@ def _read_images(rows: list[dict], images: dict[str, str | None]) -> None:
         images.update(zip(new, pool.map(_wrong_with, new), strict=True))
 
 
-def _wrong_with(image) -> str | None:
+def _wrong_with(image) -> Problem | None:
     try:
         load_image(image)
+    except FileNotFoundError:
+        return "missing", f"there is no {image}"
     except (ValueError, OSError) as error:
-        return " ".join(str(error).split())
+        return "unreadable", " ".join(str(error).split())
     return None
 
 
-def _check_row(check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, str | None]) -> bool:
+def _check_row(
+    check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, Problem | None], is_mixed: bool
+) -> bool:
     """Count a row; whether it can be used."""
     name = row.get("source") or row.get("key") or f"{check.name}, row {row.get('row')}"
-    if row.get("broken"):
-        check.broken.append(f"{name}: {row['broken']}")
+    if why := row.get("broken"):  # of a stream
+        kind = "missing" if why in ("missing image", "missing shard") else "broken"
+        getattr(check, kind).append(f"{name}: {why}")
         return False
     for image in row_images(row):
         if wrong := images[image] if isinstance(image, str) else _wrong_with(image):
-            check.unreadable.append(f"{name}: {wrong}")
+            kind, why = wrong
+            getattr(check, kind).append(f"{name}: {why}")
+            if not is_mixed:
+                check.stops.append(f"{name}: {why}")
             return False
     try:
         cut = collator.count_cut(row)
     except ValueError as error:
         check.broken.append(f"{name}: {error}")
+        check.stops.append(f"{name}: {error}")
         return False
     check.rows += 1
     if cut:
@@ -195,22 +222,23 @@ def _texts(content) -> list[str]:
 
 def _print(checks: list[SetCheck], collator: SequenceCollator) -> None:
     console = Console()
-    table = Table("set", *("rows", "left out", "missing", "unreadable", "broken", "cut"))
+    table = Table("set", "rows", "left out", *KINDS)
     for column in table.columns[1:]:
         column.justify = "right"
     for check in checks:
-        lists = (check.missing, check.unreadable, check.broken, check.cut)
-        counts = [check.rows, check.left_out.total(), *map(len, lists)]
-        table.add_row(check.name, *(["-"] * 6 if check.failure else map(str, counts)))
+        counts = [check.rows, check.left_out.total(), *(len(getattr(check, kind)) for kind in KINDS)]
+        # What cannot be read at all has no rows that could be counted.
+        table.add_row(check.name, *(["-"] * len(counts) if check.failure and not any(counts) else map(str, counts)))
     for check in checks:
         console.print()
         console.print(f"[bold]{check.name}[/bold]", highlight=False)
         for reason, count in check.left_out.most_common():
             console.print(f"{count} left out: {reason}", soft_wrap=True, highlight=False, markup=False)
-        for kind in ("missing", "unreadable", "broken", "cut"):
+        for kind in KINDS:
             if names := getattr(check, kind):
-                line = f"{len(names)} {kind}, first: {names[0]}"
-                console.print(line, soft_wrap=True, highlight=False, markup=False)
+                lines = [f"{len(names)} {kind}, first: {names[0]}", *(f"  {name}" for name in names[1:NAMED])]
+                lines += [f"  and {len(names) - NAMED} more"] * (len(names) > NAMED)
+                console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
         print_sequences(collator, check.first[:1], console)
         if check.problem:
             console.print(check.problem, style="bold red", soft_wrap=True, highlight=False, markup=False)

@@ -14,8 +14,9 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from .arguments import DataArguments, SetArguments
+from .collation import row_images
 from .mixing import MixedSet, Mixture
-from .sets import SETS, ImageFolder, OutsideError, SetRows, open_set
+from .sets import SETS, ImageFolder, OutsideError, SetReport, SetRows, open_set
 from .shards import Shards, is_shards
 
 
@@ -78,15 +79,19 @@ def number_rows(rows, seed: int = 0):
 
 def load_train_rows(data: DataArguments):
     """The rows that a recipe trains on, see [`load_rows`]; streams, and several sets, as a [`Mixture`]."""
+    refuse_no_data(data)
+    if isinstance(data.data, str):
+        rows = load_rows(data.data, data, data.data_split, data.data_rows)
+        return rows if hasattr(rows, "__len__") else _mix([MixedSet(data.data, rows)], data)
+    return _mix([_load_set(entry, data) for entry in data.data], data)
+
+
+def refuse_no_data(data: DataArguments) -> None:
     if not data.data:
         raise ValueError(
             "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
             f"{', '.join(READERS)}."
         )
-    if isinstance(data.data, str):
-        rows = load_rows(data.data, data, data.data_split, data.data_rows)
-        return rows if hasattr(rows, "__len__") else _mix([MixedSet(data.data, rows)], data)
-    return _mix([_load_set(entry, data) for entry in data.data], data)
 
 
 def _mix(sets: Sequence[MixedSet], data: DataArguments) -> Mixture:
@@ -99,7 +104,7 @@ def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
     return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size), limit)
 
 
-def load_entry(entry: Mapping, data: DataArguments) -> tuple:
+def load_entry(entry: Mapping, data: DataArguments, report: SetReport | None = None) -> tuple:
     """One set of the list that `data` may be: what is said of it, as [`SetArguments`], and its rows. See [`load_rows`]."""
     known = [field.name for field in fields(SetArguments)]
     if not isinstance(entry, Mapping) or "name" not in entry or set(entry) - set(known):
@@ -112,7 +117,7 @@ def load_entry(entry: Mapping, data: DataArguments) -> tuple:
         data_columns=each.columns or data.data_columns,
         max_broken=data.max_broken if each.max_broken is None else float(each.max_broken),
     )
-    return each, load_rows(each.name, own, split, each.rows or data.data_rows)
+    return each, load_rows(each.name, own, split, each.rows or data.data_rows, report)
 
 
 def load_eval_rows(data: DataArguments):
@@ -126,7 +131,7 @@ def load_eval_rows(data: DataArguments):
     return list(rows) if isinstance(rows, datasets.IterableDataset) else rows
 
 
-def load_rows(name: str, data: DataArguments, split: str, count: int | None = None):
+def load_rows(name: str, data: DataArguments, split: str, count: int | None = None, report: SetReport | None = None):
     """
     Read a data set.
 
@@ -136,6 +141,9 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
         count (`int`, *optional*): only so many rows.
+        report ([`SetReport`], *optional*):
+            Gets every row of a set or folder that cannot be used, whatever `max_broken` says; without it, more of them
+            than that allows are refused, and in a folder the first.
 
     Returns:
         `Dataset`, `datasets.Dataset`, `datasets.IterableDataset` or [`Shards`]: its rows have `text` or `messages`, and
@@ -152,8 +160,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     if is_shards(name):
         return _open_shards(name, data, split, count)
     if name in SETS or name.endswith(".json"):
-        return _open_set(name, data, split, count)
-    rows = _read(name, data, split)
+        return _open_set(name, data, split, count, report)
+    rows = _read(name, data, split, report)
     for ours, theirs in (data.data_columns or {}).items():
         if theirs not in rows.column_names:
             raise ValueError(f"{name} has no column {theirs!r}: it has {', '.join(rows.column_names)}.")
@@ -162,7 +170,8 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     if count is not None:
         rows = rows.take(count)
     # Images stay as files until the processor reads them: its errors name them, and it refuses decompression bombs.
-    return _undecoded(rows)
+    rows = _undecoded(rows)
+    return _with_their_images(rows) if report and report.unusable else rows
 
 
 def _open_shards(name: str, data: DataArguments, split: str, count: int | None) -> Shards:
@@ -176,16 +185,18 @@ def _open_shards(name: str, data: DataArguments, split: str, count: int | None) 
     return Shards(f"{root.rstrip('/')}/{name}" if root else name)
 
 
-def _open_set(name: str, data: DataArguments, split: str, count: int | None) -> SetRows:
+def _open_set(name: str, data: DataArguments, split: str, count: int | None, report: SetReport | None) -> SetRows:
     if split != "train":
         raise ValueError(f"{name} has no split {split!r}: it is read whole, as 'train'.")
-    rows = open_set(name, data.data_root, data.max_broken)
-    if len(rows) < rows.report.read and PartialState().is_main_process:
+    rows = open_set(name, data.data_root, data.max_broken if report is None else 1.0)
+    if report is not None:
+        report.add(rows.report)
+    elif len(rows) < rows.report.read and PartialState().is_main_process:
         Console(stderr=True).print(f"{name}: {rows.report}", soft_wrap=True, markup=False, highlight=False)
     return rows if count is None else rows.take(count)
 
 
-def _read(name: str, data: DataArguments, split: str):
+def _read(name: str, data: DataArguments, split: str, report: SetReport | None):
     folder = Path(name)
     if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
         rows = datasets.load_from_disk(name)
@@ -193,7 +204,13 @@ def _read(name: str, data: DataArguments, split: str):
             raise ValueError(f"{name} has no split {split!r}: it has {', '.join(rows)}.")
         return rows[split] if isinstance(rows, Mapping) else rows
     if folder.is_dir():
-        _check_folder(folder)
+        found = _check_folder(folder)
+        if report is not None:
+            report.add(found)
+        elif found.missing:
+            raise FileNotFoundError(f"{found.missing[0]}.")
+        elif found.broken:
+            raise ValueError(f"{found.broken[0]}.")
         try:
             return datasets.load_dataset("imagefolder", data_dir=name, split=split, streaming=data.streaming)
         except datasets.exceptions.DatasetGenerationError as error:
@@ -209,7 +226,7 @@ def _read(name: str, data: DataArguments, split: str):
         raise ValueError(f"{name} is no folder here, and cannot be read from the Hub: {reason[0]}") from error
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path) -> SetReport:
     """What `datasets` says late, or not at all: no metadata, images that are not there, images that nothing names."""
     files = [file for kind in ("metadata.jsonl", "metadata.csv", "metadata.parquet") for file in folder.rglob(kind)]
     if not files:
@@ -217,28 +234,29 @@ def _check_folder(folder: Path) -> None:
             f"{folder} has no metadata.jsonl or metadata.csv: write one, with the columns file_name and text, "
             'for example {"file_name": "cat.jpg", "text": "A cat on a mat."} on each line.'
         )
-    named = set()
+    named, report = set(), SetReport()
     for file in files:
         images = ImageFolder(file.parent)
         for number, names in enumerate(map(_image_names, _lines(file)), start=1):
+            report.read += 1
             if not names:
-                raise ValueError(
-                    f"{file}, row {number}, names no image: say file_name or file_names, with one at least."
+                report.broken.append(
+                    f"{file}, row {number}, names no image: say file_name or file_names, with one at least"
                 )
-            for name in names:
-                try:
-                    is_there = images.has(name)
-                except OutsideError as error:
-                    raise OutsideError(f"{file}, row {number}, {error}") from None
-                if not is_there:
-                    raise FileNotFoundError(
-                        f"{file}, row {number}, names {name!r}, but there is no {file.parent / name}."
-                    )
-                named.add(file.parent / name)
+            try:
+                gone = [name for name in names if not images.has(name)]
+            except OutsideError as error:
+                raise OutsideError(f"{file}, row {number}, {error}") from None
+            if gone:
+                report.missing.append(
+                    f"{file}, row {number}, names {gone[0]!r}, but there is no {file.parent / gone[0]}"
+                )
+            named |= {file.parent / name for name in names}
     found = {file for file in folder.rglob("*") if file.suffix.lower() in Image.registered_extensions()}
     if left := sorted(found - named):
         which = left[0].relative_to(folder)
         Console(stderr=True).print(f"{len(left)} images in {folder} are in no row of its metadata, first {which}.")
+    return report
 
 
 def _lines(file: Path) -> Iterable[dict]:
@@ -268,6 +286,18 @@ def _check_columns(name: str, columns: list[str]) -> None:
         raise ValueError(f"{has}: 'image' or 'images' is missing. Another name: --set 'data_columns={{image: NAME}}'.")
     if not {"text", "messages"} & set(columns):
         raise ValueError(f"{has}: 'text' or 'messages' is missing. Another name: --set 'data_columns={{text: NAME}}'.")
+
+
+def _with_their_images(rows):
+    """The rows of a folder that name images which are there."""
+    # What is there may change, and a cache would not see it.
+    afresh = {} if isinstance(rows, datasets.IterableDataset) else {"load_from_cache_file": False}
+    return rows.filter(_has_images, **afresh)
+
+
+def _has_images(row: Mapping) -> bool:
+    images = row_images(row)
+    return bool(images) and all(Path(image).is_file() for image in images)
 
 
 def _undecoded(rows):

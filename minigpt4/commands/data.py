@@ -30,7 +30,8 @@ def check(
 ) -> None:
     """Read everything that RECIPE trains on, and count what cannot be used; train nothing.
 
-    Exits with 1 where a set has more of that than the recipe's max_broken, 1 % by default.
+    Exits with 1 where training would stop: where a set has more of that than the recipe's max_broken (1 % by default),
+    or a row that training does not pass over.
     """
     from minigpt4.training.data_check import check_data
     from minigpt4.training.recipe import parse_overrides, read_recipe

@@ -52,6 +52,8 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
         file = Path(root or ".") / name
         rows = SetRows(file.name, own_conversations(file.name), file.parent)
     if rows.report.share > max_broken:
+        if rows.report.missing and not rows.folder.folder.is_dir():
+            raise FileNotFoundError(f"{rows.name} has its images in {rows.folder.folder}, which is no folder.")
         raise ValueError(
             f"{name}: {len(rows.report.unusable)} rows cannot be used, {rows.report.share:.1%} of them, and max_broken "
             f"allows {max_broken:.1%}: {rows.report}."

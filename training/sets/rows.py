@@ -17,7 +17,7 @@ from .index import read_index
 from .published_set import PublishedSet
 
 
-@dataclass(frozen=True)
+@dataclass
 class SetReport:
     """
     What became of the rows of a set's annotations.
@@ -29,10 +29,16 @@ class SetReport:
         broken (`list[str]`): rows that are not as they should be; each names file and row, and says what is wrong.
     """
 
-    read: int
+    read: int = 0
     left_out: Counter = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+
+    def add(self, other: "SetReport") -> None:
+        self.read += other.read
+        self.left_out += other.left_out
+        self.missing += other.missing
+        self.broken += other.broken
 
     @property
     def unusable(self) -> list[str]:
@@ -62,7 +68,7 @@ class SetRows(Dataset):
         root (`Path`): the folder of all sets.
 
     Raises:
-        FileNotFoundError: an annotation file, or the folder of the images, is not there.
+        FileNotFoundError: an annotation file is not there.
         OutsideError: an image is outside its folder.
         ValueError: an annotation file cannot be read.
     """
@@ -128,8 +134,6 @@ class SetRows(Dataset):
         """Which of the images are not there."""
         if not images:
             return set()
-        if not self.folder.folder.is_dir():
-            raise FileNotFoundError(f"{self.name} has its images in {self.folder.folder}, which is no folder.")
         missing = set()
         for image in images:
             try:

@@ -3,6 +3,7 @@
 import json
 import re
 
+import datasets
 import pytest
 from PIL import Image
 
@@ -93,6 +94,93 @@ def test_a_limit_of_its_own(check, published):
     code, out, _ = check("v2-stage3", "--set", "data=[gqa]")
     assert code == 1
     assert "data lists 'gqa': each set has a name" in out
+
+
+def test_a_folder_with_missing_files_is_looked_at_whole(check, own_folder):
+    """Which training refuses at the first of them."""
+    for name in ("1.png", "6.png"):
+        (own_folder / name).unlink()
+    (own_folder / "3.png").write_text("no picture")
+    with (own_folder / "metadata.jsonl").open("a") as file:
+        file.write('\n{"text": "no picture"}\n{"file_name": "0.png", "text": ""}')
+    for settings in (
+        [f"data={own_folder}"],
+        [f"data=[{{name: {own_folder}}}]"],
+        [f"data={own_folder}", "streaming=true"],
+    ):
+        code, out, _ = check("stage2", *(word for said in settings for word in ("--set", said)))
+        assert code == 1
+        assert table(out).popitem()[1] == ["5", "0", "2", "1", "2", "0"], settings
+        assert "2 missing, first: " in out
+        for row, name in ((2, "1.png"), (7, "6.png")):
+            assert f"metadata.jsonl, row {row}, names '{name}', but there is no {own_folder / name}" in out
+        assert "metadata.jsonl, row 9, names no image" in out
+        assert "3.png is not an image" in out
+        assert "50.0% of the rows cannot be used, and max_broken allows 1.0%." in out
+
+
+def test_what_training_would_stop_at_fails_below_max_broken_too(check, own_folder):
+    images = (own_folder / "1.png", own_folder / "2.png")
+    arguments = ("stage2", "--set", "max_broken=0.5", "--set")
+    images[0].unlink()
+    code, out, _ = check(*arguments, f"data={own_folder}")
+    assert (code, table(out).popitem()[1]) == (1, ["7", "0", "1", "0", "0", "0"])
+    assert "Training stops at 1 of these rows, whatever max_broken says, first: " in out
+    Image.new("RGB", (28, 28)).save(images[0])
+    images[1].write_text("no picture")
+    code, out, _ = check(*arguments, f"data={own_folder}")
+    assert (code, table(out).popitem()[1]) == (1, ["7", "0", "0", "1", "0", "0"])
+    assert check(*arguments, f"data=[{{name: {own_folder}}}]")[0] == 0  # a mixture passes over it
+
+
+def test_a_folder_of_images_that_is_not_there(check, published):
+    (published / "gqa/images").rename(published / "gqa/elsewhere")
+    code, out, _ = check("v2-stage3", "--set", "data=[{name: gqa}, {name: ok_vqa}]")
+    assert code == 1
+    counts = table(out)
+    assert counts == {"gqa": ["0", "0", "1", "0", "0", "0"], "ok_vqa": ["1", "0", "0", "0", "0", "0"]}
+    assert f"row 1 names 0.jpg, but there is no {published / 'gqa/images/0.jpg'}" in out
+
+
+def test_saved_paths_whose_files_have_gone(check, own_folder, tmp_path):
+    rows = [{"image": str(own_folder / f"{number}.png"), "text": "red"} for number in range(7, 10)]
+    datasets.Dataset.from_list(rows).save_to_disk(tmp_path / "saved")
+    code, out, _ = check("stage2", "--set", f"data={tmp_path / 'saved'}")
+    assert (code, table(out).popitem()[1]) == (1, ["1", "0", "2", "0", "0", "0"])
+    assert f"there is no {own_folder / '9.png'}" in out
+
+
+def test_shards_that_are_missing(check, write_shards, write_tar, jpeg, tmp_path):
+    name = write_shards("laion", shards=20)
+    (tmp_path / "laion/00003.tar").unlink()
+    write_tar("laion/00005.tar", [("a.txt", b"a"), *(pair for n in range(9) for pair in picture(f"b{n}", jpeg()))])
+    code, out, _ = check("stage1", "--set", f"data={name}", "--set", "max_broken=0.03")
+    assert code == 1  # as training does: of shards 5 % are too many, of samples 2 % are not
+    assert table(out).popitem()[1] == ["117", "0", "2", "0", "0", "0"]
+    assert "00003.tar: missing shard" in out
+    assert "00005.tar/a: missing image" in out
+    assert "1 of 20 shards cannot be used, and max_broken allows 3.0%." in out
+
+
+def picture(name: str, content: bytes) -> list[tuple[str, bytes]]:
+    return [(f"{name}.jpg", content), (f"{name}.txt", name.encode())]
+
+
+def test_many_are_named(check, published):
+    file = published / "gqa/train_balanced_questions.json"
+    [row] = json.loads(file.read_text())
+    file.write_text(json.dumps([row, *({**row, "image": f"gone{number}.jpg"} for number in range(12))]))
+    code, out, _ = check("v2-stage3", "--set", "data=gqa")
+    assert code == 1
+    assert table(out)["gqa"] == ["1", "0", "12", "0", "0", "0"]
+    assert re.findall(r"names (gone\d+)\.jpg", out) == [f"gone{number}" for number in range(10)]
+    assert "  and 2 more" in out
+
+
+def test_no_data(check):
+    got, out, err = check("stage2")
+    assert (got, out) == (1, "")
+    assert "The recipe names no data: say --set data=FOLDER" in err
 
 
 def test_other_data(check, own_folder, write_shards, write_tar, jpeg):
