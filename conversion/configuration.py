@@ -9,6 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
+from minigpt4.hub_cards import naming_refused_code
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .families import Family
@@ -97,12 +98,13 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
     """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a language model.")
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:
-        raise ValueError(
-            f"{folder / 'config.json'} describes no model that transformers knows: {_reason(error)}"
-        ) from error
+    with naming_refused_code(folder, advice="take a language model that transformers knows"):
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        except Exception as error:
+            raise ValueError(
+                f"{folder / 'config.json'} describes no model that transformers knows: {_reason(error)}"
+            ) from error
     if (file := folder / GENERATION_CONFIG_NAME).is_file():
         try:
             ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")

@@ -5,6 +5,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
+from minigpt4.hub_cards import naming_refused_code
 from minigpt4.processing import IMAGE_TOKEN, exact_tokenizer, load_llama_tokenizer
 from minigpt4.processing.tokenization import LLAMA_PAD_TOKEN, VICUNA_PAD_TOKEN
 
@@ -25,16 +26,17 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
     is_llama = text_config.model_type in LLAMA_TYPES
     if is_llama and ((folder / "tokenizer.model").is_file() or not (folder / "tokenizer.json").is_file()):
         return load_llama_tokenizer(folder, vocab_size=text_config.vocab_size)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder,
-            extra_special_tokens={"image_token": IMAGE_TOKEN},
-            padding_side="left",  # set later, it would not be saved
-            trust_remote_code=False,
-        )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{folder} holds no tokenizer that transformers can load: {reason}") from error
+    with naming_refused_code(folder, advice="take a language model that transformers knows"):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder,
+                extra_special_tokens={"image_token": IMAGE_TOKEN},
+                padding_side="left",  # set later, it would not be saved
+                trust_remote_code=False,
+            )
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{folder} holds no tokenizer that transformers can load: {reason}") from error
     if tokenizer.eos_token is None:
         raise ValueError(f"The tokenizer in {folder} has no end token: set eos_token in its tokenizer_config.json.")
     if is_llama and getattr(tokenizer.backend_tokenizer.model, "byte_fallback", False):

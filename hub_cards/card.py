@@ -122,7 +122,7 @@ def model_card(
         metadata: further fields of `huggingface_hub.ModelCardData`, such as `license`.
     """
     adapter = not (Path(folder) / "config.json").is_file()
-    config: Any = None if adapter else AutoConfig.from_pretrained(folder)
+    config: Any = None if adapter else AutoConfig.from_pretrained(folder, trust_remote_code=False)
     told: dict[str, str] = {}
     if config is not None:
         told["Architecture"] = markdown_table(("part", "what it is", "parameters"), _architecture(config))

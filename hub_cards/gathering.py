@@ -18,6 +18,7 @@ from yaml import YAMLError
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
 from .card import CARD, PLACEHOLDER, Result, add_results, is_path, model_card, training_of
+from .remote_code import ADVICE, NO_MINIGPT4, naming_refused_code
 
 
 GENERATION = "generation_config.json"
@@ -95,20 +96,25 @@ def is_adapter(folder: str | Path) -> bool:
     return (Path(folder) / ADAPTER_CONFIG).is_file() and not (Path(folder) / "config.json").is_file()
 
 
-def gather_model(folder: str | Path) -> Upload:
+def gather_model(folder: str | Path, trust_remote_code: bool = False) -> Upload:
     """
     Everything that a person without this package needs to load the model in `folder` from the Hub.
 
     The code is this package's own, not what may lie in the folder. A card is made where there is none.
 
+    Args:
+        folder (`str` or `Path`): holds it.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Run code that it brings for its tokenizer or processors; such code is pushed, too.
+
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no whole MiniGPT-4.
+        ValueError: it holds no whole MiniGPT-4, or needs code of its own, which is not trusted.
     """
     folder = _folder(folder)
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder} holds no model: there is no config.json.")
-    config = _load(AutoConfig, folder, "config.json")
+    config = _load(AutoConfig, folder, "config.json", False, NO_MINIGPT4)
     if not isinstance(config, MiniGPT4Config):
         raise ValueError(f"{folder} holds no MiniGPT-4: its model_type is {config.model_type!r}.")
     files: dict[str, Path | bytes] = {name: folder / name for name in _weights(folder)}
@@ -116,20 +122,22 @@ def gather_model(folder: str | Path) -> Upload:
     if _has(folder, ADAPTER_CONFIG):  # of the model beside it, wherever that is
         settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         files[ADAPTER_CONFIG] = _json(settings | {"base_model_name_or_path": None})
-    files |= _packaged(config, _load(AutoProcessor, folder, PROCESSOR), MiniGPT4ForConditionalGeneration)
+    processor = _load(AutoProcessor, folder, PROCESSOR, trust_remote_code)
+    files |= _packaged(config, processor, MiniGPT4ForConditionalGeneration)
     files[CARD] = (
         folder / CARD if _has(folder, CARD) else str(model_card(folder, training=training_of(folder))).encode()
     )
     return Upload(files, _left_out(folder, files))
 
 
-def gather_adapter(folder: str | Path, base: str | None = None) -> Upload:
+def gather_adapter(folder: str | Path, base: str | None = None, trust_remote_code: bool = False) -> Upload:
     """
     The adapter in `folder` alone, with its processor and its card.
 
     Args:
         folder (`str` or `Path`): may hold a whole model, too.
         base (`str`, *optional*): Hub id of the model it belongs to, where it was trained on a folder.
+        trust_remote_code (`bool`, *optional*, defaults to `False`): as for [`gather_model`].
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -155,7 +163,7 @@ def gather_adapter(folder: str | Path, base: str | None = None) -> Upload:
     if note:
         files[ADAPTER_NOTE] = _json(note)
     if _has(folder, PROCESSOR):
-        files |= _packaged(_load(AutoProcessor, folder, PROCESSOR))
+        files |= _packaged(_load(AutoProcessor, folder, PROCESSOR, trust_remote_code))
     own_card = _has(folder, CARD) and is_adapter(folder) and base is None
     files[CARD] = (
         folder / CARD
@@ -176,12 +184,13 @@ def _has(folder: Path, name: str) -> bool:
     return (folder / name).is_file()
 
 
-def _load(auto_class, folder: Path, name: str):
-    try:
-        return auto_class.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"{folder / name} cannot be loaded: {reason}") from error
+def _load(auto_class, folder: Path, name: str, trust_remote_code: bool, advice: str = ADVICE):
+    with naming_refused_code(folder, advice=advice):
+        try:
+            return auto_class.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{folder / name} cannot be loaded: {reason}") from error
 
 
 def _weights(folder: Path) -> list[str]:

@@ -8,35 +8,46 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import refuse_another_base
 
 from .card import CARD, PARTS, RESULTS, TRAINING, ModelCard, model_card, sections_of, training_of
+from .remote_code import naming_refused_code
 
 
-def merge_adapter(folder: str | Path, output: str | Path) -> None:
+def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: bool = False) -> None:
     """
     Write the model that an adapter and its base come to, with processor and card.
 
     Args:
         folder (`str` or `Path`): of the adapter.
         output (`str` or `Path`): new folder.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Run code that adapter or base bring for their tokenizer or processors.
 
     Raises:
-        ValueError: its base is not there, or is not the model it was trained on.
+        ValueError: its base is not there, or is not the model it was trained on, or one of them needs code of its own, which
+            is not trusted.
     """
     settings = PeftConfig.from_pretrained(str(folder))
     base = settings.base_model_name_or_path
     try:
         refuse_another_base(folder, base, revision=settings.revision)
         without_its_own = {"subfolder": "none"}  # a LoRA beside the base is what this adapter was trained further from
-        model = AutoModelForImageTextToText.from_pretrained(
-            base, revision=settings.revision, dtype="auto", adapter_kwargs=without_its_own
-        )
+        with naming_refused_code(base, revision=settings.revision):
+            model = AutoModelForImageTextToText.from_pretrained(
+                base,
+                revision=settings.revision,
+                dtype="auto",
+                adapter_kwargs=without_its_own,
+                trust_remote_code=trust_remote_code,
+            )
     except OSError as error:
         raise ValueError(f"{folder} belongs to the model {base}, which is not there: {error}") from error
     merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     merged.save_pretrained(output)
     if (Path(folder) / "processor_config.json").is_file():
-        processor = AutoProcessor.from_pretrained(folder)
+        name, revision = folder, None
     else:
-        processor = AutoProcessor.from_pretrained(base, revision=settings.revision)
+        name, revision = base, settings.revision
+    with naming_refused_code(name, revision=revision):
+        processor = AutoProcessor.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
     processor.save_pretrained(output)
     card = model_card(output, base=base, training=training_of(folder))
     if (written := Path(folder) / CARD).is_file():

@@ -17,6 +17,7 @@ import typer
 
 from minigpt4.commands import app as page
 from minigpt4.commands import chat, convert, data, demo, describe, evaluate, features, push, serve, train
+from minigpt4.hub_cards import never_ask
 
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     Errors are one line on stderr. `--debug` may stand anywhere before a `--`; it shows the trace instead.
     """
     arguments, debug = _take_debug(arguments)
+    never_ask()
     try:
         with nullcontext() if debug else _quiet_libraries():
             return app(arguments, prog_name="minigpt4", standalone_mode=False) or 0

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
-def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
+def load(
+    checkpoint: str | Path | None = None, trust_remote_code: bool = False
+) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """Load a model and its processor, ready for inference on the best device there is.
 
     Args:
         checkpoint: A folder or a Hub id, of a model, or of an adapter, which is put into the model that it names.
             Default: nano.
+        trust_remote_code: Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that
+            needs such code is refused; nobody is asked.
 
     Raises:
         FileNotFoundError: There is no such folder, and the name is no Hub id that can be reached.
@@ -27,15 +31,23 @@ def load(checkpoint: str | Path | None = None) -> "tuple[MiniGPT4ForConditionalG
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     from minigpt4 import nano_path
+    from minigpt4.hub_cards import naming_refused_code
 
     name = str(nano_path() if checkpoint is None else checkpoint)
     base = _model_of(name)
-    with _loading(name):
+    with naming_refused_code(name, base), _loading(name):
         model, report = AutoModelForImageTextToText.from_pretrained(
-            base, dtype="auto", device_map="auto", output_loading_info=True, ignore_mismatched_sizes=True
+            base,
+            dtype="auto",
+            device_map="auto",
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=trust_remote_code,
         )
         # Training saves the processor beside its adapters, PEFT alone does not.
-        processor = AutoProcessor.from_pretrained(name if Path(name, "processor_config.json").is_file() else base)
+        processor = AutoProcessor.from_pretrained(
+            name if Path(name, "processor_config.json").is_file() else base, trust_remote_code=trust_remote_code
+        )
     _check_is_whole(base, report)
     if base != name:
         with _loading(name):

@@ -66,4 +66,4 @@ def _shallow_causal_lm(text_config: PreTrainedConfig) -> nn.Module:
     if getattr(shallow, "layer_types", None) is None:
         shallow.num_hidden_layers = 1
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(shallow)
+        return AutoModelForCausalLM.from_config(shallow, trust_remote_code=False)

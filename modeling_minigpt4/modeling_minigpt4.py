@@ -152,7 +152,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         layers += [nn.Linear(width, width) for _ in range(config.projector_num_layers - 1)]
         self.multi_modal_projector = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
-        self.language_model = AutoModel.from_config(config.text_config)
+        self.language_model = AutoModel.from_config(config.text_config, trust_remote_code=False)
         self.post_init()
 
     def get_vision_features(

@@ -69,12 +69,15 @@ class ModelArguments(ModelConfig):
         model_config (`dict`, *optional*):
             Fields of `MiniGPT4Config` that replace the checkpoint's, as the ablations need. What they leave without
             fitting weights must be part of the projection, which then starts anew.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Run code that the checkpoint brings for its tokenizer or processors. Recipe files cannot say it: only who runs them.
     """
 
     dtype: str | None = field(default=None, metadata={"help": "Of what is frozen. Default: bfloat16 with bf16."})
     lora_r: int = field(default=64, metadata={"help": "Rank of LoRA."})
     lora_alpha: int = field(default=16, metadata={"help": "Scale of LoRA, over its rank."})
     model_config: dict | None = field(default=None, metadata={"help": "Fields of the configuration to replace."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run code that the checkpoint brings along."})
 
     def __post_init__(self):
         if self.dtype not in (None, "auto", "bfloat16", "float16", "float32"):

@@ -6,7 +6,8 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 from transformers.utils import find_adapter_config_file
 from trl import get_quantization_config
 
-from minigpt4.hub_cards import is_adapter, nano_path
+from minigpt4.hub_cards import is_adapter, naming_refused_code, nano_path
+from minigpt4.hub_cards.remote_code import NO_MINIGPT4
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .arguments import ModelArguments
@@ -21,7 +22,10 @@ NEW = "model.multi_modal_projector."
 def load_processor(arguments: ModelArguments) -> ProcessorMixin:
     """The processor beside the model, with as many tokens per image as the recipe's configuration comes to."""
     name, config = _configuration(arguments)
-    processor = AutoProcessor.from_pretrained(name, revision=arguments.model_revision)
+    with naming_refused_code(name, revision=arguments.model_revision):
+        processor = AutoProcessor.from_pretrained(
+            name, revision=arguments.model_revision, trust_remote_code=arguments.trust_remote_code
+        )
     processor.num_image_tokens = config.num_image_tokens
     return processor
 
@@ -47,17 +51,19 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         )
     dtype = arguments.dtype or ("bfloat16" if bf16 else "float32")
     arguments.dtype = dtype
-    model, report = AutoModelForImageTextToText.from_pretrained(
-        name,
-        config=config,
-        revision=arguments.model_revision,
-        dtype=dtype if dtype == "auto" else getattr(torch, dtype),
-        attn_implementation=arguments.attn_implementation,
-        quantization_config=get_quantization_config(arguments),
-        adapter_kwargs={"subfolder": "none"},  # without the LoRA beside it
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-    )
+    with naming_refused_code(name, revision=arguments.model_revision):
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            name,
+            config=config,
+            revision=arguments.model_revision,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            attn_implementation=arguments.attn_implementation,
+            quantization_config=get_quantization_config(arguments),
+            adapter_kwargs={"subfolder": "none"},  # without the LoRA beside it
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=arguments.trust_remote_code,
+        )
     missing = {
         *report["missing_keys"],
         *(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]),
@@ -89,11 +95,12 @@ def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
         raise ValueError(
             f"{name} holds only what learned: make it whole first, with --resume --save full in the run that wrote it."
         )
-    try:
-        config = AutoConfig.from_pretrained(name, revision=arguments.model_revision)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
+    with naming_refused_code(name, revision=arguments.model_revision, advice=NO_MINIGPT4):
+        try:
+            config = AutoConfig.from_pretrained(name, revision=arguments.model_revision, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
     if not isinstance(config, MiniGPT4Config):
         raise ValueError(f"{name} is no MiniGPT-4: its model_type is {config.model_type!r}.")
     if arguments.model_config:

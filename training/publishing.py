@@ -24,12 +24,14 @@ class PublishingTrainer(Trainer):
 
     Attributes:
         recipe (`str`, *optional*), data (`list[str]`): for the card, where they are known.
+        trust_remote_code (`bool`): whether code of the checkpoint that is trained may run.
     """
 
     args: StageArguments
     base: Base | None = None
     recipe: str | None = None
     data: Sequence[str] = ()
+    trust_remote_code: bool = False
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -79,9 +81,10 @@ class PublishingTrainer(Trainer):
         with tempfile.TemporaryDirectory() as temporary:
             self._card(folder).save(folder / CARD)
             if is_adapter(folder) and (self.base is None or is_path(self.base.name)):
-                merge_adapter(folder, Path(temporary) / "merged")
+                merge_adapter(folder, Path(temporary) / "merged", self.trust_remote_code)
                 folder = Path(temporary) / "merged"
-            upload = gather_adapter(folder) if is_adapter(folder) else gather_model(folder)
+            gather = gather_adapter if is_adapter(folder) else gather_model
+            upload = gather(folder, trust_remote_code=self.trust_remote_code)
             return push(
                 upload.named(self.hub_model_id),
                 self.hub_model_id,

@@ -50,6 +50,8 @@ def read_recipe(name: str | Path, **overrides) -> Recipe:
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if not isinstance(content, dict):
         raise ValueError(f"{path} is no recipe: it must say 'key: value' on each line.")
+    if "trust_remote_code" in content:
+        raise ValueError(f"{path} says trust_remote_code, which only who runs it can say: --trust-remote-code.")
     parser = _Parser([StageArguments, SequenceArguments, ModelArguments, DataArguments])  # type: ignore[list-item]
     # Recipes are written for accelerators: without one, TrainingArguments wants to be told that the CPU is meant.
     defaults = {"use_cpu": not torch.accelerator.is_available(), "output_dir": f"runs/{path.stem}"}

@@ -77,6 +77,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         eval_dataset=eval_rows,
         base=base,
     )
+    trainer.trust_remote_code = recipe.model.trust_remote_code
     learning = [name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
     if recipe.model.use_peft and not any("lora_" in name for name in learning):
         raise ValueError(

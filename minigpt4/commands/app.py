@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands.console import note, working
-from minigpt4.commands.options import Model
+from minigpt4.commands.options import Model, TrustRemoteCode
 
 
 def app(
@@ -17,6 +17,7 @@ def app(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="Default: the first free one from 7860 on.")
     ] = None,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Open a page for the browser: chat about pictures; with MiniGPT-v2 also find and name things in them."""
     if find_spec("gradio") is None:
@@ -25,7 +26,7 @@ def app(
         from minigpt4.app import about, build_page, serve
         from minigpt4.loading import load
 
-        page = build_page(*load(model), about=about(model))
+        page = build_page(*load(model, trust_remote_code), about=about(model))
     address = serve(page, host, port)
     print(f"Open {address} in a browser. Ctrl-C ends the page.", flush=True)
     if host not in ("127.0.0.1", "localhost", "::1"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from minigpt4.commands.console import note, working
-from minigpt4.commands.options import MaxNewTokens, Model
+from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode
 from minigpt4.commands.pictures import read_picture
 
 
@@ -27,6 +27,7 @@ def chat(
     image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="Picture to begin with.")] = None,
     model: Model = None,
     max_new_tokens: MaxNewTokens = None,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Talk with the model about pictures; add one in any turn with /image PATH."""
     from minigpt4.conversation import Conversation
@@ -34,7 +35,7 @@ def chat(
 
     picture = read_picture(image) if image else None
     with working("Loading the model"):
-        conversation = Conversation(*load(model), max_new_tokens=max_new_tokens)
+        conversation = Conversation(*load(model, trust_remote_code), max_new_tokens=max_new_tokens)
     if picture is not None:
         conversation.show(picture)
     print(HELP)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands.console import note
-from minigpt4.commands.recipe import RecipeName, Settings
+from minigpt4.commands.options import TrustRemoteCode
+from minigpt4.commands.recipe import RecipeName, Settings, read
 
 
 app = typer.Typer(help="Look at what a recipe trains on.")
@@ -27,6 +28,7 @@ def check(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FOLDER", help="New folder for what --show draws.")
     ] = None,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Read everything that RECIPE trains on, and count what cannot be used; train nothing.
 
@@ -34,13 +36,12 @@ def check(
     or a row that training does not pass over.
     """
     from minigpt4.training.data_check import check_data
-    from minigpt4.training.recipe import parse_overrides, read_recipe
 
     if bool(show) != (output is not None):
         raise typer.BadParameter("--show N draws into --output FOLDER: give both, or neither")
     if output is not None and output.exists():
         raise FileExistsError(f"{output} exists: name a new folder for the pictures.")
-    passed = check_data(read_recipe(name, **parse_overrides(settings or [])), show, output)
+    passed = check_data(read(name, settings, trust_remote_code), show, output)
     if output is not None and output.is_dir():
         note(f"The pictures are in {output}.")
     if not passed:

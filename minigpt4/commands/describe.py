@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from minigpt4.commands.console import note, progress_bar, working
-from minigpt4.commands.options import MaxNewTokens, Model, not_empty
+from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode, not_empty
 from minigpt4.commands.pictures import find_pictures, read_picture
 
 
@@ -24,6 +24,7 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON per picture.")] = False,
     max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures answered at once.")] = 8,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Describe pictures, or answer a question about each of them.
 
@@ -31,11 +32,11 @@ def describe(
     """
     names, failed = _find_all(images)
     if len(names) == 1 and not as_json:
-        _stream(names[0], prompt, model, max_new_tokens)
+        _stream(names[0], prompt, model, trust_remote_code, max_new_tokens)
     elif names:
         with progress_bar(visible=len(names) > 1) as progress:
             task = progress.add_task("Pictures", total=len(names))
-            for name, result in _answers(names, prompt, model, max_new_tokens, batch_size):
+            for name, result in _answers(names, prompt, model, trust_remote_code, max_new_tokens, batch_size):
                 failed += isinstance(result, Exception)
                 _report(name, prompt, result, as_json)
                 progress.advance(task)
@@ -60,14 +61,16 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
     return names, failed
 
 
-def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int | None) -> None:
+def _stream(
+    name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
+) -> None:
     from minigpt4.answering import answer, user_turn
     from minigpt4.loading import load
     from minigpt4.streaming import AnswerStreamer
 
     picture = read_picture(name)
     with working("Loading the model"):
-        model, processor = load(checkpoint)
+        model, processor = load(checkpoint, trust_remote_code)
     streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
     conversations = [[user_turn(prompt, picture)]]
     beams = (model.generation_config.num_beams or 1) > 1  # of which the best one is known in the end
@@ -82,14 +85,19 @@ def _stream(name: str, prompt: str, checkpoint: str | None, max_new_tokens: int 
 
 
 def _answers(
-    names: list[str], prompt: str, checkpoint: str | None, max_new_tokens: int | None, batch_size: int
+    names: list[str],
+    prompt: str,
+    checkpoint: str | None,
+    trust_remote_code: bool,
+    max_new_tokens: int | None,
+    batch_size: int,
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
     from minigpt4.answering import answer, user_turn
     from minigpt4.loading import load
 
     with working("Loading the model"):
-        model, processor = load(checkpoint)
+        model, processor = load(checkpoint, trust_remote_code)
     for start in range(0, len(names), batch_size):
         batch = names[start : start + batch_size]
         pictures = [_read_or_error(name) for name in batch]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands.console import working
-from minigpt4.commands.options import Model
+from minigpt4.commands.options import Model, TrustRemoteCode
 
 
 app = typer.Typer(help="Measure a model.")
@@ -24,13 +24,14 @@ def scenes(
     seed: Annotated[int, typer.Option("--seed", help="Which pictures.")] = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures answered at once.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Score descriptions of, and answers about, drawn scenes that were never trained on."""
     from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
     from minigpt4.loading import load
 
     with working("Loading the model"):
-        loaded = load(model)
+        loaded = load(model, trust_remote_code)
     scores = evaluate_scenes(*loaded, scenes=count, seed=seed, batch_size=batch_size)
     if as_json:
         print(json.dumps(scores))

@@ -1,12 +1,14 @@
 """`minigpt4 cache-features`: run the frozen towers once, and train without them."""
 
 from minigpt4.commands.console import note
-from minigpt4.commands.recipe import RecipeName, Settings
+from minigpt4.commands.options import TrustRemoteCode
+from minigpt4.commands.recipe import RecipeName, Settings, read
 
 
 def cache_features(
     name: RecipeName,
     settings: Settings = None,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Store what the projection reads of every image of a recipe, in the folder that its key `features` names.
 
@@ -15,9 +17,8 @@ def cache_features(
     from accelerate import PartialState
 
     from minigpt4.training.features import cache_features
-    from minigpt4.training.recipe import parse_overrides, read_recipe
 
-    cache = cache_features(read_recipe(name, **parse_overrides(settings or [])))
+    cache = cache_features(read(name, settings, trust_remote_code))
     if not PartialState().is_main_process:
         return
     size = sum(file.stat().st_size for file in cache.folder.iterdir())

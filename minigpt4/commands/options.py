@@ -21,6 +21,13 @@ Model = Annotated[
         callback=_named,
     ),
 ]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run code that the checkpoint brings for its tokenizer or processors. Without it, such code is refused.",
+    ),
+]
 MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help="Longest answer, in tokens. Default: as the checkpoint says."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from minigpt4.commands.console import note, working
+from minigpt4.commands.options import TrustRemoteCode
 
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def push(
         typer.Option("--results", metavar="FILE", help="What minigpt4 evaluate scenes --json printed, for the card."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed, and stop.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Put a model on the Hub, so that everybody can load it by its name.
 
@@ -56,8 +58,12 @@ def push(
         if is_adapter(folder) and not adapter_only:
             source = Path(temporary) / "merged"
             with working("Merging the adapter with its model"):
-                merge_adapter(folder, source)
-        upload = gather_adapter(source, base) if adapter_only else gather_model(source)
+                merge_adapter(folder, source, trust_remote_code)
+        upload = (
+            gather_adapter(source, base, trust_remote_code)
+            if adapter_only
+            else gather_model(source, trust_remote_code)
+        )
         upload = upload.with_results([one for file in results or () for one in _read_results(file)]).named(repo)
         if dry_run:
             sizes = upload.sizes()

@@ -1,8 +1,12 @@
 """The arguments that every command on a recipe takes."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+
+if TYPE_CHECKING:
+    from minigpt4.training.recipe import Recipe
 
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")]
@@ -10,3 +14,11 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
 ]
+
+
+def read(name: str, settings: list[str] | None, trust_remote_code: bool, **more: Any) -> "Recipe":
+    """The recipe, with what the command line says in the place of its own."""
+    from minigpt4.training.recipe import parse_overrides, read_recipe
+
+    said = {key: value for key, value in {"trust_remote_code": trust_remote_code, **more}.items() if value}
+    return read_recipe(name, **(parse_overrides(settings or []) | said))

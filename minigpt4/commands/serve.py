@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from minigpt4.commands.console import note
-from minigpt4.commands.options import Model
+from minigpt4.commands.options import Model, TrustRemoteCode
 
 
 def serve(
@@ -15,6 +15,7 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on. 0.0.0.0: everyone who can reach this machine.")
     ] = "localhost",
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer over HTTP as OpenAI's API does, with pictures and streaming.
 
@@ -29,6 +30,7 @@ def serve(
     from transformers.utils.import_utils import is_serve_available
 
     from minigpt4 import MiniGPT4Config, nano_path
+    from minigpt4.hub_cards import naming_refused_code
     from minigpt4.loading import check_is_checkpoint
     from minigpt4.serving import RememberingMiniGPT4
 
@@ -39,7 +41,8 @@ def serve(
 
     name = model or str(nano_path())
     check_is_checkpoint(name)
-    stops = AutoProcessor.from_pretrained(name).stop_strings
+    with naming_refused_code(name):
+        stops = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code).stop_strings
     # The server looks up classes by these two, and takes no others.
     AutoModelForMultimodalLM.register(MiniGPT4Config, RememberingMiniGPT4, exist_ok=True)
     MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES["minigpt4"] = RememberingMiniGPT4.__name__
@@ -62,4 +65,5 @@ def serve(
 
     server.build_server = build_guarded
     note(f"Requests name the model {name}")
-    app(["serve", name, "--host", host, *context.args], prog_name="minigpt4", standalone_mode=False)
+    trust = ["--trust-remote-code"] if trust_remote_code else []
+    app(["serve", name, "--host", host, *trust, *context.args], prog_name="minigpt4", standalone_mode=False)

@@ -7,7 +7,8 @@ import typer
 from typer.core import TyperGroup
 
 from minigpt4.commands.console import note
-from minigpt4.commands.recipe import RecipeName, Settings
+from minigpt4.commands.options import TrustRemoteCode
+from minigpt4.commands.recipe import RecipeName, Settings, read
 
 
 RUN = "recipe"
@@ -46,18 +47,18 @@ def recipe(
         str | None, typer.Option("--save", metavar="learned|full", help="Save what learned, or the whole model.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in output_dir.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Train as RECIPE says."""
     from accelerate import PartialState
 
     from minigpt4.training import run
-    from minigpt4.training.recipe import parse_overrides, read_recipe
 
-    read = read_recipe(name, **(parse_overrides(settings or []) | ({"save": save} if save else {})))
+    said = read(name, settings, trust_remote_code, save=save)
     if show:
-        run.show(read, show)
+        run.show(said, show)
     else:
-        output = run.run(read, resume=resume)
+        output = run.run(said, resume=resume)
         if not PartialState().is_main_process:
             return
         if (output / "config.json").is_file():
