@@ -26,6 +26,10 @@ from .fetching import fetch_now
 URL_TIMEOUT_SECONDS = 60
 URL_MAX_BYTES = 100_000_000
 
+# What is opened, whatever a file is called; where Pillow was built without one of them, the others. Pillow knows forty
+# more, some of which start other programs: Ghostscript for PostScript.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
 # Where the image processors are in a saved folder, for those who load it with `trust_remote_code=True`: transformers
 # takes the first, or where torchvision works the second.
 AUTO_MAP = (
@@ -71,7 +75,7 @@ def load_image(
     Raises:
         FileNotFoundError: no such file.
         IsADirectoryError: a folder.
-        ValueError: not an image, cut short, or more pixels or bytes than the limits.
+        ValueError: not an image in one of the `FORMATS`, cut short, or more pixels or bytes than the limits.
     """
     if isinstance(source, PIL.Image.Image):
         return _decode(source, getattr(source, "filename", "") or "the image", max_pixels)
@@ -160,7 +164,8 @@ class ImageInputMixin(BaseImageProcessor):
         """Make one image an array with the channels first, in the working format of the backend."""
         if isinstance(image, PIL.Image.Image):
             # Nothing is left to convert, and transformers would lay what was transparent over white.
-            image, do_convert_rgb = load_image(image) if do_convert_rgb else _upright(image), False
+            image = load_image(image) if do_convert_rgb else _upright(_opened(image))
+            do_convert_rgb = False
         elif do_convert_rgb:
             if input_data_format is None:
                 input_data_format = infer_channel_dimension_format(image, num_channels=(1, 3, 4))
@@ -176,7 +181,7 @@ class ImageInputMixin(BaseImageProcessor):
 def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
     """Open, turn and convert; every failure of Pillow's becomes one line that names the picture."""
     try:
-        image = source if isinstance(source, PIL.Image.Image) else PIL.Image.open(source)
+        image = _opened(source)
         if max_pixels is not None and image.width * image.height > max_pixels:  # known before anything is decoded
             raise PIL.Image.DecompressionBombError(
                 f"{image.width} x {image.height} are more than {max_pixels / 1e6:g} million pixels"
@@ -188,11 +193,23 @@ def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
     except PIL.Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large to open safely: {error}") from error
     except PIL.UnidentifiedImageError as error:
-        raise ValueError(f"{name} is not an image in a format that Pillow reads.") from error
+        raise ValueError(f"{name} is not an image in a format that is read: {', '.join(FORMATS)}.") from error
     except (PermissionError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, EOFError, RuntimeError and more
         raise ValueError(f"{name} is damaged or cut short: {error}") from error
+
+
+def _opened(source) -> PIL.Image.Image:
+    """A file or bytes as an image, not decoded yet; what was opened elsewhere must be of the same formats."""
+    if not isinstance(source, PIL.Image.Image):
+        PIL.Image.init()
+        return PIL.Image.open(source, formats=[kind for kind in FORMATS if kind in PIL.Image.OPEN])
+    if source.format not in (None, *FORMATS, "MPO"):  # of no file; MPO: a JPEG with further pictures behind it
+        raise PIL.UnidentifiedImageError(
+            f"The image is {source.format}, which is not read; these are: {', '.join(FORMATS)}."
+        )
+    return source
 
 
 def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -215,6 +232,11 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
+def extensions() -> set[str]:
+    """What the names of files in one of the `FORMATS` end in."""
+    return {extension for extension, kind in PIL.Image.registered_extensions().items() if kind in FORMATS}
+
+
 def _base64(text: str) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
@@ -224,7 +246,7 @@ def _base64(text: str) -> bytes | None:
 
 def _is_image(content: bytes) -> bool:
     try:
-        PIL.Image.open(BytesIO(content)).close()
+        _opened(BytesIO(content)).close()
     except PIL.UnidentifiedImageError:
         return False
     except PIL.Image.DecompressionBombError:  # an image, to be refused by name

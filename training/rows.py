@@ -9,9 +9,10 @@ from pathlib import Path
 import datasets
 import torch
 from accelerate import PartialState
-from PIL import Image
 from rich.console import Console
 from torch.utils.data import Dataset
+
+from minigpt4.processing.image_loading import extensions
 
 from .arguments import DataArguments, SetArguments
 from .collation import row_images
@@ -252,7 +253,8 @@ def _check_folder(folder: Path) -> SetReport:
                     f"{file}, row {number}, names {gone[0]!r}, but there is no {file.parent / gone[0]}"
                 )
             named |= {file.parent / name for name in names}
-    found = {file for file in folder.rglob("*") if file.suffix.lower() in Image.registered_extensions()}
+    known = extensions()
+    found = {file for file in folder.rglob("*") if file.suffix.lower() in known}
     if left := sorted(found - named):
         which = left[0].relative_to(folder)
         Console(stderr=True).print(f"{len(left)} images in {folder} are in no row of its metadata, first {which}.")

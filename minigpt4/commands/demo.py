@@ -21,7 +21,7 @@ INSTRUCTION = "Describe this image in detail."
 
 
 def demo(
-    image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="A picture of yours, in any format.")] = None,
+    image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="A picture of yours.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which picture to draw.")] = 0,
 ) -> None:
     """Draw a picture, let nano describe it and answer questions about it, and say what is true."""

@@ -30,16 +30,10 @@ def find_pictures(source: str) -> tuple[list[str], int]:
         if not path.exists() and not source.startswith(("http://", "https://")):
             raise FileNotFoundError(f"{source}: no such file or folder")
         return [source], 0
-    from PIL import Image
+    from minigpt4.processing.image_loading import extensions
 
-    # What Pillow opens and is a picture: it also knows the beginnings of films and of PostScript.
-    extensions = {
-        extension
-        for extension, kind in Image.registered_extensions().items()
-        if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
-    }
-    files = sorted(_files(path))
-    pictures = [str(file) for file in files if file.suffix.lower() in extensions and not file.name.startswith(".")]
+    known, files = extensions(), sorted(_files(path))
+    pictures = [str(file) for file in files if file.suffix.lower() in known and not file.name.startswith(".")]
     if not pictures:
         raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
     return pictures, len(files) - len(pictures)

@@ -2,17 +2,22 @@ import base64
 import contextlib
 import http.server
 import io
+import os
 import random
+import re
 import struct
 import threading
 import zlib
 from pathlib import Path
 
 import numpy as np
+import PIL.EpsImagePlugin
 import PIL.Image
 import pytest
 
+from minigpt4 import MiniGPT4ImageProcessorPil
 from minigpt4.processing import load_image
+from minigpt4.processing.image_loading import FORMATS, extensions
 
 
 @pytest.fixture
@@ -116,6 +121,57 @@ def test_what_is_no_image_is_named(tmp_path):
         load_image(b"abc")
     with pytest.raises(ValueError, match="the data: image is not an image"):
         load_image("data:image/png;base64,not base64!")
+
+
+@pytest.fixture
+def ghostscript(tmp_path, monkeypatch):
+    """A `gs` that only notes that it was started, as Pillow starts it for PostScript."""
+    (tmp_path / "bin").mkdir()
+    program, mark = tmp_path / "bin" / "gs", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\necho 10.0 | tee {mark}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setattr(PIL.EpsImagePlugin, "gs_binary", None)
+    return mark
+
+
+def test_postscript_by_the_name_of_a_picture_starts_nothing(ghostscript, tmp_path, site, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    site.RequestHandlerClass.content = content
+    text = base64.b64encode(content).decode()
+    from_elsewhere = PIL.Image.open(path)  # as a data set hands it over, not decoded yet
+    sources = [
+        (path, str(path)),
+        (content, f"the image of {len(content)} bytes"),
+        (f"data:image/png;base64,{text}", "the data: image"),
+        (f"{site.address}/picture.png", f"{site.address}/picture.png"),
+        (from_elsewhere, str(path)),
+    ]
+    for source, name in sources:
+        with pytest.raises(
+            ValueError, match=rf"{re.escape(name)} is not an image in a format that is read: .*JPEG.*PNG"
+        ):
+            load_image(source)
+    with pytest.raises(FileNotFoundError):  # nor is it taken for base64
+        load_image(text)
+    for convert in (True, False):
+        with pytest.raises((ValueError, OSError), match="read"):
+            MiniGPT4ImageProcessorPil()(from_elsewhere, do_convert_rgb=convert)
+    assert not ghostscript.exists()
+
+
+def test_every_announced_format_is_read(picture):
+    for kind in FORMATS:
+        if kind in PIL.Image.SAVE:
+            assert load_image(encoded(picture, kind)).size == picture.size, kind
+    more = encoded(picture, "MPO", save_all=True, append_images=[picture])  # as phones and cameras write JPEG
+    for source in (more, PIL.Image.open(io.BytesIO(more))):
+        assert load_image(source).size == picture.size
+    assert {".jpg", ".jpeg", ".png", ".webp"} < extensions()
+    assert not {".eps", ".ps", ".mpg", ".wmf"} & extensions()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
