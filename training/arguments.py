@@ -46,7 +46,9 @@ class StageArguments(TrainingArguments):
         super().__post_init__()
         for name, available in (("tensorboard", is_tensorboard_available), ("trackio", is_trackio_available)):
             if name in self.report_to and not available():
-                raise ValueError(f"report_to is {name}, which is not installed: pip install 'minigpt4[tracking]'.")
+                raise ValueError(
+                    f"report_to is {name}, which is not installed: run pip install '.[tracking]' in minigpt4's repository."
+                )
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}: say a number above 0.")
         if self.label_smoothing_factor:

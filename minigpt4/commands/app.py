@@ -21,7 +21,7 @@ def app(
 ) -> None:
     """Open a page for the browser: chat about pictures; with MiniGPT-v2 also find and name things in them."""
     if find_spec("gradio") is None:
-        raise ValueError("the page needs gradio: pip install 'minigpt4[app]'")
+        raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
     with working("Loading the model"):
         from minigpt4.app import about, build_page, serve
         from minigpt4.loading import load

@@ -35,7 +35,7 @@ def serve(
     from minigpt4.serving import RememberingMiniGPT4
 
     if not is_serve_available():
-        raise ValueError("Serving needs more packages: pip install 'minigpt4[serving]'.")
+        raise ValueError("Serving needs more packages: run pip install '.[serving]' in minigpt4's repository.")
     from minigpt4.serving_door import guard
     from minigpt4.trusted_hosts import trusted_hosts
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 
-pytest.importorskip("gradio", reason="the page needs gradio: pip install 'minigpt4[app]'")
+pytest.importorskip("gradio", reason="the page needs gradio: pip install '.[app]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # What the tiny model is made to say. {<25><50><75><100>} is the lower half in the middle.
