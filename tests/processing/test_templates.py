@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from minigpt4.processing import chat_template
@@ -108,6 +110,26 @@ def test_a_role_or_content_that_the_model_does_not_know_is_refused(render, famil
         render([*FIRST, {"role": "system", "content": "late"}])
     with pytest.raises(Exception, match="text and images, not video"):
         render([user({"type": "video"})])
+
+
+# What follows the system prompt, where docs/convert.md says that it is not the original's.
+GUIDE = (Path(__file__).parents[2] / "docs" / "convert.md").read_text(encoding="utf-8")
+TWO_QUESTIONS = {
+    "vicuna": "###Human: a###Human: b###Assistant: ",
+    "llama2": "<s>[INST] a [/INST] <s>[INST] b [/INST] ",
+    "v2": "<s>[INST] a [/INST]<s>[INST] b [/INST]",
+}
+
+
+def test_two_user_messages_in_a_row_are_as_documented(render, family):
+    prompt = render([user(text("a")), user(text("b"))], add_generation_prompt=True)
+    assert prompt == PROMPTS[family, "first"].split("###Human")[0].split("<s>[INST]")[0] + TWO_QUESTIONS[family]
+    assert f"| `{family}` | `{TWO_QUESTIONS[family]}`" in GUIDE
+
+
+def test_a_text_only_chat_keeps_the_system_prompt(render, family):
+    prompt = render([user(text("What is it?"))], add_generation_prompt=True)
+    assert prompt == PROMPTS[family, "first"].replace("<Img><ImageHere></Img> ", "")
 
 
 def test_an_unknown_family_is_refused():
