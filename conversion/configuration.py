@@ -2,21 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 
-from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from minigpt4.hub_cards import naming_refused_code
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
+from minigpt4.modeling_minigpt4.overrides_minigpt4 import override_config, refuse_unknown_fields
 
 from .families import Family
 from .tokenizer import end_token_ids
-
-
-PARTS = {"vision_config": Blip2VisionConfig, "qformer_config": Blip2QFormerConfig}
 
 
 def read_overrides(config: str | Path | Mapping | None) -> dict:
@@ -43,10 +39,7 @@ def read_overrides(config: str | Path | Mapping | None) -> dict:
             raise ValueError(
                 f"{config} holds a {type(overrides).__name__}: an object of MiniGPT4Config fields is needed."
             )
-    _refuse_unknown(overrides, MiniGPT4Config, name)
-    for part, part_class in PARTS.items():
-        if isinstance(overrides.get(part), Mapping):
-            _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
+    refuse_unknown_fields(overrides, name=name)
     return overrides
 
 
@@ -65,8 +58,6 @@ def make_config(
     Raises:
         ValueError: where a field does not exist or has a value that it cannot have.
     """
-    if isinstance(overrides.get("text_config"), Mapping):
-        _refuse_unknown(overrides["text_config"], type(text_config), "text_config of --config")
     image_token_id = tokenizer.convert_tokens_to_ids(tokenizer.image_token)
     first, *others = end_token_ids(tokenizer, text_config)
     ids = {
@@ -83,10 +74,7 @@ def make_config(
         "dtype": text_config.dtype,
         "architectures": ["MiniGPT4ForConditionalGeneration"],
     }
-    try:
-        return MiniGPT4Config(**_merged(fields_, overrides))
-    except StrictDataclassError as error:
-        raise ValueError(f"--config does not fit MiniGPT4Config: {_reason(error)}") from error
+    return override_config(fields_, overrides, name="--config", text_config_class=type(text_config))
 
 
 def read_text_config(folder: Path) -> PreTrainedConfig:
@@ -119,17 +107,3 @@ def _reason(error: Exception) -> str:
     """What an error says in one line; one that announces the next line says that too."""
     first, *rest = [line.strip() for line in str(error).strip().splitlines()]
     return f"{first} {rest[0]}" if first.endswith(":") and rest else first
-
-
-def _merged(values: Mapping, overrides: Mapping) -> dict:
-    merged = dict(values)
-    for name, value in overrides.items():
-        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = _merged(merged[name], value) if nested else value
-    return merged
-
-
-def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
-    known = {field.name for field in fields(config_class)}
-    if unknown := sorted(overrides.keys() - known):
-        raise ValueError(f"{name} sets {unknown[0]}, which {config_class.__name__} does not have.")

@@ -1,7 +1,8 @@
 """The vision tower, from EVA's file or from a BLIP-2 folder of the Hub."""
 
 import torch
-from torch.nn import functional
+
+from minigpt4.modeling_minigpt4.positions_minigpt4 import resize_positions
 
 from .names import BLIP2_FOLDER, EVA, NOT_VISION_FOLDER, UNUSED_BLIP2_FOLDER, UNUSED_EVA, rename
 from .plan import WRONG_SIZE, Plan
@@ -81,16 +82,3 @@ def _plan_positions(plan: Plan, source: Source, key: str) -> None:
         lambda: resize_positions(source.read(key), side),
         f"{origin}, resized",
     )
-
-
-def resize_positions(positions: torch.Tensor, side: int) -> torch.Tensor:
-    """
-    Position embeddings of shape `(1, 1 + old**2, width)` for a grid of `side` by `side` patches, in float32.
-
-    The class token keeps its own; the grid is resized by bicubic interpolation, `align_corners=False`.
-    """
-    class_position, grid = positions.float().split([1, positions.shape[1] - 1], dim=1)
-    old = int(grid.shape[1] ** 0.5)
-    grid = grid.unflatten(1, (old, old)).permute(0, 3, 1, 2)
-    grid = functional.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
-    return torch.cat((class_position, grid.permute(0, 2, 3, 1).flatten(1, 2)), dim=1)

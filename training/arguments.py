@@ -69,8 +69,9 @@ class ModelArguments(ModelConfig):
         model_name_or_path (`str`, *optional*):
             Folder or Hub id of a MiniGPT-4; `nano` is the one inside this package.
         model_config (`dict`, *optional*):
-            Fields of `MiniGPT4Config` that replace the checkpoint's, as the ablations need. What they leave without
-            fitting weights must be part of the projection, which then starts anew.
+            Fields of `MiniGPT4Config` that replace the checkpoint's, as the ablations need, and fields of its parts:
+            `{vision_config: {image_size: 448}}` replaces no other. What they leave without fitting weights must be part of
+            the projection, which then starts anew; position embeddings are resized for images of another size.
         trust_remote_code (`bool`, *optional*, defaults to `False`):
             Run code that the checkpoint brings for its tokenizer or processors. Recipe files cannot say it: only who runs them.
     """

@@ -3,12 +3,15 @@
 import torch
 from peft import PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers.image_utils import SizeDict
 from transformers.utils import find_adapter_config_file
 from trl import get_quantization_config
 
 from minigpt4.hub_cards import is_adapter, naming_refused_code, nano_path
 from minigpt4.hub_cards.remote_code import NO_MINIGPT4
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
+from minigpt4.modeling_minigpt4.overrides_minigpt4 import override_config
+from minigpt4.modeling_minigpt4.positions_minigpt4 import resize_images
 
 from .arguments import ModelArguments
 from .lora import continue_lora, lora_config
@@ -20,13 +23,17 @@ NEW = "model.multi_modal_projector."
 
 
 def load_processor(arguments: ModelArguments) -> ProcessorMixin:
-    """The processor beside the model, with as many tokens per image as the recipe's configuration comes to."""
-    name, config = _configuration(arguments)
+    """The processor beside the model, with the size of images and the tokens per image of the recipe's configuration."""
+    name, config = _checkpoint_config(arguments)
+    own_size = config.vision_config.image_size
+    config = _recipe_config(config, arguments)
     with naming_refused_code(name, revision=arguments.model_revision):
         processor = AutoProcessor.from_pretrained(
             name, revision=arguments.model_revision, trust_remote_code=arguments.trust_remote_code
         )
     processor.num_image_tokens = config.num_image_tokens
+    if (size := config.vision_config.image_size) != own_size:
+        processor.image_processor.size = SizeDict(height=size, width=size)
     return processor
 
 
@@ -42,7 +49,10 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         ValueError: there is no model, it is no MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
             would lose the one beside them.
     """
-    name, config = _configuration(arguments)
+    name, config = _checkpoint_config(arguments)
+    own_size = config.vision_config.image_size
+    config = _recipe_config(config, arguments)
+    image_size, config.vision_config.image_size = config.vision_config.image_size, own_size
     with_lora = find_adapter_config_file(name, revision=arguments.model_revision) is not None
     if with_lora and not arguments.use_peft:
         raise ValueError(
@@ -76,6 +86,7 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
             f"{len(lost)} weights of {name} do not fit its configuration, first {sorted(lost)[0]}: "
             "nothing but the projection may start anew."
         )
+    resize_images(model, image_size)
     if with_lora:
         return continue_lora(model, name, arguments)
     return get_peft_model(model, lora_config(arguments)) if arguments.use_peft else model
@@ -89,7 +100,7 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     return name, arguments.model_revision
 
 
-def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
+def _checkpoint_config(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
     name, _ = checkpoint_name(arguments)
     if is_adapter(name):
         raise ValueError(
@@ -103,9 +114,13 @@ def _configuration(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
             raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
     if not isinstance(config, MiniGPT4Config):
         raise ValueError(f"{name} is no MiniGPT-4: its model_type is {config.model_type!r}.")
-    if arguments.model_config:
-        fields = MiniGPT4Config.__dataclass_fields__
-        if unknown := [key for key in arguments.model_config if key not in fields]:
-            raise ValueError(f"model_config: MiniGPT4Config has no field {unknown[0]!r}.")
-        config = MiniGPT4Config(**{**config.to_dict(), **arguments.model_config})
     return name, config
+
+
+def _recipe_config(config: MiniGPT4Config, arguments: ModelArguments) -> MiniGPT4Config:
+    if not arguments.model_config:
+        return config
+    text_config_class = type(config.text_config)
+    return override_config(
+        config.to_dict(), arguments.model_config, name="model_config", text_config_class=text_config_class
+    )

@@ -175,7 +175,7 @@ def test_nothing_to_resume(recipe):
     [
         ({"model_name_or_path": None}, "names no model: say --set model_name_or_path=FOLDER"),
         ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is no folder with a model"),
-        ({"model_config": {"qformer": None}}, "MiniGPT4Config has no field 'qformer'"),
+        ({"model_config": {"qformer": None}}, "model_config sets qformer, which MiniGPT4Config does not have"),
         (
             {"model_config": {"num_query_tokens": 8}},
             "weights of .* do not fit its configuration, first model.query_tokens",
