@@ -12,7 +12,7 @@ class Family:
         title (`str`): what to call the model.
         image_size (`int`): pixels of a side.
         qformer (`bool`): whether BLIP-2's Q-Former stands before the projection; else 4 patches are merged into one token.
-        stop_strings (`list[str]`): what ends an answer, besides the language model's own end.
+        stop_strings (`list[str]`): what ends an answer, besides the language model's own end. Their ids are saved.
         lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
         generation (`dict`): defaults of the published demo.
         task_identifiers (`list[str]`): the tasks that an instruction can ask for by name.

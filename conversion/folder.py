@@ -16,6 +16,7 @@ from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 
 from .card import write_card
@@ -145,8 +146,8 @@ def write_rest(
     custom_object_save(MiniGPT4ForConditionalGeneration, folder)  # the code that config.json names
     text_config = config.get_text_config()
     ids = {name: getattr(text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    stops = {"stop_strings": list(record.stop_strings)} if record.stop_strings else {}
-    GenerationConfig(**record.generation, **stops, **ids).save_pretrained(folder)
+    ends = {"end_sequences": end_sequences(tokenizer, record.stop_strings)} if record.stop_strings else {}
+    GenerationConfig(**record.generation, **ends, **ids).save_pretrained(folder)
     size = config.vision_config.image_size  # type: ignore[union-attr]
     MiniGPT4Processor(
         MiniGPT4ImageProcessorPil(size={"height": size, "width": size}),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    import torch
     from transformers import TextStreamer
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
@@ -65,14 +66,14 @@ def answer(
     lengths = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
     rows = model.generate(**inputs, tokenizer=processor.tokenizer, streamer=streamer, **lengths)[:, length:]
     texts = processor.post_process_image_text_to_text(rows)
-    return [Answer(text, is_finished(model, processor, row)) for text, row in zip(texts, rows, strict=True)]
+    return [Answer(text, is_finished(model, row)) for text, row in zip(texts, rows, strict=True)]
 
 
-def is_finished(model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", row: Any) -> bool:
-    """Whether the new ids of one answer hold an end, of tokens or of text."""
+def is_finished(model: "MiniGPT4ForConditionalGeneration", row: "torch.Tensor") -> bool:
+    """Whether the new ids of one answer hold the end token, or reached what it follows with their last one."""
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
-    text = processor.tokenizer.decode(row)
-    return any(end in row for end in ends if end is not None) or any(
-        mark in text for mark in model.generation_config.stop_strings or ()
-    )
+    if any(token in ends for token in row.tolist()):
+        return True
+    sequences = getattr(model.generation_config, "end_sequences", None) or []
+    return any(row[-len(sequence) :].tolist() == sequence for sequence in sequences)

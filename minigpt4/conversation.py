@@ -198,9 +198,7 @@ class Conversation:
             self.finish_reading()
             if self.max_new_tokens is not None:
                 settings = {"max_new_tokens": self.max_new_tokens, **settings}
-            streamer = AnswerStreamer(
-                self.processor.tokenizer, self.model.generation_config.stop_strings, write=pieces.write
-            )
+            streamer = AnswerStreamer(self.processor.tokenizer, self.processor.end_marks, write=pieces.write)
             prompt, self.forgotten = self._reader.fit(self.turns, self.forgotten, text, self._pictures, settings)
             made.append(self._reader.answer(prompt, streamer, self._stopping, settings))
         except BaseException as error:  # raised where the pieces are awaited

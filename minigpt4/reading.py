@@ -157,9 +157,7 @@ class Reader:
         new = row[len(prompt.ids) :]
         if cache is not None:
             self._cache.keep([*positions, *new.tolist()], cache)
-        result = Answer(
-            self.processor.post_process_image_text_to_text(new), is_finished(self.model, self.processor, new)
-        )
+        result = Answer(self.processor.post_process_image_text_to_text(new), is_finished(self.model, new))
         if beams and result.text:
             streamer.write(result.text)
         return result

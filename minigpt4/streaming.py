@@ -1,6 +1,6 @@
 """Answers that appear while they are made."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -50,23 +50,23 @@ class Pieces:
 class AnswerStreamer(TextStreamer):
     """Hands out an answer word by word, without the mark that ends it.
 
-    The mark (`###`) may arrive in pieces, so text that could be the beginning of one is held back until it is clear.
+    A mark such as `###` is one word or the end of one, and words come whole, so no part of it is ever handed out.
 
     Args:
         tokenizer: Decodes the answer.
-        stop_strings: The marks, as the checkpoint's generation configuration has them.
+        marks: Before which of these an answer ends, as the processor's `end_marks`.
         write: Gets each piece of the answer. Default: prints it.
     """
 
     def __init__(
         self,
         tokenizer: "PreTrainedTokenizerBase",
-        stop_strings: list[str] | None,
+        marks: Sequence[str] | None,
         write: Callable[[str], object] = show,
     ) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
         self.text = ""
-        self._marks = list(stop_strings or ())
+        self._marks = marks or ()
         self.write = write
         self._held = ""
         self._ended = False
@@ -75,20 +75,12 @@ class AnswerStreamer(TextStreamer):
         if self._ended:
             return
         held = self._held + text
-        ready = min((held.index(mark) for mark in self._marks if mark in held), default=None)
-        self._ended = ready is not None or stream_end
-        if ready is None:
-            ready = len(held) - (0 if stream_end else self._possible_mark(held))
+        end = min((held.index(mark) for mark in self._marks if mark in held), default=None)
+        self._ended = end is not None
         # Space at the end of an answer is no part of it: wait for what follows.
-        ready = len(held[:ready].rstrip())
+        ready = len(held[:end].rstrip())
         piece, self._held = held[:ready], held[ready:]
         piece = piece if self.text else piece.lstrip()
         if piece:
             self.text += piece
             self.write(piece)
-
-    def _possible_mark(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a mark."""
-        return max(
-            (size for mark in self._marks for size in range(1, len(mark)) if text.endswith(mark[:size])), default=0
-        )

@@ -1,23 +1,22 @@
 """How MiniGPT-4 generates: transformers' `generate`, with what the published models do differently."""
 
-import copy
 from contextlib import contextmanager
 from functools import wraps
 
 import torch
-from transformers import PreTrainedTokenizerFast
 from transformers.generation import (
     GenerationMixin,
     LogitsProcessor,
     LogitsProcessorList,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
-    StopStringCriteria,
     SuppressTokensLogitsProcessor,
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from .assistants_minigpt4 import TextCandidateGenerator, is_text_model, without_images
 from .decoding_minigpt4 import fast_linears
+from .ends_minigpt4 import EndAfterSequences, NoEndYet
 
 
 class GeneratedTokensOnly(LogitsProcessor):
@@ -46,8 +45,10 @@ class MiniGPT4GenerationMixin(GenerationMixin):
 
     - `repetition_penalty` and `no_repeat_ngram_size` look at generated tokens only. To have them look at the prompt too,
       pass transformers' own processors as `logits_processor`.
-    - Stop strings of the generation config end each row by itself; their tokenizer is found next to the checkpoint.
-    - `vision_features` are projected once, before the first step; an assistant model sees the images too.
+    - `end_sequences` of the generation config are token ids that end an answer, as `###` of the Vicuna family: a row that has
+      made one gets the end token next. `stop_strings` come on top of them.
+    - `vision_features` are projected once, before the first step; an assistant model sees the images too, unless it is one
+      of text alone.
     - Equal images in a batch are looked at once.
     - With `past_key_values` from an earlier call and the ids of the whole prompt, the images may be those of the whole prompt
       or only those that are not in the cache yet.
@@ -67,53 +68,44 @@ class MiniGPT4GenerationMixin(GenerationMixin):
             elif not isinstance(processor, NoRepeatNGramLogitsProcessor):
                 continue
             processors[index] = GeneratedTokensOnly(processor, input_ids_seq_length or 0)
+        sequences = getattr(generation_config, "end_sequences", None)
+        ends = getattr(generation_config, "_eos_token_tensor", None)  # none: the caller wants no end
+        if sequences and ends is not None:
+            prompt_length = input_ids_seq_length or 0
+            if generation_config.min_new_tokens:
+                not_yet = NoEndYet(sequences, generation_config.min_new_tokens)
+                processors.insert(0, GeneratedTokensOnly(not_yet, prompt_length))  # before top-k and the like
+            processors.append(EndAfterSequences(sequences, ends[0].item(), prompt_length))
         return processors
 
     def _get_stopping_criteria(self, generation_config, stopping_criteria, tokenizer=None, **kwargs):
-        strings = generation_config.stop_strings
-        if strings is None:
-            return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
         tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # `transformers serve` passes the whole processor
-        if tokenizer is None:
-            tokenizer = self._tokenizer_beside_checkpoint(strings)
-        without_strings = copy.copy(generation_config)
-        without_strings.stop_strings = None
-        criteria = super()._get_stopping_criteria(without_strings, stopping_criteria, tokenizer=tokenizer, **kwargs)
-        if not any(isinstance(criterion, StopStringCriteria) for criterion in criteria):
-            criteria.append(self._stop_string_criterion(tokenizer, strings))
-        return criteria
+        return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)
 
-    def _stop_string_criterion(self, tokenizer, strings) -> StopStringCriteria:
-        """Kept between calls: matching 32,000 tokens with `###` takes 0.2 s, as long as eight tokens of an answer."""
-        known = tokenizer, len(tokenizer), strings
-        kept, criterion = getattr(self, "_kept_stop_strings", (None, None))
-        if kept != known:
-            criterion = StopStringCriteria(tokenizer, strings)
-            self._kept_stop_strings = (tokenizer, len(tokenizer), copy.copy(strings)), criterion
-        return criterion
+    def _validate_generation_mode(self, generation_mode, generation_config, generation_mode_kwargs):
+        assistant = generation_mode_kwargs.get("assistant_model")
+        if is_text_model(assistant) and assistant.config.get_text_config().vocab_size == self.config.image_token_id:
+            # The same tokens but for the placeholder, which it never sees.
+            generation_mode_kwargs = {**generation_mode_kwargs, "assistant_model": None}
+        super()._validate_generation_mode(generation_mode, generation_config, generation_mode_kwargs)
 
-    def _tokenizer_beside_checkpoint(self, stop_strings):
-        tokenizer = getattr(self, "_stop_tokenizer", None)
-        if tokenizer is None:
-            try:
-                tokenizer = PreTrainedTokenizerFast.from_pretrained(
-                    self.config.name_or_path, **self._checkpoint_kwargs
-                )
-            except (OSError, ValueError) as error:
-                raise ValueError(
-                    f"Generation stops at {stop_strings}, which needs a tokenizer, and there is none in "
-                    f"{self.config.name_or_path or 'a model that was not loaded from a checkpoint'!r}: pass "
-                    "tokenizer=processor.tokenizer to generate()."
-                ) from error
-            self._stop_tokenizer = tokenizer
-        return tokenizer
-
-    def _get_candidate_generator(self, *args, logits_processor, **kwargs):
+    def _get_candidate_generator(self, *, logits_processor, model_kwargs, assistant_model=None, **kwargs):
         # Prompt lookup would copy placeholders out of the prompt, and the images would not fit them any more.
         never = SuppressTokensLogitsProcessor([self.config.image_token_id], device=self.device)
-        return super()._get_candidate_generator(
-            *args, logits_processor=LogitsProcessorList([*logits_processor, never]), **kwargs
-        )
+        kwargs["logits_processor"] = LogitsProcessorList([*logits_processor, never])
+        if is_text_model(assistant_model):
+            target_tokenizer, assistant_tokenizer = kwargs.pop("target_tokenizer"), kwargs.pop("assistant_tokenizer")
+            if assistant_tokenizer is None:
+                return TextCandidateGenerator(
+                    image_token_id=self.config.image_token_id,
+                    vocab_size=self.config.get_text_config().vocab_size,
+                    assistant_model=assistant_model,
+                    model_kwargs=model_kwargs,
+                    **kwargs,
+                )
+            model_kwargs = without_images(model_kwargs)
+            kwargs |= {"target_tokenizer": target_tokenizer, "assistant_tokenizer": assistant_tokenizer}
+        return super()._get_candidate_generator(assistant_model=assistant_model, model_kwargs=model_kwargs, **kwargs)
 
     @wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks for parameters by name
     def prepare_inputs_for_generation(

@@ -18,6 +18,7 @@ from transformers.utils.generic import can_return_tuple
 
 from .adapters_minigpt4 import refuse_another_base
 from .configuration_minigpt4 import MiniGPT4Config
+from .ends_minigpt4 import read_ends_of_before
 from .frozen_parts_minigpt4 import leave_frozen_parts_in_eval_mode
 from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
@@ -29,7 +30,7 @@ from .quantization_minigpt4 import quantize_language_model_only
 LN_VISION_EPS = 1e-5
 
 
-# Where a checkpoint comes from, besides its name: `generate` may look there for the tokenizer.
+# Where a checkpoint comes from, besides its name.
 CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
 
 
@@ -63,6 +64,9 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         )
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         model._checkpoint_kwargs = checkpoint_kwargs
+        if model.can_generate():
+            where = {"subfolder": kwargs.get("subfolder", ""), **checkpoint_kwargs}
+            read_ends_of_before(model.generation_config, model.name_or_path, **where)
         return loaded
 
     @property

@@ -4,12 +4,15 @@ import re
 
 from transformers.image_utils import ImageInput
 from transformers.processing_utils import MultiModalData, ProcessorMixin
+from transformers.utils import to_py_obj
 
 from .boxes import Grounding, parse_grounding
 
 
 # Where the answer begins in the published prompts.
 _ANSWER_START = re.compile(r"###Assistant:|\[/INST\]")
+# What the published code cuts off answers, whatever the model: what follows the first, and what comes before the second.
+_NEXT_TURN, _ROLE = "###", "Assistant:"
 
 
 class MiniGPT4Processor(ProcessorMixin):
@@ -34,7 +37,8 @@ class MiniGPT4Processor(ProcessorMixin):
         image_token (`str`, defaults to `"<ImageHere>"`):
             Stands for one image in a prompt; the tokenizer's own `image_token` goes before it.
         stop_strings (`list[str]`, defaults to `["###", "</s>"]`):
-            An answer ends before the first of these in `post_process_image_text_to_text`.
+            What the model writes at the end of an answer. Decoding without special tokens leaves it out where the end token
+            follows, and `post_process_image_text_to_text` ends an answer before the first of these, or before `###`.
         task_identifiers (`list[str]`, defaults to none):
             The tasks that the model was trained to do when an instruction begins with their name in square brackets:
             `vqa`, `caption`, `grounding`, `refer`, `identify` and `detection` in MiniGPT-v2.
@@ -134,6 +138,57 @@ class MiniGPT4Processor(ProcessorMixin):
             num_image_tokens=[self.num_image_tokens] * len(image_sizes), num_image_patches=[1] * len(image_sizes)
         )
 
+    @property
+    def end_marks(self) -> list[str]:
+        """Before which of these comes first the text of an answer ends: `###`, and the checkpoint's `stop_strings`."""
+        return list(dict.fromkeys((_NEXT_TURN, *self.stop_strings)))
+
+    def decode(self, token_ids, skip_special_tokens: bool = False, **kwargs) -> str | list[str]:
+        """
+        As the tokenizer's. With `skip_special_tokens` a mark of `stop_strings` right before the end token is left out with it.
+
+        Args:
+            token_ids (`torch.Tensor`, `np.ndarray` or lists of `int`, shape `(batch, length)` or `(length,)`): ids.
+            skip_special_tokens (`bool`, defaults to `False`): leave special tokens out of the text.
+            kwargs: further arguments of the tokenizer's `decode`.
+
+        Returns:
+            `str`, or `list[str]` for a batch.
+        """
+        if skip_special_tokens:
+            token_ids = self._without_end_marks(to_py_obj(token_ids))
+        return self.tokenizer.decode(token_ids, skip_special_tokens=skip_special_tokens, **kwargs)
+
+    def batch_decode(self, sequences, skip_special_tokens: bool = False, **kwargs) -> list[str]:
+        """As `decode`, and a list for a single row, too."""
+        if skip_special_tokens:
+            sequences = self._without_end_marks(to_py_obj(sequences))
+        return self.tokenizer.batch_decode(sequences, skip_special_tokens=skip_special_tokens, **kwargs)
+
+    def _without_end_marks(self, ids):
+        """Takes off the ids of the mark before each end token."""
+        if not isinstance(ids, list | tuple):
+            return ids
+        if ids and not isinstance(ids[0], int):
+            return [self._without_end_marks(row) for row in ids]
+        kept: list[int] = []
+        for token in ids:
+            if token == self.tokenizer.eos_token_id:
+                kept = kept[: len(kept) - self._length_of_mark(kept)]
+            kept.append(token)
+        return kept
+
+    def _length_of_mark(self, ids: list[int]) -> int:
+        """How many ids at the end are a mark; 0 where there is none."""
+        longest = max(map(len, self.stop_strings), default=0)
+        for length in range(1, len(ids) + 1):
+            text = self.tokenizer.decode(ids[-length:]).strip()
+            if text in self.stop_strings:
+                return length
+            if len(text) > longest:
+                break
+        return 0
+
     def post_process_image_text_to_text(self, generated_outputs, skip_special_tokens: bool = True, **kwargs):
         """
         Decode what `generate` returned and end each answer where it ends.
@@ -148,13 +203,14 @@ class MiniGPT4Processor(ProcessorMixin):
                 Further arguments of the tokenizer's `batch_decode`.
 
         Returns:
-            `list[str]`, or `str` for one sequence: answers without the stop string, what follows it, and space around.
+            `list[str]`, or `str` for one sequence: answers as the published code cuts them, without the first of `end_marks`
+            and what follows, without what comes before `Assistant:`, and without space around.
         """
         rows = generated_outputs.tolist() if hasattr(generated_outputs, "tolist") else list(generated_outputs)
         if rows and isinstance(rows[0], int):
             return self.post_process_image_text_to_text([rows], skip_special_tokens=skip_special_tokens, **kwargs)[0]
         rows = [row.tolist() if hasattr(row, "tolist") else list(row) for row in rows]
-        texts = self.tokenizer.batch_decode(rows, skip_special_tokens=skip_special_tokens, **kwargs)
+        texts = self.batch_decode(rows, skip_special_tokens=skip_special_tokens, **kwargs)
         return [
             self._with_prompt(text) if self._begins(ids) else self._answer(text)
             for ids, text in zip(rows, texts, strict=True)
@@ -179,9 +235,9 @@ class MiniGPT4Processor(ProcessorMixin):
         return first is not None and first == start
 
     def _answer(self, text: str) -> str:
-        for stop in self.stop_strings:
-            text = text.partition(stop)[0]
-        return text.strip()
+        for mark in self.end_marks:
+            text = text.partition(mark)[0]
+        return text.rpartition(_ROLE)[2].strip()
 
     def _with_prompt(self, text: str) -> str:
         # With one space before the answer, whatever the tokens say: the pipeline takes the text of the prompt off
@@ -189,8 +245,8 @@ class MiniGPT4Processor(ProcessorMixin):
         if starts := list(_ANSWER_START.finditer(text)):
             prompt, answer = text[: starts[-1].end()], text[starts[-1].end() :]
             return f"{prompt} {self._answer(answer)}"
-        stops = "|".join(map(re.escape, self.stop_strings))
-        return re.sub(rf"\s*({stops})\s*$", "", text) if stops else text
+        marks = "|".join(map(re.escape, self.end_marks))
+        return re.sub(rf"\s*({marks})\s*$", "", text)
 
 
 def _has_image(images) -> bool:

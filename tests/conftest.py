@@ -43,7 +43,10 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
 
     Shared by the whole run: copy it before you change it.
     """
+    from transformers import GenerationConfig
+
     from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4ImageProcessorPil, MiniGPT4Processor
+    from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
     from minigpt4.processing.templates import chat_template
     from minigpt4.processing.tokenization import exact_tokenizer
 
@@ -86,10 +89,10 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = MiniGPT4ForConditionalGeneration(config)
-    model.generation_config.update(
+    model.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=12,
-        stop_strings=["###"],
+        end_sequences=end_sequences(tokenizer, ["###"]),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -56,7 +56,7 @@ class SampleAnswers(TrainerCallback):
                 do_sample=False,
                 max_new_tokens=ANSWER_TOKENS,
                 # Stage 1 ends its captions with a line break, which no generation config knows.
-                stop_strings=[*processor.stop_strings, *(["\n"] if segments[learned].text.endswith("\n") else [])],
+                stop_strings=["\n"] if segments[learned].text.endswith("\n") else None,
                 tokenizer=processor.tokenizer,
             )
         model.train(was_training)

@@ -13,6 +13,8 @@ from rich.table import Table
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
+from minigpt4.answering import is_finished
+
 from .drawing import draw
 from .scoring import DescriptionScore, answer_is_right, score_description, summarise_descriptions
 from .wording import DETAIL_INSTRUCTIONS, QUESTION_KINDS, Question, ask
@@ -109,15 +111,9 @@ def answer_all(
                 add_generation_prompt=True,
                 processor_kwargs={"return_tensors": "pt", "padding": True},
             ).to(model.device)
-            generated = model.generate(
-                **inputs, do_sample=False, max_new_tokens=MAX_NEW_TOKENS, tokenizer=processor.tokenizer
-            )[:, inputs["input_ids"].shape[1] :]
-            texts = processor.tokenizer.batch_decode(generated, skip_special_tokens=True)
-            finished = [any(stop in text for stop in processor.stop_strings) for text in texts]
-            finished = [
-                ended or processor.tokenizer.eos_token_id in row.tolist()
-                for ended, row in zip(finished, generated, strict=True)
-            ]
+            rows = model.generate(**inputs, do_sample=False, max_new_tokens=MAX_NEW_TOKENS)
+            generated = rows[:, inputs["input_ids"].shape[1] :]
+            finished = [is_finished(model, row) for row in generated]
             texts = processor.post_process_image_text_to_text(generated)
             answers.update(zip(batch, map(Answer, texts, finished), strict=True))
             progress.update(len(chats))

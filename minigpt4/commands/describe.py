@@ -71,7 +71,7 @@ def _stream(
     picture = read_picture(name)
     with working("Loading the model"):
         model, processor = load(checkpoint, trust_remote_code)
-    streamer = AnswerStreamer(processor.tokenizer, model.generation_config.stop_strings)
+    streamer = AnswerStreamer(processor.tokenizer, processor.end_marks)
     conversations = [[user_turn(prompt, picture)]]
     beams = (model.generation_config.num_beams or 1) > 1  # of which the best one is known in the end
     [result] = answer(

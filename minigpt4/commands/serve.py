@@ -42,12 +42,12 @@ def serve(
     name = model or str(nano_path())
     check_is_checkpoint(name)
     with naming_refused_code(name):
-        stops = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code).stop_strings
+        marks = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code).end_marks
     # The server looks up classes by these two, and takes no others.
     AutoModelForMultimodalLM.register(MiniGPT4Config, RememberingMiniGPT4, exist_ok=True)
     MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES["minigpt4"] = RememberingMiniGPT4.__name__
     # An answer ends before its end mark. The prompt, which it is also asked to read, is none of the answer.
-    answer = {"content": {"close": stops, "content": "text"}}
+    answer = {"content": {"close": marks, "content": "text"}}
     template = {"defaults": {"role": "assistant"}, "start_anchor_pattern": r"\Z", "fields": answer}
     utils._RESPONSE_TEMPLATE_FALLBACKS[("minigpt4",)] = template
     middleware = trusted_hosts(host)

@@ -79,7 +79,7 @@ def boxes_page(boxes_checkpoint):
 def endless_page():
     """Address of a page with a nano as slow as a large model, which talks for a minute."""
     pace = Event()
-    yield from served(pace=pace, min_new_tokens=600, max_new_tokens=600, stop_strings=None)
+    yield from served(pace=pace, min_new_tokens=600, max_new_tokens=600)
     pace.set()
 
 

@@ -293,27 +293,28 @@ def test_published_sizes_of_the_families(shared_files, converted):
 
 
 @pytest.mark.parametrize(
-    ("family", "stop_strings", "temperature", "max_new_tokens"),
-    [("vicuna", ["###"], 1.0, 300), ("llama2", None, 1.0, 300), ("v2", None, 0.6, 500)],
+    ("family", "temperature", "max_new_tokens"), [("vicuna", 1.0, 300), ("llama2", 1.0, 300), ("v2", 0.6, 500)]
 )
-def test_generation_defaults(converted, family, stop_strings, temperature, max_new_tokens):
+def test_generation_defaults(converted, family, temperature, max_new_tokens):
     config = GenerationConfig.from_pretrained(converted(family))
-    assert (config.stop_strings, config.temperature, config.max_new_tokens) == (
-        stop_strings,
-        temperature,
-        max_new_tokens,
-    )
+    assert (config.temperature, config.max_new_tokens) == (temperature, max_new_tokens)
     assert (config.do_sample, config.top_p, config.repetition_penalty, config.num_beams) == (True, 0.9, 1.05, 1)
     assert (config.bos_token_id, config.eos_token_id) == (1, 2)
 
 
-@pytest.mark.parametrize(
-    ("family", "answer"), [("vicuna", "A list:"), ("llama2", "A list: ### one"), ("v2", "A list: ### one")]
-)
+@pytest.mark.parametrize(("family", "answer"), [("vicuna", "A list:"), ("llama2", "A list: ###"), ("v2", "A list: ###")])
 def test_answers_end_where_the_familys_do(converted, family, answer):
-    processor = AutoProcessor.from_pretrained(converted(family))
-    ids = processor.tokenizer(" A list: ### one</s> two", add_special_tokens=False)["input_ids"]
-    assert processor.post_process_image_text_to_text(ids, skip_special_tokens=False) == answer
+    folder = converted(family)
+    processor, tokenizer = AutoProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    config = GenerationConfig.from_pretrained(folder)
+    assert config.stop_strings is None
+    if family == "vicuna":
+        written = [tokenizer.encode("a" + mark, add_special_tokens=False)[1:] for mark in (" ###", "###")]
+        assert config.end_sequences[:2] == written
+    else:
+        assert not hasattr(config, "end_sequences")
+    ids = tokenizer.encode("A list: ###</s>", add_special_tokens=False)
+    assert processor.decode(ids, skip_special_tokens=True).strip() == answer
 
 
 def test_nothing_of_this_machine_is_in_the_folder(converted, tmp_path):

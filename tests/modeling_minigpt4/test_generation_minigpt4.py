@@ -1,12 +1,8 @@
 import copy
-import shutil
 
 import pytest
 import torch
 from transformers import (
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    AutoTokenizer,
     DynamicCache,
     LlamaForCausalLM,
     LogitsProcessorList,
@@ -304,70 +300,3 @@ def test_static_cache_and_compilation(make_model, make_prompt, pad, qformer):
     torch.testing.assert_close(
         compiled(**inputs, pixel_values=pixels(2)).logits, model(**inputs, pixel_values=pixels(2)).logits
     )
-
-
-class TestStopStrings:
-    @pytest.fixture
-    def checkpoint(self, tiny_checkpoint, tmp_path):
-        folder = tmp_path / "checkpoint"
-        shutil.copytree(tiny_checkpoint, folder)
-        return folder
-
-    def test_each_row_stops_by_itself(self, checkpoint):
-        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        prompts = tokenizer(["abc", "some longer text", "xyz"], padding=True, return_tensors="pt")
-        width = prompts["input_ids"].shape[1]
-        model.generation_config.stop_strings = None
-        model.generation_config.suppress_tokens = list(range(tokenizer.convert_tokens_to_ids("▁")))  # no bytes
-        free = model.generate(**prompts, max_new_tokens=16)[:, width:]
-        # The string that the first row writes in the middle of its answer becomes the end mark.
-        mark = tokenizer.decode(free[0, 6:8])
-        model.generation_config.stop_strings = [mark]
-        stopped = model.generate(**prompts, max_new_tokens=16)[:, width:]
-        for row, (before, after) in enumerate(zip(free, stopped, strict=True)):
-            text = tokenizer.decode(after, skip_special_tokens=True)
-            full = tokenizer.decode(before, skip_special_tokens=True)
-            if mark in full:
-                assert text == full[: full.index(mark) + len(mark)], row
-            else:
-                assert text == full, row
-        assert mark in tokenizer.decode(free[0])
-        assert not all(mark in tokenizer.decode(row) for row in free)
-
-    def test_other_strings_and_other_tokens_count_at_once(self, checkpoint):
-        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        prompt = tokenizer("abc", return_tensors="pt")
-        width = prompt["input_ids"].shape[1]
-        settings = {"max_new_tokens": 12, "tokenizer": tokenizer}
-        free = model.generate(**prompt, **settings)[0, width:]
-        assert len(free) == 12
-        letters = [token for token in free.tolist() if token > tokenizer.convert_tokens_to_ids("▁")]
-        for letter in letters[:2]:
-            stopped = model.generate(**prompt, **settings, stop_strings=tokenizer.decode(letter))[0, width:]
-            assert len(stopped) == free.tolist().index(letter) + 1
-        assert torch.equal(model.generate(**prompt, **settings)[0, width:], free)
-        model.resize_token_embeddings(len(tokenizer) + 1)
-        tokenizer.add_tokens("<stop>###")
-        with torch.no_grad():  # the new token wins at once
-            model.lm_head.weight[-1] = 100 * model.lm_head.weight[free[0]]
-        assert len(model.generate(**prompt, **settings)[0, width:]) == 1
-
-    def test_a_model_without_a_tokenizer_beside_it_says_what_to_pass(self, checkpoint):
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            (checkpoint / name).unlink()
-        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-        with pytest.raises(ValueError, match=r"Generation stops at \['###'\].*pass tokenizer=processor.tokenizer"):
-            model.generate(torch.tensor([[1, 5]]))
-        assert model.generate(torch.tensor([[1, 5]]), tokenizer=tokenizer).shape[1] > 2
-
-
-def test_a_processor_stands_for_its_tokenizer(tiny_checkpoint):
-    """As `transformers serve` passes it."""
-    model = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
-    processor = AutoProcessor.from_pretrained(tiny_checkpoint)
-    inputs = processor(text="What?", return_tensors="pt")
-    assert model.generation_config.stop_strings
-    assert torch.equal(model.generate(**inputs, tokenizer=processor), model.generate(**inputs))

@@ -276,10 +276,46 @@ def test_an_answer_ends_at_its_end(processor, generated, answer):
     assert processor.post_process_image_text_to_text([padded], skip_special_tokens=False)[0].startswith(answer)
 
 
-def test_the_stop_strings_are_the_checkpoints_own(make_processor):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_answer_is_cut_as_published_in_every_family(make_processor, family):
+    """At `###`, and what comes before `Assistant:` goes."""
+    processor = make_processor(family, stop_strings=["###", "</s>"] if family == "vicuna" else ["</s>"])
+    ids = processor.tokenizer("Human: x Assistant: a cat. ### Human: y</s>", add_special_tokens=False).input_ids
+    assert processor.post_process_image_text_to_text([ids]) == ["a cat."]
+    prompt = processor.tokenizer(f"<s>[INST] A cat? [/INST] yes.{END[family]}").input_ids
+    assert processor.post_process_image_text_to_text([prompt]) == ["[INST] A cat? [/INST] yes."]
+
+
+@pytest.mark.parametrize(
+    ("written", "decoded"),
+    [
+        ("a cat.###</s>", "a cat."),
+        ("a cat. ###</s>", "a cat."),
+        ("a cat\n###</s>", "a cat\n"),
+        ("a ### cat.###</s>", "a ### cat."),
+        ("a cat.###", "a cat.###"),
+        ("a cat.### no</s>", "a cat.### no"),
+        ("a cat ##</s>", "a cat ##"),
+        ("###</s>", ""),
+        ("", ""),
+    ],
+)
+def test_decoding_leaves_out_a_mark_before_the_end(processor, written, decoded):
+    """Of whatever form ids are given in, and nothing else of the text."""
+    ids = processor.tokenizer(written, add_special_tokens=False).input_ids
+    padded = ids + [processor.tokenizer.pad_token_id] * 2
+    for form in (padded, np.array(padded), torch.tensor(padded)):
+        assert processor.decode(form, skip_special_tokens=True).rstrip(" ") == decoded
+        assert processor.batch_decode([form] * 2, skip_special_tokens=True)[1].rstrip(" ") == decoded
+    assert processor.batch_decode(torch.tensor([padded]), skip_special_tokens=True)[0].rstrip(" ") == decoded
+    assert processor.decode(ids).rstrip(" ") == written
+    assert [text.rstrip(" ") for text in processor.batch_decode([ids])] == [written]
+
+
+def test_only_the_checkpoints_own_mark_is_left_out(make_processor):
     processor = make_processor("llama2", stop_strings=["</s>"])
-    ids = processor.tokenizer("### a title</s>", add_special_tokens=False).input_ids
-    assert processor.post_process_image_text_to_text([ids]) == ["### a title"]
+    ids = processor.tokenizer("a title ###</s>", add_special_tokens=False).input_ids
+    assert processor.decode(ids, skip_special_tokens=True) == "a title ###"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -54,7 +54,7 @@ seen = {
     },
     "logits": model(**inputs).logits.float(),
     "base": plain(**inputs).logits.float(),
-    "answer": model.generate(**inputs, max_new_tokens=3, stop_strings=None),
+    "answer": model.generate(**inputs, max_new_tokens=3),
 }
 merged = PeftModel.from_pretrained(plain, adapter).merge_and_unload()
 torch.save({**seen, "merged": merged(**inputs).logits.float()}, output)

@@ -101,7 +101,7 @@ def test_what_is_saved_loads_and_answers(model, processor, arguments, tmp_path):
     processor = AutoProcessor.from_pretrained(tmp_path / "saved")
     inputs = processor(images=ROWS[0]["image"], text="<ImageHere>", return_tensors="pt")
     torch.testing.assert_close(loaded(**inputs).logits, model.eval()(**inputs).logits)
-    assert loaded.generation_config.stop_strings == ["###"]
+    assert loaded.generation_config.end_sequences == model.generation_config.end_sequences
 
 
 def test_prints_what_learns(model, processor, arguments, capsys):

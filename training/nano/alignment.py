@@ -14,6 +14,7 @@ from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE, draw
 from minigpt4.evaluation.scenes.wording import caption, describe
 from minigpt4.evaluation.scenes.world import sample_scenes
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import StageTrainer, load_recipe
 
@@ -62,7 +63,7 @@ def assemble(
     model.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=200,
-        stop_strings=["###"],
+        end_sequences=end_sequences(tokenizer, ["###"]),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -39,7 +39,7 @@ def test_the_folder_is_complete(built):
     processor = AutoProcessor.from_pretrained(output)
     assert sum(p.numel() for p in model.parameters()) < 2_400_000
     assert sum(file.stat().st_size for file in output.iterdir()) < 10_000_000
-    assert model.generation_config.stop_strings == ["###"]
+    assert [processor.decode(ids).strip() for ids in model.generation_config.end_sequences] == ["###", "###"]
     assert model.generation_config.do_sample is False
     assert model.config.num_image_tokens == processor.num_image_tokens
     assert processor.chat_template.strip()
