@@ -18,6 +18,7 @@ def register() -> None:
         AutoModelForMultimodalLM,
         AutoProcessor,
     )
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     from transformers.utils import is_torchvision_available
 
     from .modeling_minigpt4.configuration_minigpt4 import MiniGPT4Config
@@ -29,6 +30,8 @@ def register() -> None:
     AutoModel.register(MiniGPT4Config, MiniGPT4Model, exist_ok=True)
     for auto_class in (AutoModelForImageTextToText, AutoModelForMultimodalLM):
         auto_class.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
+    # Where TRL looks up whether a model sees pictures.
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES["minigpt4"] = MiniGPT4ForConditionalGeneration.__name__
     AutoProcessor.register(MiniGPT4Config, MiniGPT4Processor, exist_ok=True)
     image_processors = {"pil": MiniGPT4ImageProcessorPil}
     if is_torchvision_available():

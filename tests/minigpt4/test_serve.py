@@ -63,6 +63,24 @@ def test_a_second_turn_and_a_limit(client, picture, expected):
     assert (short.finish_reason, asked.startswith(short.message.content)) == ("length", True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_stop_comes_on_top_of_the_models_own_end(client, picture, expected, stream):
+    def ask(stop) -> str:
+        made = client.chat.completions.create(
+            model="my-model", messages=question(str(picture)), stop=stop, stream=stream, max_tokens=150
+        )
+        if stream:
+            return "".join(chunk.choices[0].delta.content or "" for chunk in made)
+        assert made.choices[0].finish_reason == "stop"
+        return made.choices[0].message.content
+
+    assert ask("no such words") == expected
+    word = expected.split()[-3]
+    cut = ask([word, "no such words"])
+    assert expected.startswith(cut)
+    assert cut.endswith(word)
+
+
 def test_another_name_is_refused(client, picture):
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="other", messages=question(addresses(picture)["file"]))

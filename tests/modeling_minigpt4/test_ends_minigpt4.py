@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 
 import pytest
 import torch
@@ -107,7 +108,7 @@ def test_beams(model, tokenizer, prompts, settings):
     marks, eos = free[:, 4].tolist(), tokenizer.eos_token_id
     assert any(set(row) & set(marks) for row in answers)
     for row in answers:
-        for token, following in zip(row, row[1:], strict=False):
+        for token, following in pairwise(row):
             assert token not in marks or following == eos
             assert token != eos or following == tokenizer.pad_token_id
 
@@ -124,7 +125,7 @@ def test_samples_of_one_prompt(model, tokenizer):
     assert all(
         following == tokenizer.eos_token_id
         for row in rows
-        for token, following in zip(row, row[1:], strict=False)
+        for token, following in pairwise(row)
         if token in marks
     )
 
