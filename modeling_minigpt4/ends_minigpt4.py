@@ -22,7 +22,9 @@ def end_sequences(tokenizer: PreTrainedTokenizerBase, marks: Iterable[str]) -> l
     for mark in marks:
         for space in (" ", ""):
             for word in ("a", "."):
-                before, ids = (tokenizer.encode(text, add_special_tokens=False) for text in (word, word + space + mark))
+                before, ids = (
+                    tokenizer.encode(text, add_special_tokens=False) for text in (word, word + space + mark)
+                )
                 if ids[: len(before)] == before:  # else the mark has no tokens of its own here
                     sequences.append(ids[len(before) :])
         sequences.append(tokenizer.encode(mark, add_special_tokens=False))

@@ -302,7 +302,9 @@ def test_generation_defaults(converted, family, temperature, max_new_tokens):
     assert (config.bos_token_id, config.eos_token_id) == (1, 2)
 
 
-@pytest.mark.parametrize(("family", "answer"), [("vicuna", "A list:"), ("llama2", "A list: ###"), ("v2", "A list: ###")])
+@pytest.mark.parametrize(
+    ("family", "answer"), [("vicuna", "A list:"), ("llama2", "A list: ###"), ("v2", "A list: ###")]
+)
 def test_answers_end_where_the_familys_do(converted, family, answer):
     folder = converted(family)
     processor, tokenizer = AutoProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)

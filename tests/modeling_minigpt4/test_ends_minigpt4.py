@@ -123,10 +123,7 @@ def test_samples_of_one_prompt(model, tokenizer):
     rows = model.generate(**prompt, **settings, end_sequences=[[mark] for mark in marks])[:, 5:].tolist()
     assert sum(tokenizer.eos_token_id in row for row in rows) >= 4
     assert all(
-        following == tokenizer.eos_token_id
-        for row in rows
-        for token, following in pairwise(row)
-        if token in marks
+        following == tokenizer.eos_token_id for row in rows for token, following in pairwise(row) if token in marks
     )
 
 
