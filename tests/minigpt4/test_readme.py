@@ -47,6 +47,10 @@ def test_python_runs(session):
     assert session.returncode == 0, session.stderr
 
 
+def test_python_warns_of_nothing(session):
+    assert "Warning" not in session.stderr
+
+
 def test_python_answers_as_the_readme_says(session):
     [expected] = [block for block in blocks("text") if "The image shows" in block]
     assert expected.strip() in session.stdout
