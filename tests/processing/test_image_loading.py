@@ -17,7 +17,7 @@ import pytest
 
 from minigpt4 import MiniGPT4ImageProcessorPil
 from minigpt4.processing import load_image
-from minigpt4.processing.image_loading import FORMATS, extensions
+from minigpt4.processing.image_loading import FORMATS, AsStored, extensions
 
 
 @pytest.fixture
@@ -70,6 +70,23 @@ def test_from_everywhere_it_is_the_same_picture(picture, tmp_path, site, monkeyp
         loaded = load_image(source)
         assert loaded.mode == "RGB"
         np.testing.assert_array_equal(np.asarray(loaded), np.asarray(picture), err_msg=str(source)[:60])
+
+
+def test_a_picture_as_it_is_stored(picture, tmp_path):
+    """As the published training reads pictures: Pillow's `convert("RGB")` and nothing else."""
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("png", "jpg", "webp"):
+        path = tmp_path / f"photo.{kind}"
+        picture.save(path, exif=exif)
+        stored = np.asarray(PIL.Image.open(path).convert("RGB"))
+        assert stored.shape == (30, 50, 3)
+        loaded = load_image(AsStored(path))
+        np.testing.assert_array_equal(np.asarray(loaded), stored)
+        np.testing.assert_array_equal(np.asarray(load_image(loaded)), stored)  # as the image processor gets it
+    PIL.Image.fromarray(np.full((2, 2), 1000, np.uint16)).save(tmp_path / "deep.png")
+    clipped = PIL.Image.open(tmp_path / "deep.png").convert("RGB")
+    np.testing.assert_array_equal(np.asarray(load_image(AsStored(tmp_path / "deep.png"))), np.asarray(clipped))
 
 
 def test_a_rotated_photo_is_turned_upright(picture, tmp_path):
