@@ -21,7 +21,7 @@ from .collation import SequenceCollator, row_images
 from .model import load_processor
 from .preview import print_sequences
 from .recipe import Recipe
-from .rows import load_entry, load_rows, number_rows, refuse_no_data
+from .rows import load_entry, load_rows, named_data, number_rows
 from .sets import SetReport, SetRows
 from .shards import Shards
 
@@ -100,10 +100,9 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
     Raises:
         ValueError: the recipe names no data.
     """
-    refuse_no_data(recipe.data)
+    data, named = recipe.data, named_data(recipe.data)
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
-    data = recipe.data
-    entries = data.data if isinstance(data.data, list) else [data.data]
+    entries = named if isinstance(named, list) else [named]
     images: dict[str, Problem | None] = {}  # sets share them
     checks = []
     for entry in entries:

@@ -80,19 +80,21 @@ def number_rows(rows, seed: int = 0):
 
 def load_train_rows(data: DataArguments):
     """The rows that a recipe trains on, see [`load_rows`]; streams, and several sets, as a [`Mixture`]."""
-    refuse_no_data(data)
-    if isinstance(data.data, str):
-        rows = load_rows(data.data, data, data.data_split, data.data_rows)
-        return rows if hasattr(rows, "__len__") else _mix([MixedSet(data.data, rows)], data)
-    return _mix([_load_set(entry, data) for entry in data.data], data)
+    named = named_data(data)
+    if isinstance(named, str):
+        rows = load_rows(named, data, data.data_split, data.data_rows)
+        return rows if hasattr(rows, "__len__") else _mix([MixedSet(named, rows)], data)
+    return _mix([_load_set(entry, data) for entry in named], data)
 
 
-def refuse_no_data(data: DataArguments) -> None:
+def named_data(data: DataArguments) -> str | list:
+    """What a recipe trains on, as it says it; an error where it says nothing."""
     if not data.data:
         raise ValueError(
             "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
             f"{', '.join(READERS)}."
         )
+    return data.data
 
 
 def _mix(sets: Sequence[MixedSet], data: DataArguments) -> Mixture:

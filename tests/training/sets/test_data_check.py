@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_counted_and_named(check, published, monkeypatch)
     assert counts["ok_vqa"] == ["-"] * 6
     for said in (
         "1 unreadable, first: gqa: train_balanced_questions.json, row 1: ",
-        "0.jpg is not an image in a format that Pillow reads.",
+        "0.jpg is not an image",
         "1 broken, first: train_balanced_questions.json, row 3 has no 'image', only nothing",
         "1 cut, first: gqa: train_balanced_questions.json, row 2: ",
         "66.7% of the rows cannot be used, and max_broken allows 1.0%.",
