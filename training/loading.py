@@ -9,13 +9,14 @@ from accelerate.data_loader import prepare_data_loader
 from accelerate.utils import gather_object
 from rich.console import Console
 from torch.utils.data import DataLoader
-from transformers import BatchFeature, Trainer, TrainerCallback
+from transformers import BatchFeature, TrainerCallback
 
 from .mixing import MixedBatch, MixedBatches, Mixture
+from .resuming import ResumingTrainer
 from .tally import Drawn, Tally
 
 
-class MixtureTrainer(Trainer):
+class MixtureTrainer(ResumingTrainer):
     """
     A `Trainer` that takes a [`Mixture`] for its `train_dataset`.
 
@@ -82,13 +83,6 @@ class MixtureTrainer(Trainer):
                 self.tally.add(batch["drawn"])
         return batches, num_items
 
-    def _run_epoch(self, *, resume_from_checkpoint, **kwargs):
-        if self.tally and self.state.global_step >= self.state.max_steps:  # it goes on from its end
-            self._load_rng_state(resume_from_checkpoint)
-            self.control.should_training_stop = True
-        else:
-            super()._run_epoch(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
-
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         if self.tally:
@@ -98,17 +92,15 @@ class MixtureTrainer(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         super()._load_rng_state(checkpoint)
         if self.tally and checkpoint:
-            if not self._state_file(checkpoint).is_file():
-                raise FileNotFoundError(
-                    f"{checkpoint} does not say where process {self.args.process_index} of {self.args.world_size} was "
-                    "in this data: go on with as many processes as before, and the same data, or begin again."
-                )
             state = torch.load(self._state_file(checkpoint), weights_only=True)
             for what, now in self._readers().items():
                 if state[what] != now:
                     raise ValueError(f"{checkpoint} is of a run with {what} {state[what]}, not {now}: say the same.")
             self.loader.load_state_dict(state["loader"])
             self.tally.load_state_dict(state["tally"])
+
+    def _own_files(self) -> list[tuple[str, ...]]:
+        return [*super()._own_files(), *([(self._state_file("").name,)] if self.tally else [])]
 
     def _readers(self) -> dict:
         """What must be as it was for a run that goes on."""

@@ -114,7 +114,8 @@ def _save(trainer: StageTrainer, output: Path) -> None:
     trainer.accelerator.wait_for_everyone()
     if trainer.args.save == "full" and isinstance(trainer.model, PeftModel):
         trainer.model = trainer.model.merge_and_unload()
-    trainer.save_model(str(staging))
+    with trainer.whole_or_nothing(staging, "The model"):
+        trainer.save_model(str(staging))
     if trainer.is_world_process_zero():
         new = {file.name for file in staging.iterdir()}
         for name in sorted(new):

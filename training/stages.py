@@ -1,11 +1,12 @@
 """Training stages, as a thin layer on transformers' `Trainer`."""
 
-import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from peft import PeftModel
-from transformers import PreTrainedModel, ProcessorMixin, TrainerState
+from transformers import PreTrainedModel, ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
@@ -14,6 +15,7 @@ from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse
 from .arguments import StageArguments
 from .checkpoints import holds_learned, learned_modules, load_learned, save_learned
 from .collation import SequenceArguments, SequenceCollator
+from .disk import full_disk_in_one_line
 from .features import open_features
 from .finiteness import NonFiniteError, describe_non_finite, is_finite
 from .loading import MixtureTrainer
@@ -164,20 +166,22 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         if self.is_world_process_zero():
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed while it wrote
         self.accelerator.wait_for_everyone()
-        self.args.output_dir = str(staging)
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self.args.output_dir = str(output)
-        self.accelerator.wait_for_everyone()
-        best = f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
-        if self.state.best_global_step and (best == name or (output / best).exists()):
-            self.state.best_model_checkpoint = str(output / best)
+        with self.whole_or_nothing(staging, name):
+            self.args.output_dir = str(staging)
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self.args.output_dir = str(output)
+            self.accelerator.wait_for_everyone()
+            best = f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
+            if self.state.best_global_step and (best == name or (output / best).exists()):
+                self.state.best_model_checkpoint = str(output / best)
+            if self.is_world_process_zero():
+                self.state.save_to_json(str(staging / name / TRAINER_STATE_NAME))  # once more, with the name it gets
+                shutil.rmtree(output / name, ignore_errors=True)
+                (staging / name).rename(output / name)
+                staging.rmdir()
         if self.is_world_process_zero():
-            self.state.save_to_json(str(staging / name / TRAINER_STATE_NAME))  # once more, with the name it gets
-            shutil.rmtree(output / name, ignore_errors=True)
-            (staging / name).rename(output / name)
-            staging.rmdir()
             rotate_checkpoints(
                 output_dir=str(output),
                 save_total_limit=self.args.save_total_limit,
@@ -187,32 +191,26 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         self.push_checkpoint(output / name)
         self.accelerator.wait_for_everyone()
 
+    @contextmanager
+    def whole_or_nothing(self, staging: Path, what: str) -> Iterator[None]:
+        """What is written to `staging` meanwhile is deleted if that fails, and a full disk is said in one line."""
+        advice = "the checkpoints before it are whole. Make room, and go on with --resume."
+        try:
+            with full_disk_in_one_line(staging.parent, what, advice):
+                yield
+        except BaseException:
+            if self.is_world_process_zero():
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         if self.base is not None:
             refuse_another_base(resume_from_checkpoint, self.base.name, revision=self.base.revision)
-        self._refuse_other_batches(Path(resume_from_checkpoint))
         # By what is there: a run may go on with another `save`. FSDP keeps its own copy of everything.
         if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or not holds_learned(resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_learned(resume_from_checkpoint, model or self.model)
-
-    def _refuse_other_batches(self, checkpoint: Path) -> None:
-        """`Trainer` counts in steps what was read: with larger ones it would pass over rows, with smaller ones repeat them."""
-        args, rows = self.args, self.train_dataset
-        if args.ignore_data_skip or args.auto_find_batch_size or not hasattr(rows, "__len__"):
-            return
-        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
-        size, accumulated = args.train_batch_size * args.world_size, args.gradient_accumulation_steps
-        batches = max(1, len(rows) // size if args.dataloader_drop_last else math.ceil(len(rows) / size))
-        epochs, steps = divmod(state.global_step, math.ceil(batches / accumulated))
-        now = epochs + min(steps * accumulated, batches) / batches
-        if abs(now - (state.epoch or 0.0)) * batches >= 1:
-            raise ValueError(
-                f"{checkpoint} is of {state.epoch:g} epochs, which with this data and batch would be {now:g}: say as many "
-                "rows, batch size x accumulation x processes as before, or --set ignore_data_skip=true to begin the "
-                "epoch again."
-            )
 
     def _load_best_model(self) -> None:
         if isinstance(self.model, PeftModel) or not holds_learned(self.state.best_model_checkpoint):

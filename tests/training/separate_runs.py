@@ -2,7 +2,8 @@
 
 JOBS is a JSON list. Each job has the name of a `recipe` and `overrides` for it, and may say `resume`, a number of
 `processes`, `kill_in_step` or `kill_in_save` (a step in which, or in whose checkpoint, every process kills itself), and
-`log`, a file that gets one JSON line for each step of the first process: losses, learning rates, and rows of all.
+`log`, a file that gets one JSON line for each step of the first process: losses, learning rates, and of all processes
+their rows and the text of their batches.
 Prints how the processes of each job ended. They are forked, so that one import serves all of them.
 """
 
@@ -28,6 +29,7 @@ class WatchedTrainer(run.StageTrainer):
     def training_step(self, model, inputs, num_items_in_batch=None):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.seen = gather_object(inputs["drawn"].sources if "drawn" in inputs else inputs["rows"].tolist())
+        self.texts = gather_object([self.processing_class.tokenizer.decode(inputs["input_ids"].flatten())])
         if self.job.get("kill_in_step") == self.state.global_step + 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return loss
@@ -35,7 +37,7 @@ class WatchedTrainer(run.StageTrainer):
     def log(self, logs, start_time=None):
         super().log(logs, start_time)
         if "loss" in logs and self.is_world_process_zero() and self.job.get("log"):
-            line = {"step": self.state.global_step, "rows": self.seen}
+            line = {"step": self.state.global_step, "rows": self.seen, "texts": self.texts}
             line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
             with Path(self.job["log"]).open("a") as file:
                 file.write(json.dumps(line) + "\n")

@@ -1,15 +1,23 @@
 """A run that is killed and goes on is the run that was never stopped, bit by bit; and so are two processes."""
 
 import json
+import random
+import shlex
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import datasets
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
+from transformers.trainer_utils import get_last_checkpoint
+
+from minigpt4.training import read_recipe
+from minigpt4.training.features import cache_features
+from minigpt4.training.run import run
 
 
 KILLED = -signal.SIGKILL
@@ -38,7 +46,7 @@ def job(tiny_checkpoint, own_folder, tmp_path):
             "model_name_or_path": str(tiny_checkpoint),
             "data": str(own_folder),
             "output_dir": str(tmp_path / name),
-            "max_steps": 7,
+            "max_steps": 12,
             "per_device_train_batch_size": 2,
             "gradient_accumulation_steps": 1,
             "gradient_checkpointing": False,
@@ -67,6 +75,22 @@ def weights(job: dict) -> bytes:
     return (Path(job["overrides"]["output_dir"]) / "adapter_model.safetensors").read_bytes()
 
 
+def drawn_anew(job: dict, steps_of_an_epoch: int) -> bool:
+    """Whether each process has in each epoch the rows in another order, and the prompts that are drawn for the epoch."""
+    recipe = read_recipe(job["recipe"], **job["overrides"])
+    size, orders = recipe.args.per_device_train_batch_size, [[], [], []]
+    for step, line in steps(job).items():
+        epoch = (step - 1) // steps_of_an_epoch
+        orders[epoch] += line["rows"]
+        for first, text in zip(line["rows"][::size], line["texts"], strict=True):
+            prompt = random.Random(f"{recipe.args.seed} {epoch} {first}").choice(recipe.sequence.prompts)
+            if prompt.partition("</Img>")[2] not in text:
+                return False
+    return (
+        all(sorted(order) == list(range(8)) for order in orders) and orders[0] != orders[1] != orders[2] != orders[0]
+    )
+
+
 def test_killed_in_a_step_and_while_saving(separate_runs, job, tmp_path):
     whole, killed = job("whole"), job("killed")
     again = {**killed, "resume": True}
@@ -78,10 +102,13 @@ def test_killed_in_a_step_and_while_saving(separate_runs, job, tmp_path):
         {**killed, "kill_in_step": 4},  # goes on from step 2
         {**again, "kill_in_step": 5},  # from step 4, at the end of the first epoch
         {**again, "kill_in_save": 6},  # from step 4, and leaves half a checkpoint
-        again,
+        {**again, "kill_in_step": 8},  # from step 4
+        {**again, "kill_in_step": 11},  # from step 6, in the middle of the second epoch
+        again,  # from step 10, in the middle of the third
     )
-    assert endings == [[0], [KILLED], [0], [KILLED], [KILLED], [KILLED], [0]]
-    assert len(steps(whole)) == 7
+    assert endings == [[0], [KILLED], [0], *[[KILLED]] * 5, [0]]
+    assert len(steps(whole)) == 12
+    assert drawn_anew(whole, steps_of_an_epoch=4)
     assert steps(killed) == steps(whole)
     assert weights(killed) == weights(whole)
     assert sorted(path.name for path in (tmp_path / "early").glob("*checkpoint*")) == ["checkpoint-2"]
@@ -89,11 +116,30 @@ def test_killed_in_a_step_and_while_saving(separate_runs, job, tmp_path):
 
 
 def test_two_processes_killed(separate_runs, job):
-    fewer = {"overrides": {"max_steps": 3, "save_steps": 1}, "processes": 2}
-    whole, killed = job("whole", **fewer), job("killed", **fewer)
-    endings = separate_runs(whole, {**killed, "kill_in_step": 3}, {**killed, "resume": True})
-    assert endings == [[0, 0], [KILLED, KILLED], [0, 0]]
-    assert {len(set(line["rows"])) for line in steps(whole).values()} == {4}
+    saved = {"overrides": {"max_steps": 6, "save_steps": 1}, "processes": 2}
+    whole, killed = job("whole", **saved), job("killed", **saved)
+    again = {**killed, "resume": True}
+    # In the middle of the second epoch and of the third.
+    endings = separate_runs(whole, {**killed, "kill_in_step": 4}, {**again, "kill_in_step": 6}, again)
+    assert endings == [[0, 0], [KILLED, KILLED], [KILLED, KILLED], [0, 0]]
+    assert drawn_anew(whole, steps_of_an_epoch=2)
+    assert steps(killed) == steps(whole)
+    assert weights(killed) == weights(whole)
+
+
+def test_killed_on_cached_features_read_by_workers_that_stay(separate_runs, job, tmp_path):
+    settings = {
+        "features": str(tmp_path / "features"),
+        "save_steps": 1,
+        "dataloader_num_workers": 1,
+        "dataloader_persistent_workers": True,
+    }
+    whole, killed = (job(name, recipe="own-folder", overrides=settings) for name in ("whole", "killed"))
+    cache_features(read_recipe("own-folder", **whole["overrides"]))
+    again = {**killed, "resume": True}
+    endings = separate_runs(whole, {**killed, "kill_in_step": 7}, {**again, "kill_in_step": 11}, again)
+    assert endings == [[0], [KILLED], [KILLED], [0]]
+    assert drawn_anew(whole, steps_of_an_epoch=4)
     assert steps(killed) == steps(whole)
     assert weights(killed) == weights(whole)
 
@@ -103,7 +149,7 @@ def test_killed_runs_on_shards_go_on_with_the_next_sample(separate_runs, job, wr
     shards = write_shards("shards", shards=4)
     write_tar("shards/00001.tar", [("1-0.jpg", b"no image"), ("1-0.txt", b"a"), ("1-1.txt", b"no image at all")])
     data = [{"name": shards, "ratio": 3}, {"name": str(own_folder), "ratio": 1}]
-    settings = {"data": data, "max_broken": 0.1, "shuffle_buffer": 4, "save_steps": 3}
+    settings = {"data": data, "max_steps": 7, "max_broken": 0.1, "shuffle_buffer": 4, "save_steps": 3}
     workers = {"overrides": {**settings, "dataloader_num_workers": 2, "gradient_accumulation_steps": 2}}
     two = {"overrides": settings, "processes": 2}
     jobs = []
@@ -120,6 +166,59 @@ def test_killed_runs_on_shards_go_on_with_the_next_sample(separate_runs, job, wr
     cells = [line.split("│") for line in separate_runs.said.splitlines() if line.count("%") == 2]
     batches = [int(cell[4]) for cell in cells]
     assert [sum(table) for table in zip(batches[::2], batches[1::2], strict=True)] == [14] * 4
+
+
+@pytest.mark.parametrize("recipe_name", ["lora", "own-folder"])
+@pytest.mark.parametrize("length", [{"max_steps": 3}, {"max_steps": -1, "num_train_epochs": 1}])
+def test_a_run_that_is_finished_changes_nothing(job, capsys, recipe_name, length):
+    finished = job("finished", recipe=recipe_name, overrides={**length, "save_steps": 1})
+    go_on = partial(run, resume=True)
+    output = run(read_recipe(recipe_name, **finished["overrides"]))
+    before = {file: file.read_bytes() for file in output.rglob("*.safetensors")}
+    capsys.readouterr()
+    go_on(read_recipe(recipe_name, **finished["overrides"]))
+    last = Path(get_last_checkpoint(str(output))).name
+    assert f"This run is finished: {last} is of step" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in output.rglob("*.safetensors")} == before
+    (output / "adapter_model.safetensors").unlink()  # it was killed before it had written this
+    go_on(read_recipe(recipe_name, **finished["overrides"]))
+    go_on(read_recipe(recipe_name, **{**finished["overrides"], "max_steps": 2}))  # less than it has done
+    assert {file: file.read_bytes() for file in output.rglob("*.safetensors")} == before
+
+
+def test_a_full_disk_says_so_and_costs_no_checkpoint(job, tmp_path):
+    """Two disks: on one a file of PyTorch is the first that does not fit, on the other one of safetensors."""
+    settings = {"max_steps": 3, "save_steps": 1}
+    whole = job("whole", overrides=settings)
+    checkpoint = run(read_recipe("lora", **whole["overrides"])) / "checkpoint-1"
+    size = sum(file.stat().st_size // 4096 * 4096 + 4096 for file in checkpoint.iterdir())  # in pages
+    disks = {tmp_path / name: int(size * fits) for name, fits in (("small", 1.5), ("larger", 3.1))}
+    jobs = [job("full", overrides={**settings, "output_dir": str(disk / "run")}) for disk in disks]
+    program = [sys.executable, str(Path(__file__).with_name("separate_runs.py"))]
+    script = "\n".join(
+        ["set -e"]
+        + [f"mkdir {disk} && mount -t tmpfs -o size={size} tmpfs {disk} || exit 77" for disk, size in disks.items()]
+        + [shlex.join([*program, json.dumps(jobs)])]
+        + [f"ls -x -w 0 -A {disk}/run && mount -o remount,size=64m {disk}" for disk in disks]
+        + [shlex.join([*program, json.dumps([{**each, "resume": True} for each in jobs])])]
+        + [f"cmp {disk}/run/adapter_model.safetensors {tmp_path}/whole/adapter_model.safetensors" for disk in disks]
+    )
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]  # nobody else sees these disks
+    done = subprocess.run(alone, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("A disk of a given size cannot be mounted here.")
+    assert done.returncode == 0, done.stderr
+    endings, again = [line for line in done.stdout.splitlines() if line.startswith("[[")]
+    left = [line for line in done.stdout.splitlines() if line.startswith("checkpoint")]
+    assert json.loads(endings) == [[1]] * 2, done.stderr
+    kept = [f"checkpoint-{number}" for number in (1, 2, 3)]
+    assert [line.split() for line in left] == [kept[:1], kept]
+    assert json.loads(again) == [[0]] * 2, done.stderr
+    for disk, what in zip(disks, ("checkpoint-2", "The model"), strict=True):
+        assert (
+            f"OSError: {what} could not be written to {disk}/run, as the disk is full: the checkpoints before it are "
+            "whole. Make room, and go on with --resume."
+        ) in done.stderr
 
 
 def test_two_processes_are_one_with_the_same_global_batch(separate_runs, job, tmp_path):

@@ -1,0 +1,47 @@
+"""A full disk, said in one line whichever library was writing."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+PROBE_BYTES = 2**20
+NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota of the disk is used up"}
+
+
+@contextmanager
+def full_disk_in_one_line(folder: Path, what: str, advice: str) -> Iterator[None]:
+    """
+    Raise an `OSError` that says so where something fails because there is no room left to write `what`.
+
+    PyTorch, safetensors and tokenizers raise errors of their own then, most of which do not say why.
+
+    Args:
+        folder (`Path`): where it is written to.
+        what (`str`): what was being written.
+        advice (`str`): what to do.
+    """
+    try:
+        yield
+    except Exception as error:
+        if why := NO_ROOM.get(_error_number(error, folder)):
+            raise OSError(f"{what} could not be written to {folder}, as {why}: {advice}") from error
+        raise
+
+
+def _error_number(error: Exception, folder: Path) -> int | None:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return error.errno
+    probe = folder / ".probe"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as full:
+        return full.errno
+    finally:
+        probe.unlink(missing_ok=True)
+    return None
