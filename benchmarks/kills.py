@@ -1,0 +1,241 @@
+"""Runs that are killed at random moments, gone on with until they are done, and compared with runs that were not.
+
+    python -m benchmarks.kills [--kills 10] [--seed 0] [WORD …]
+
+Of each case (or of those with one of the words in their names) `minigpt4 train` is run on nano through three epochs: once
+without a stop, and once killed by SIGKILL with all its processes, `--kills` times, spread over the epochs; every third
+time while a checkpoint is being written. Prints one JSON line for each case, and a table at the end. Ends with 1 where
+weights differ in any bit, or fewer runs were killed than asked for.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from minigpt4 import cli
+from minigpt4.training.rows import READERS
+from minigpt4.training.stages import STAGING
+
+
+EPOCHS, STEPS = 3, 8  # of an epoch
+MOST_SECONDS = 0.05  # from what a kill waits for to the kill
+LOGGED = re.compile(r"'loss': .*'epoch': '?([\d.]+)")
+WEIGHTS = "adapter_model.safetensors"
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    Args:
+        name (`str`): unique.
+        recipe (`str`): what is run.
+        settings (`dict`): in place of the recipe's.
+        processes (`int`, *optional*, defaults to 1): more are started by `accelerate launch`, over gloo.
+        by_steps (`bool`, *optional*, defaults to `False`): it counts steps, as mixtures do, not epochs.
+    """
+
+    name: str
+    recipe: str
+    settings: dict
+    processes: int = 1
+    by_steps: bool = False
+
+    def words(self, output: Path) -> list[str]:
+        settings = {
+            "model_name_or_path": "nano",
+            "data": "scene-captions",
+            "data_rows": 2 * STEPS * self.processes,
+            "output_dir": output,
+            "per_device_train_batch_size": 2,
+            "gradient_accumulation_steps": 1,
+            "gradient_checkpointing": "false",
+            "learning_rate": 1e-3,
+            "num_train_epochs": EPOCHS,
+            "logging_steps": 1,
+            "save_strategy": "steps",
+            "save_steps": 2,
+            "disable_tqdm": "true",
+            "use_cpu": "true",
+            **self.settings,
+        }
+        return [
+            "train",
+            self.recipe,
+            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
+        ]
+
+
+@dataclass
+class Result:
+    """Of one case: kills in each epoch, how many of them left half a checkpoint, and whether the weights are the same."""
+
+    case: str
+    kills: list[int] = field(default_factory=lambda: [0] * EPOCHS)
+    while_saving: int = 0
+    equal: bool = False
+
+
+def cases(folder: Path) -> list[Case]:
+    features, shards = {"features": folder / "features"}, write_shards(folder / "shards")
+    mixture = [{"name": shards, "ratio": 3}, {"name": "scene-captions", "rows": 8}]
+    steps = {"data": json.dumps(mixture), "data_rows": None, "max_steps": EPOCHS * STEPS}
+    return [
+        Case("plain", "own-folder", {"gradient_accumulation_steps": 2, "data_rows": 4 * STEPS}),
+        Case("LoRA", "lora", {}),
+        Case("cached features", "own-folder", features),
+        Case("shards and rows, two workers", "own-folder", {**steps, "dataloader_num_workers": 2}, by_steps=True),
+        Case("two processes, LoRA", "lora", {}, processes=2),
+    ]
+
+
+def write_shards(folder: Path) -> str:
+    """Four tars of three drawn pictures each: three passes over them are as long as the epochs of the other cases."""
+    folder.mkdir()
+    rows = READERS["scene-captions"]("shards", 12)
+    for number in range(4):
+        with tarfile.open(folder / f"{number}.tar", "w") as tar:
+            for index in range(3 * number, 3 * number + 3):
+                picture = io.BytesIO()
+                rows[index]["image"].save(picture, "PNG")
+                for ending, content in (("png", picture.getvalue()), ("txt", rows[index]["text"].encode())):
+                    member = tarfile.TarInfo(f"{index}.{ending}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    return f"{folder}/{{0..3}}.tar"
+
+
+@contextmanager
+def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Process, int]]:
+    """The command in a process of its own, and the end of the pipe into which it prints."""
+    read, write = os.pipe()
+    words = [*case.words(output), *more]
+    with (output.parent / f"{output.name}.log").open("ab") as log:
+        if case.processes > 1:
+            accelerate = [Path(sys.executable).with_name("accelerate"), "launch"]
+            config = ["--config_file", ROOT / "training" / "accelerate" / "cpu.yaml", "--main_process_port", "0"]
+            command = [*accelerate, *config, "-m", "minigpt4", *words]
+            pid = subprocess.Popen(command, stdout=write, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}).pid
+        elif (pid := os.fork()) == 0:  # one import serves all runs
+            os.dup2(write, 1)
+            os.dup2(log.fileno(), 2)
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            os._exit(cli.run(words))
+    os.close(write)
+    try:
+        yield psutil.Process(pid), read
+    finally:
+        os.close(read)
+
+
+def steps_seen(case: Case, read: int) -> Iterator[int | None]:
+    """The step that was logged last, looked at again and again until the run ends."""
+    text, step = "", None
+    while True:
+        if select.select([read], [], [], 0.0005)[0]:
+            if not (chunk := os.read(read, 2**16)):
+                return
+            text += chunk.decode()
+            for epoch in LOGGED.findall(text):
+                step = round(float(epoch) * STEPS * (EPOCHS if case.by_steps else 1))
+            text = text.rpartition("\n")[2]
+        yield step
+
+
+def finish(case: Case, output: Path, *more: str) -> None:
+    with started(case, output, *more) as (process, read):
+        for _ in steps_seen(case, read):
+            pass
+        if code := process.wait():
+            sys.exit(f"{case.name} ended with {code}: see {output}.log.")
+
+
+def kill(case: Case, output: Path, *more: str, step: int, in_save: bool, rng: random.Random) -> int | None:
+    """Run until `step` has been logged, and kill. Gives the step in which it was; `None` if it was done before."""
+    with started(case, output, *more) as (process, read):
+        seen = None
+        for seen in steps_seen(case, read):
+            if seen is not None and seen >= step and (not in_save or (output / STAGING).exists()):
+                break
+        else:
+            process.wait()
+            return None
+        time.sleep(rng.uniform(0, MOST_SECONDS / (5 if in_save else 1)))
+        all_of_it = [process, *process.children(recursive=True)]
+        for each in all_of_it:
+            each.kill()
+        psutil.wait_procs(all_of_it)
+        for last in steps_seen(case, read):
+            seen = last or seen
+        return seen
+
+
+def measure(case: Case, folder: Path, kills: int, seed: int) -> Result:
+    rng, result = random.Random(f"{seed} {case.name}"), Result(case.name)
+    whole, killed = folder / f"{case.name}, whole", folder / f"{case.name}, killed"
+    if "features" in case.settings:
+        cli.run(["cache-features", *case.words(whole)[1:]])
+    finish(case, whole)
+    # Spread evenly, and at random within that.
+    length = (EPOCHS * STEPS - 2) / kills
+    for number in range(kills):
+        step = 1 + int((number + rng.random()) * length)
+        again = ["--resume"] if list(killed.glob("checkpoint-*")) else []
+        if not again and killed.exists():
+            shutil.rmtree(killed)
+        seen = kill(case, killed, *again, step=step, in_save=number % 3 == 2, rng=rng)
+        if seen is None:
+            break
+        result.kills[min(seen // STEPS, EPOCHS - 1)] += 1
+        result.while_saving += (killed / STAGING).exists()
+    finish(case, killed, "--resume")
+    result.equal = (whole / WEIGHTS).read_bytes() == (killed / WEIGHTS).read_bytes()
+    return result
+
+
+def as_table(results: list[Result]) -> Table:
+    table = Table("case", "kills", *(f"epoch {number + 1}" for number in range(EPOCHS)), "while saving", "weights")
+    for result in results:
+        counts = [sum(result.kills), *result.kills, result.while_saving]
+        table.add_row(result.case, *map(str, counts), "equal" if result.equal else "DIFFERENT")
+    return table
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
+    parser.add_argument("--kills", type=int, default=10, help="of each case (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, help="decides the moments (default: 0)")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only cases with one of these in their names")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder)):
+            if not options.words or any(word in case.name for word in options.words):
+                results.append(measure(case, Path(folder), options.kills, options.seed))
+                print(json.dumps(vars(results[-1])), flush=True)
+    Console(stderr=True, width=120).print(as_table(results))
+    return int(not all(result.equal and sum(result.kills) == options.kills for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
