@@ -177,9 +177,9 @@ def test_a_run_that_is_finished_changes_nothing(job, capsys, recipe_name, length
     before = {file: file.read_bytes() for file in output.rglob("*.safetensors")}
     capsys.readouterr()
     go_on(read_recipe(recipe_name, **finished["overrides"]))
+    assert {file: file.read_bytes() for file in output.rglob("*.safetensors")} == before
     last = Path(get_last_checkpoint(str(output))).name
     assert f"This run is finished: {last} is of step" in capsys.readouterr().err
-    assert {file: file.read_bytes() for file in output.rglob("*.safetensors")} == before
     (output / "adapter_model.safetensors").unlink()  # it was killed before it had written this
     go_on(read_recipe(recipe_name, **finished["overrides"]))
     go_on(read_recipe(recipe_name, **{**finished["overrides"], "max_steps": 2}))  # less than it has done
