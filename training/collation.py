@@ -1,7 +1,6 @@
 """From rows of pictures and texts to the published training sequences."""
 
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.utils.chat_template_utils import render_jinja_template
 from trl.data_utils import prepare_multimodal_messages
 
+from .answer_ends import AnswerEnds
 from .templates import training_template
 
 
@@ -112,7 +112,8 @@ class SequenceCollator:
         self.features = features
         self.arguments = arguments
         self.seed = seed
-        self.answer_end = _answer_end(processor, arguments.answer_end)
+        self.ends = AnswerEnds(processor)
+        self.answer_end = self.ends.choose(arguments.answer_end)
         self.template = (
             training_template(arguments.training_template) if arguments.training_template else processor.chat_template
         )
@@ -211,7 +212,10 @@ class SequenceCollator:
         labels: list[int] = []
         for segment in segments:
             text = segment.text.replace(processor.image_token, image)
-            piece = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+            if segment.learned:
+                piece = self.ends.encode(text)
+            else:
+                piece = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
             ids += piece
             labels += [token if segment.learned and token != processor.image_token_id else IGNORED for token in piece]
         return ids, labels
@@ -243,19 +247,6 @@ def row_images(row: Mapping) -> list:
     if row.get("images"):
         return [_image(image) for image in row["images"]]
     return [] if row.get("image") is None else [_image(row["image"])]
-
-
-def _answer_end(processor: ProcessorMixin, wanted: str | None) -> str:
-    own = [*processor.stop_strings, processor.tokenizer.eos_token][0]
-    if wanted is None:
-        return own
-    looks_like_a_token = re.fullmatch(r"<\S+>", wanted.strip())
-    if looks_like_a_token and wanted.strip() not in processor.tokenizer.get_vocab():
-        raise ValueError(
-            f"answer_end is {wanted!r}, which is no token of this model and would be learned letter by letter: leave it "
-            f"out for the model's own end, {own!r}."
-        )
-    return wanted
 
 
 def _which(row: Mapping) -> str:

@@ -125,8 +125,16 @@ def test_a_chat_without_a_start_token(form, read):
     assert render() == render(bos_token=None) == render(bos_token="<start>").replace("<start>", "")
 
 
-@pytest.mark.parametrize("name", ["Qwen3", "Qwen3-Base", "Llama-3-Instruct", "gpt-oss"])
-def test_answers_end_after_training(around, name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "family", "recipe"),
+    [
+        ("Qwen3", "vicuna", "stage2"),
+        ("Qwen3-Base", "llama2", "stage2-llama2"),
+        ("Llama-3-Instruct", "llama2", "stage2-llama2"),
+        ("gpt-oss", "v2", "v2-stage1"),
+    ],
+)
+def test_answers_end_after_training(around, name, family, recipe, tmp_path):
     data = tmp_path / "pictures"
     data.mkdir()
     for colour in TEXTS:
@@ -144,21 +152,22 @@ def test_answers_end_after_training(around, name, tmp_path):
     settings |= {
         "bf16": False,
         "max_grad_norm": 1.0,
+        "use_peft": False,
         "save_strategy": "no",
         "disable_tqdm": True,
         "per_device_train_batch_size": 2,
     }
     folder = run(
         read_recipe(
-            "stage2-llama2",
-            model_name_or_path=str(around(name)),
+            recipe,
+            model_name_or_path=str(around(name, family)),
             data=str(data),
             output_dir=str(tmp_path / "run"),
             **settings,
         )
     )
     model, processor = AutoModelForImageTextToText.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
-    prompt = processor.tokenizer.bos_token + read_recipe("stage2-llama2").sequence.prompts[0]
+    prompt = processor.tokenizer.bos_token + read_recipe(recipe).sequence.prompts[0]
     inputs = processor(
         images=[row(colour)["image"] for colour in TEXTS], text=[prompt] * 2, padding=True, return_tensors="pt"
     )
@@ -168,7 +177,7 @@ def test_answers_end_after_training(around, name, tmp_path):
     for ids, text in zip(output, TEXTS.values(), strict=True):
         answer = [token for token in ids if token != tokenizer.pad_token_id]
         assert answer[-1] == tokenizer.eos_token_id
-        assert tokenizer.decode(answer[:-1]) == text
+        assert processor.decode(answer, skip_special_tokens=True) == text
     assert processor.post_process_image_text_to_text(output) == list(TEXTS.values())
 
 
@@ -198,10 +207,19 @@ def test_an_end_can_be_spelled_out(around, end):
 
 
 def test_the_mark_of_the_chat_form_is_the_own_end_where_there_is_one(around):
-    processor = AutoProcessor.from_pretrained(around("Qwen3", "vicuna"))
+    """In tokens of its own, by which generation knows it: these tokenizers have one for `.###`."""
+    folder = around("Qwen3", "vicuna")
+    processor, ends = AutoProcessor.from_pretrained(folder), GenerationConfig.from_pretrained(folder).end_sequences
+    whole = processor.tokenizer("A red circle.###", add_special_tokens=False)["input_ids"]
+    assert not any(whole[-len(end) :] == end for end in ends)
     _, sequence = load_recipe("stage2", bf16=False, use_cpu=True)
-    batch = SequenceCollator(processor, sequence)([row("red")])
-    assert processor.tokenizer.decode(batch["labels"][batch["labels"] != -100]) == "A red circle.###"
+    collate = SequenceCollator(processor, sequence)
+    chat = {"images": [row("red")["image"]], "messages": [QUESTION, ANSWER]}
+    for each in (row("red"), chat):
+        batch = collate([each])
+        learned = batch["labels"][batch["labels"] != -100].tolist()
+        assert processor.tokenizer.decode(learned) == "A red circle.###"
+        assert any(learned[-len(end) :] == end for end in ends)
 
 
 @pytest.mark.parametrize("pad", [None, "<|endoftext|>"])
