@@ -24,15 +24,13 @@ NEW = "model.multi_modal_projector."
 
 def load_processor(arguments: ModelArguments) -> ProcessorMixin:
     """The processor beside the model, with the size of images and the tokens per image of the recipe's configuration."""
-    name, config = _checkpoint_config(arguments)
-    own_size = config.vision_config.image_size
-    config = _recipe_config(config, arguments)
+    name, own, config = _configurations(arguments)
     with naming_refused_code(name, revision=arguments.model_revision):
         processor = AutoProcessor.from_pretrained(
             name, revision=arguments.model_revision, trust_remote_code=arguments.trust_remote_code
         )
     processor.num_image_tokens = config.num_image_tokens
-    if (size := config.vision_config.image_size) != own_size:
+    if (size := _image_size(config)) != _image_size(own):
         processor.image_processor.size = SizeDict(height=size, width=size)
     return processor
 
@@ -49,10 +47,9 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         ValueError: there is no model, it is no MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
             would lose the one beside them.
     """
-    name, config = _checkpoint_config(arguments)
-    own_size = config.vision_config.image_size
-    config = _recipe_config(config, arguments)
-    image_size, config.vision_config.image_size = config.vision_config.image_size, own_size
+    name, own, config = _configurations(arguments)
+    image_size = _image_size(config)
+    config.vision_config.image_size = _image_size(own)  # type: ignore[union-attr]  # of the weights; resized below
     with_lora = find_adapter_config_file(name, revision=arguments.model_revision) is not None
     if with_lora and not arguments.use_peft:
         raise ValueError(
@@ -100,7 +97,8 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     return name, arguments.model_revision
 
 
-def _checkpoint_config(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
+def _configurations(arguments: ModelArguments) -> tuple[str, MiniGPT4Config, MiniGPT4Config]:
+    """The name of the checkpoint, its own configuration and that of the recipe."""
     name, _ = checkpoint_name(arguments)
     if is_adapter(name):
         raise ValueError(
@@ -114,13 +112,16 @@ def _checkpoint_config(arguments: ModelArguments) -> tuple[str, MiniGPT4Config]:
             raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
     if not isinstance(config, MiniGPT4Config):
         raise ValueError(f"{name} is no MiniGPT-4: its model_type is {config.model_type!r}.")
-    return name, config
-
-
-def _recipe_config(config: MiniGPT4Config, arguments: ModelArguments) -> MiniGPT4Config:
     if not arguments.model_config:
-        return config
-    text_config_class = type(config.text_config)
-    return override_config(
-        config.to_dict(), arguments.model_config, name="model_config", text_config_class=text_config_class
+        return name, config, config
+    changed = override_config(
+        config.to_dict(),
+        arguments.model_config,
+        name="model_config",
+        text_config_class=type(config.text_config),
     )
+    return name, config, changed
+
+
+def _image_size(config: MiniGPT4Config) -> int:
+    return config.vision_config.image_size  # type: ignore[union-attr]
