@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -16,18 +15,20 @@ from starlette.middleware import Middleware
 from transformers.utils.chat_template_utils import _get_template_variables
 
 from minigpt4.processing.fetching import fetch
-from minigpt4.processing.image_loading import load_image, shrunk
+from minigpt4.processing.image_loading import shrunk
 from minigpt4.reading import prompt_ids
 from minigpt4.serving_requests import (
     KINDS,
     MOST_CHARACTERS,
     Completion,
     Limits,
+    Load,
     Request,
     chat_of,
     read_request,
     written,
 )
+from minigpt4.visiting_pictures import READER, read_picture
 
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ MEGABYTE = 1_000_000
 MOST_BODY_MEGABYTES = 32
 MOST_PICTURE_MEGABYTES = 20  # from an address
 MOST_HELD_MEGABYTES = 256  # of all bodies together
-MOST_MEGAPIXELS = 50
 SECONDS = 20  # for a request to come whole, and its pictures with it
 FETCHED_AT_ONCE = 32  # pictures
 READ_AT_ONCE = 4  # requests
@@ -77,7 +77,6 @@ class Door:
         self._held = 0  # bytes of bodies
         self._fetching = CapacityLimiter(FETCHED_AT_ONCE)
         self._reading = CapacityLimiter(READ_AT_ONCE)
-        self._decoding = CapacityLimiter(1)  # a picture takes hundreds of megabytes until it is shrunk
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
@@ -139,17 +138,25 @@ class Door:
 
     async def _prepared(self, path: str, body: bytearray, deadline: float) -> bytes:
         if path == LOAD:
-            given = json.loads(body)
-            self._check_name(given.get("model") if isinstance(given, dict) else None)
+            self._check_name(read_request(Load, body, self._limits).model)
             return bytes(body)
+        loop = asyncio.get_running_loop()
         request = await to_thread.run_sync(self._read, KINDS[path], body, limiter=self._reading)
         for picture in request.pictures:
             source: str | bytes = picture.address
             if isinstance(source, str) and source.startswith(("http://", "https://")):
-                async with asyncio.timeout_at(deadline), self._fetching:
-                    source = await fetch(source, SECONDS, MOST_PICTURE_MEGABYTES * MEGABYTE)
-            picture.address = await to_thread.run_sync(self._small, source, limiter=self._decoding)
+                source = await self._fetched(source, deadline)
+            picture.address = await loop.run_in_executor(READER, self._small, source)
         return written(request)
+
+    async def _fetched(self, address: str, deadline: float) -> bytes:
+        async with asyncio.timeout_at(deadline):
+            await self._fetching.acquire()
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            return await fetch(address, left, MOST_PICTURE_MEGABYTES * MEGABYTE)
+        finally:
+            self._fetching.release()
 
     def _read(self, kind: type[Request], body: bytearray) -> Request:
         """The request, if the model can read it. Pictures count, and are not looked at.
@@ -158,8 +165,7 @@ class Door:
             ValueError, TemplateError: It cannot.
         """
         request = read_request(kind, body, self._limits)
-        if request.model is not None:
-            self._check_name(request.model)
+        self._check_name(self._name if request.model is None else request.model)
         length = len(self._ids(request))
         if self._limits.positions is not None and length >= self._limits.positions:
             raise ValueError(
@@ -167,7 +173,7 @@ class Door:
             )
         return request
 
-    def _check_name(self, name: Any) -> None:
+    def _check_name(self, name: str) -> None:
         if name != self._name:
             raise ValueError(f"the server has the model {self._name!r} only (got {name!r})")
 
@@ -191,9 +197,8 @@ class Door:
 
     def _small(self, source: str | bytes) -> str:
         """The address of a picture as one that holds what the model reads of it."""
-        picture = load_image(source, max_pixels=MOST_MEGAPIXELS * 1_000_000)
         buffer = BytesIO()
-        shrunk(picture, self._processor.image_processor).save(buffer, "png", compress_level=1)
+        shrunk(read_picture(source), self._processor.image_processor).save(buffer, "png", compress_level=1)
         return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, ValidationError, ValidationInfo
 from transformers.cli.serving.response import ResponseHandler
@@ -10,6 +10,8 @@ from transformers.cli.serving.utils import Modality
 
 
 MOST_CHARACTERS = 1_000_000
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 # The server takes a null for a value in some places.
 _SAID: Any = {"exclude_unset": True, "exclude_none": True}
@@ -126,6 +128,15 @@ def _nothing_empty(messages: list[Message]) -> list[Message]:
     return messages
 
 
+def _no_empty_input(given: "str | list[Message] | Parts") -> "str | list[Message] | Parts":
+    if isinstance(given, str):
+        return _not_blank(given)
+    if not given:
+        raise ValueError("it is empty: say something, or show a picture")
+    _nothing_empty([item for item in given if isinstance(item, Message)])
+    return given
+
+
 Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_nothing_empty)]
 
 
@@ -177,7 +188,7 @@ class Completion(Request):
 
 
 class Response(Request):
-    input: Annotated[str, AfterValidator(_not_blank)] | Messages | Annotated[Parts, Field(min_length=1)]
+    input: Annotated[str | list[Message] | Parts, AfterValidator(_no_empty_input)]
     instructions: str | None = None
     max_output_tokens: Tokens | None = None
 
@@ -187,6 +198,10 @@ class Response(Request):
             yield from [item] if isinstance(item, Picture) else getattr(item, "pictures", ())
 
 
+class Load(_Part):
+    model: str
+
+
 KINDS: dict[str, type[Request]] = {
     "/v1/chat/completions": Chat,
     "/v1/completions": Completion,
@@ -194,7 +209,7 @@ KINDS: dict[str, type[Request]] = {
 }
 
 
-def read_request(kind: type[Request], body: bytes | bytearray, limits: Limits) -> Request:
+def read_request(kind: type[_Kind], body: bytes | bytearray, limits: Limits) -> _Kind:
     """The request in a body.
 
     Raises:

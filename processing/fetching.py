@@ -50,7 +50,7 @@ async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
             return bytes(content)
     except TimeoutError as error:
         raise ValueError(
-            f"Could not read an image from {name}: it had not come whole after {timeout:g} seconds."
+            f"Could not read an image from {name}: it had not come whole after {round(timeout, 1):g} seconds."
         ) from error
     except Exception as error:  # whatever the network does
         raise ValueError(f"Could not read an image from {name}: {str(error) or type(error).__name__}") from error

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from minigpt4.app.views import sized
-from minigpt4.processing.image_loading import load_image, shrunk
+from minigpt4.processing.image_loading import shrunk
+from minigpt4.visiting_pictures import READER, read_picture
 
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 MAX_PICTURES = 8  # in one message
 MAX_FILE_MEGABYTES = 20
-MAX_MEGAPIXELS = 50
-
-_decoding = Lock()  # a picture takes hundreds of megabytes until it is shrunk
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,12 @@ def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> l
     uploads = []
     for file in files:
         try:
-            with _decoding:
-                picture = load_image(file, max_pixels=MAX_MEGAPIXELS * 1_000_000)
-                uploads.append(Upload(shrunk(picture, image_processor), sized(picture)))
-                del picture  # before the next one
+            uploads.append(READER.submit(_read, file, image_processor).result())
         except (OSError, ValueError) as error:
             raise ValueError(str(error).replace(file, Path(file).name)) from error
     return uploads
+
+
+def _read(file: str, image_processor: "BaseImageProcessor") -> Upload:
+    picture = read_picture(file)
+    return Upload(shrunk(picture, image_processor), sized(picture))

@@ -1,0 +1,131 @@
+"""Good and hostile requests for a given time, and what the process holds meanwhile: `python -m benchmarks.soak serve`.
+
+Run on its own: an hour tells whether memory is flat. Everything stays on this machine: nano answers, and the sites that are
+asked for pictures are in this process.
+"""
+
+import argparse
+import collections
+import contextlib
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+
+from benchmarks import soak_app, soak_serve
+from benchmarks.hostile import site
+
+
+VISITORS = {"serve": soak_serve.Visitor, "app": soak_app.Visitor}
+FLAT = 20.0  # MB in an hour: less than a leak of 10 KB in each of the requests of a slow hour
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=VISITORS)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--warm-up", type=float, default=15, help="minutes that do not count for the slope")
+    parser.add_argument("--every", type=float, default=30, help="seconds between two rows of the table")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two requests of a visitor")
+    parser.add_argument("--visitors", type=int, default=2)
+    options = parser.parse_args(arguments)
+    with running(options.what) as (process, address), site() as hostile:
+        counts: collections.Counter[str] = collections.Counter()
+        ending = threading.Event()
+        visitors = [
+            threading.Thread(
+                target=visit,
+                args=(VISITORS[options.what](address, hostile, random.Random(seed)), counts, ending, options.pause),
+                daemon=True,
+            )
+            for seed in range(options.visitors)
+        ]
+        for visitor in visitors:
+            visitor.start()
+        rows = watch(process, counts, 60 * options.minutes, options.every)
+        ending.set()
+        for visitor in visitors:
+            visitor.join(60)
+    return judge(rows, counts, 60 * options.warm_up)
+
+
+@contextlib.contextmanager
+def running(what: str):
+    """A process of the command, and its address once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "minigpt4", what, "--port", str(port)]
+    with tempfile.TemporaryDirectory() as folder:
+        # What is uploaded goes with the folder.
+        environment = os.environ | {"HF_HUB_OFFLINE": "1", "NO_PROXY": "*", "TMPDIR": folder}
+        log = Path(folder, "log")
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            )
+        try:
+            while process.poll() is None:
+                with contextlib.suppress(httpx.TransportError):
+                    httpx.get(f"http://127.0.0.1:{port}/")
+                    break
+                time.sleep(0.2)
+            else:
+                raise SystemExit(f"minigpt4 {what} ended with {process.returncode}:\n{log.read_text()}")
+            yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def visit(visitor, counts: collections.Counter, ending: threading.Event, pause: float) -> None:
+    """One request after the other; each counts under its name and what came of it."""
+    while not ending.wait(pause):
+        request: Callable[[], object] = visitor.random.choice(visitor.requests)
+        try:
+            came = str(request())
+        except httpx.HTTPError as error:
+            came = type(error).__name__
+        counts[f"{request.__name__}: {came}"] += 1
+
+
+def watch(process: psutil.Process, counts: collections.Counter, seconds: float, every: float) -> list[tuple]:
+    """Rows of seconds, requests and MB until the time is over, printed as they come."""
+    print(f"{'minute':>7} {'requests':>9} {'MB':>8} {'threads':>8} {'files':>6}", flush=True)
+    rows, begun = [], time.monotonic()
+    while (now := time.monotonic() - begun) < seconds:
+        megabytes = process.memory_info().rss / 1e6
+        rows.append((now, counts.total(), megabytes))
+        line = f"{now / 60:7.1f} {counts.total():9} {megabytes:8.1f} {process.num_threads():8} {process.num_fds():6}"
+        print(line, flush=True)
+        time.sleep(every)
+    return rows
+
+
+def judge(rows: list[tuple], counts: collections.Counter, warm_up: float) -> int:
+    print(*(f"{count:7} {name}" for name, count in sorted(counts.items())), sep="\n")
+    warm = np.array([row for row in rows if row[0] >= warm_up])
+    if len(warm) < 3:
+        print("too short to tell: fewer than three rows after the warm-up")
+        return 2
+    slope = np.polyfit(warm[:, 0] / 3600, warm[:, 2], 1)[0]
+    verdict = "flat" if slope <= FLAT else "NOT FLAT"
+    print(
+        f"after {warm_up / 60:g} minutes: {warm[0, 2]:.1f} MB at first, {warm[-1, 2]:.1f} at last, {warm[:, 2].max():.1f} at most; "
+        f"slope {slope:+.1f} MB/h over {warm[-1, 1] - warm[0, 1]:.0f} requests, at most {FLAT:+g}: {verdict}"
+    )
+    return 0 if slope <= FLAT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
