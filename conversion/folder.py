@@ -21,7 +21,7 @@ from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, ch
 
 from .card import write_card
 from .families import get_family
-from .plan import Plan
+from .plan import DTYPES, Plan
 
 
 # A shard, and what of its sources is mapped, are all that is in memory at a time.
@@ -108,12 +108,18 @@ def write_weights(
         (folder / SAFE_WEIGHTS_INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether a tensor, of any dtype, holds neither NaN nor infinity."""
+    numbers = tensor if tensor.dtype in DTYPES else tensor.float()
+    return not tensor.numel() or all(bound.isfinite() for bound in numbers.aminmax())  # thirty times faster than each
+
+
 def refuse_non_finite(tensor: torch.Tensor, origin: str) -> None:
     """
     Raises:
         ValueError: where a tensor holds NaN or infinity, which would spread over every answer.
     """
-    if tensor.numel() and not all(bound.isfinite() for bound in tensor.aminmax()):  # thirty times faster than on each
+    if not is_finite(tensor):
         raise ValueError(f"{origin} holds numbers that are not finite: the file is damaged, get it again.")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .plan import Plan
+from .plan import Plan, refuse_quantized
 from .sources import Source
 
 
@@ -91,6 +91,8 @@ def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
             raise ValueError(
                 f"{source.files[a_key]} holds {a_key}, but the language model has no {name}: it was trained for another."
             )
+        for key in (a_key, b_key):
+            refuse_quantized(source.meta[key], f"{key} in {source.files[key]}")
         a, b = source.meta[a_key].shape, source.meta[b_key].shape
         wanted = plan.wanted[name]
         if (len(a), len(b)) != (2, 2) or (b[0], a[1]) != tuple(wanted):

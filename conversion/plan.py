@@ -12,6 +12,7 @@ from .names import is_unused
 from .sources import Source
 
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WRONG_SIZE = "the file is of another size; --config states sizes that are not the family's"
 
 
@@ -71,8 +72,7 @@ class Plan:
                 f"{origin} has shape {tuple(meta.shape)}, but the model needs {tuple(self.wanted[name])} for {name}: "
                 f"{_advice(name)}."
             )
-        if not meta.is_floating_point():
-            raise ValueError(f"{origin} is {meta.dtype}: give the weights before they were quantized.")
+        refuse_quantized(meta, origin)
         if name in self.tensors and not replace:
             raise ValueError(
                 f"{name} would come from {self.tensors[name].origin} and from {origin}: give one of them."
@@ -125,6 +125,15 @@ class Plan:
         """Gives back the memory of what was read."""
         for source in self.sources:
             source.close()
+
+
+def refuse_quantized(meta: torch.Tensor, origin: str) -> None:
+    """
+    Raises:
+        ValueError: where a tensor is of a dtype that nobody trains in.
+    """
+    if meta.dtype not in DTYPES:
+        raise ValueError(f"{origin} is {meta.dtype}: give the weights before they were quantized.")
 
 
 def expected_shapes(config: MiniGPT4Config) -> dict[str, torch.Size]:

@@ -1,6 +1,5 @@
 """Reading the published files: PyTorch and safetensors, whole or sharded, here or on the Hub. Nothing in them runs."""
 
-import json
 import pickle
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,6 +9,8 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError, safe_open
+
+from minigpt4.hub_cards.strangers import read_weight_map, refuse_strange_keys
 
 
 # Each in its sharded and its whole form; the first that is there counts.
@@ -54,6 +55,8 @@ class Source:
             for key, tensor in tensors.items():
                 if key in self.files:
                     raise ValueError(f"{key} is both in {self.files[key]} and in {file}: keep one.")
+                if kind := _unusual_kind(tensor):
+                    raise ValueError(f"{key} in {file} is a {kind} tensor: give a file with plain, whole tensors.")
                 self.files[key] = file
                 self.meta[key] = torch.empty_like(tensor, device="meta")
         if not self.meta:
@@ -133,14 +136,8 @@ def _weight_files(path: Path, prefixes: tuple[str, ...]) -> Mapping[Path, set[st
 
 def _shards(index: Path, prefixes: tuple[str, ...]) -> dict[Path, set[str]]:
     """The shards that an index names and their keys: those with a key that begins so, or all where there is none."""
-    try:
-        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index} is no index of weights: get it again.") from error
     files: defaultdict[Path, set[str]] = defaultdict(set)
-    for key, name in weight_map.items():
-        if Path(name).name != name:
-            raise ValueError(f"{index} points outside of its folder, to {name}: do not trust this folder.")
+    for key, name in read_weight_map(index).items():
         files[index.with_name(name)].add(key)
     needed = {file: keys for file, keys in files.items() if any(key.startswith(prefixes) for key in keys)}
     return needed or dict(files)
@@ -151,6 +148,7 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
     if file.suffix == ".safetensors":
         try:
             with safe_open(file, "pt") as opened:
+                refuse_strange_keys(opened.keys(), file)
                 return {key: opened.get_tensor(key) for key in opened.keys()}, {}  # noqa: SIM118 - no mapping
         except SafetensorError as error:
             raise ValueError(f"{file} is cut short or no safetensors file ({error}): get it again.") from error
@@ -162,10 +160,22 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
         content = content["model"]
     if not isinstance(content, Mapping):
         raise ValueError(f"{file} holds a {type(content).__name__} and no state dict: give a file of weights.")
+    refuse_strange_keys(content, file)
     for key, value in content.items():
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"{file}: {key} is a {type(value).__name__} and no tensor: give a file of weights.")
     return dict(content), settings
+
+
+def _unusual_kind(tensor: torch.Tensor) -> str | None:
+    """What keeps a tensor from being copied as it is."""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.is_meta:
+        return "meta"  # a shape without numbers
+    return "quantized" if tensor.is_quantized else None
 
 
 def _unpickle(file: Path):
@@ -184,5 +194,7 @@ def _unpickle(file: Path):
             f"{file} holds more than tensors and plain values, and reading it could run code: refused. "
             "Save its state dict alone where you trust it."
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of texts and cut files, the machine that reads pickles may raise anything
         raise ValueError(f"{file} is cut short or no file of PyTorch weights: get it again.") from error

@@ -14,6 +14,7 @@ from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .checkpoint import plan_checkpoint
 from .families import FAMILIES
+from .folder import is_finite
 from .language_model import plan_language_model
 from .lora import Lora
 from .names import BLIP2_FOLDER_PARTS, COMPONENTS, component
@@ -117,6 +118,8 @@ def verify(
             tensor, part = homes[name].read(name), component(name)
             if name in plan.wanted and tensor.shape != plan.wanted[name]:
                 problems.append(f"{name} has shape {tuple(tensor.shape)}, not {tuple(plan.wanted[name])}")
+            if not is_finite(tensor):
+                problems.append(f"{name} holds numbers that are not finite")
             _count(components[part], hashes[part], name, tensor)
             expected = kept.get(name)
             if name in plan.tensors:
@@ -144,11 +147,13 @@ def read_config(folder: Path) -> MiniGPT4Config:
 
     Raises:
         FileNotFoundError: where there is none.
-        ValueError: where it is another model's.
+        ValueError: where it is another model's, or holds no settings.
     """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no checkpoint: it holds no config.json.")
     fields, _ = MiniGPT4Config.get_config_dict(folder)
+    if not isinstance(fields, dict):
+        raise ValueError(f"{folder / 'config.json'} holds a {type(fields).__name__}, where settings are needed.")
     if fields.get("model_type") != MiniGPT4Config.model_type:
         raise ValueError(f"{folder} is no MiniGPT-4: its model_type is {fields.get('model_type')!r}.")
     return MiniGPT4Config.from_dict(fields)
@@ -166,7 +171,7 @@ def print_report(report: Report, folder: str | Path) -> None:
             found.checksum[:16],
             f"{found.compared:,}",
         )
-    console = Console()
+    console = Console(markup=False)
     # Where nobody looks at a terminal, lines are not folded.
     console.width = console.width if console.is_terminal else 160
     console.print(table)
@@ -194,7 +199,7 @@ def _wrong_settings(file: Path, lora: Lora) -> list[str]:
     found = json.loads(file.read_text(encoding="utf-8"))
     wanted = {"r": lora.rank, "lora_alpha": lora.alpha}
     return [
-        f"{name} in {file.name} is {found.get(name)}, but {value} in {lora.source.path}"
+        f"{name} in {file.name} is {found.get(name)!r}, but {value} in {lora.source.path}"
         for name, value in wanted.items()
         if found.get(name) != value
     ]

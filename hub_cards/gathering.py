@@ -12,18 +12,21 @@ from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoProcessor
 from transformers.dynamic_module_utils import custom_object_save
-from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from transformers.utils import CHAT_TEMPLATE_DIR, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from yaml import YAMLError
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
 from .card import CARD, PLACEHOLDER, Result, add_results, is_path, model_card, training_of
 from .remote_code import ADVICE, NO_MINIGPT4, naming_refused_code
+from .strangers import read_weight_map
 
 
 GENERATION = "generation_config.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTER_NOTE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 PROCESSOR = "processor_config.json"
+# What is read of a folder, with configuration, processor and tokenizer, ends in one of these.
+READ = (".safetensors", ".json", ".jinja", ".model", ".txt", ".py")
 # What a push may write, and so may take away again where an older push left it.
 OURS = (
     "config.json",
@@ -112,6 +115,7 @@ def gather_model(folder: str | Path, trust_remote_code: bool = False) -> Upload:
         ValueError: it holds no whole MiniGPT-4, or needs code of its own, which is not trusted.
     """
     folder = _folder(folder)
+    refuse_links_out(folder)
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder} holds no model: there is no config.json.")
     config = _load(AutoConfig, folder, "config.json", False, NO_MINIGPT4)
@@ -144,6 +148,7 @@ def gather_adapter(folder: str | Path, base: str | None = None, trust_remote_cod
         ValueError: it holds no adapter, or the adapter's base is a folder and `base` does not say where others find it.
     """
     folder = _folder(folder)
+    refuse_links_out(folder)
     if not (_has(folder, ADAPTER_CONFIG) and _has(folder, ADAPTER_WEIGHTS)):
         raise ValueError(f"{folder} holds no adapter: leave --adapter-only out to push the whole model.")
     learned = _parameters(folder / ADAPTER_WEIGHTS)
@@ -181,7 +186,25 @@ def _folder(folder: str | Path) -> Path:
 
 
 def _has(folder: Path, name: str) -> bool:
-    return (folder / name).is_file()
+    return (folder / name).is_file() and not leaves(folder / name)
+
+
+def leaves(file: Path) -> bool:
+    """Whether a file in a folder is a link to somewhere else: what it leads to belongs to nobody's model."""
+    return not file.resolve().is_relative_to(file.parent.resolve())
+
+
+def refuse_links_out(folder: Path) -> None:
+    """
+    Make sure that what is read to be pushed lies in the folder.
+
+    Raises:
+        ValueError: weights, or a file that is read with configuration or processor, are a link that leaves the folder.
+    """
+    files = sorted((*folder.iterdir(), *folder.glob(f"{CHAT_TEMPLATE_DIR}/*")))
+    read = (file for file in files if file.suffix in READ or file.name == CHAT_TEMPLATE_DIR)
+    if linked := next(filter(leaves, read), None):
+        raise ValueError(f"{linked} leads out of the folder, and is not pushed: put a copy in the place of the link.")
 
 
 def _load(auto_class, folder: Path, name: str, trust_remote_code: bool, advice: str = ADVICE):
@@ -196,8 +219,7 @@ def _load(auto_class, folder: Path, name: str, trust_remote_code: bool, advice: 
 def _weights(folder: Path) -> list[str]:
     """Names of the weight files, all of them there and readable."""
     if _has(folder, SAFE_WEIGHTS_INDEX_NAME):
-        index = json.loads((folder / SAFE_WEIGHTS_INDEX_NAME).read_text(encoding="utf-8"))
-        shards = sorted(set(index["weight_map"].values()))
+        shards = sorted(set(read_weight_map(folder / SAFE_WEIGHTS_INDEX_NAME).values()))
         for shard in shards:
             _parameters(folder / shard)
         return [*shards, SAFE_WEIGHTS_INDEX_NAME]
@@ -230,7 +252,7 @@ def _packaged(*parts) -> dict[str, bytes]:
 
 def _left_out(folder: Path, files: dict) -> list[str]:
     names = (path.name + "/" if path.is_dir() else path.name for path in folder.iterdir())
-    return sorted(name for name in names if name not in files)
+    return sorted(name for name in names if name not in files or leaves(folder / name))
 
 
 def _json(content: dict) -> bytes:

@@ -8,6 +8,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import refuse_another_base
 
 from .card import CARD, PARTS, RESULTS, TRAINING, ModelCard, model_card, sections_of, training_of
+from .gathering import leaves, refuse_links_out
 from .remote_code import naming_refused_code
 
 
@@ -23,8 +24,10 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
 
     Raises:
         ValueError: its base is not there, or is not the model it was trained on, or one of them needs code of its own, which
-            is not trusted.
+            is not trusted, or a file of the adapter is a link that leaves its folder.
     """
+    folder = Path(folder)
+    refuse_links_out(folder)
     settings = PeftConfig.from_pretrained(str(folder))
     base = settings.base_model_name_or_path
     try:
@@ -42,7 +45,7 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
         raise ValueError(f"{folder} belongs to the model {base}, which is not there: {error}") from error
     merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     merged.save_pretrained(output)
-    if (Path(folder) / "processor_config.json").is_file():
+    if (folder / "processor_config.json").is_file():
         name, revision = folder, None
     else:
         name, revision = base, settings.revision
@@ -50,7 +53,7 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
         processor = AutoProcessor.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
     processor.save_pretrained(output)
     card = model_card(output, base=base, training=training_of(folder))
-    if (written := Path(folder) / CARD).is_file():
+    if (written := folder / CARD).is_file() and not leaves(written):
         told = sections_of(ModelCard.load(written, ignore_metadata_errors=True), PARTS, TRAINING, RESULTS)
         card = model_card(output, base=base, sections=told)
     card.save(Path(output) / CARD)

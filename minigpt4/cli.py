@@ -5,7 +5,6 @@ that `minigpt4 --help` answers at once.
 """
 
 import logging
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import typer
 
 from minigpt4.commands import app as page
 from minigpt4.commands import chat, convert, data, demo, describe, evaluate, features, push, serve, train
+from minigpt4.commands.console import note
 from minigpt4.hub_cards import never_ask
 
 
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             traceback.print_exc()
         elif line := _one_line(error):
-            print(f"minigpt4: {line}", file=sys.stderr)
+            note(f"minigpt4: {line}")
         return getattr(error, "exit_code", 1)
 
 

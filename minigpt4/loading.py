@@ -110,6 +110,8 @@ def check_is_checkpoint(name: str) -> None:
         raise FileNotFoundError(
             f"{name} is neither a folder here nor a model that the Hub gives out: {_first_line(error)}"
         ) from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{name}/config.json holds a {type(config).__name__}, where settings are needed")
     if config.get("model_type") != "minigpt4":
         raise ValueError(f"{name} is no MiniGPT-4 checkpoint: its model_type is {config.get('model_type')!r}")
 

@@ -13,7 +13,7 @@ import torch
 from published import LORA_RANK, TEXT_WIDTH, WIDTH
 from safetensors.torch import load_file, save_file
 
-from minigpt4.conversion import convert
+from minigpt4.conversion import convert, export, verify
 from minigpt4.conversion.folder import unfinished
 
 
@@ -147,6 +147,101 @@ def test_damaged_pytorch_file(files, refused, part, kind):
     content = {"cut": file.read_bytes()[: file.stat().st_size * 2 // 3], "text": b"<html>404</html>", "empty": b""}
     file.write_bytes(content[kind])
     refused(made, file, "get it again")
+
+
+@pytest.mark.parametrize("text", ["hello world\n", "a" * 1000, "0\n", "(lp0\n", "]q.", '{"detail": "Not Found"}'])
+def test_a_text_in_the_place_of_weights(files, refused, text):
+    """Some letters are commands to the machine that reads pickles."""
+    made = files("llama2")
+    made.checkpoint.write_text(text)
+    refused(made, made.checkpoint, "no file of PyTorch weights", "get it again")
+
+
+def test_keys_that_are_no_texts(files, refused):
+    made = files("llama2")
+    change(made.checkpoint, lambda tensors: tensors.update({1: torch.zeros(2)}))
+    refused(made, made.checkpoint, "holds 1 as the name of a tensor")
+    torch.save({0: torch.zeros(2)}, made.vision)
+    refused(made, made.vision, "holds 0 as the name of a tensor")
+
+
+@pytest.mark.parametrize("form", ["pth", "pth, and no tensor", "safetensors", "index"])
+def test_keys_with_commands_to_the_terminal(files, refused, form):
+    made = files("llama2")
+    key, file = "a\x1b[2J\nb", made.checkpoint
+    if form == "index":
+        file = made.language_model / "pytorch_model.bin.index.json"
+        index = json.loads(file.read_text())
+        index["weight_map"][key] = "pytorch_model-00001-of-00002.bin"
+        file.write_text(json.dumps(index))
+        refused(made, file, r"'a\x1b[2J\nb'")
+        return
+    tensors = torch.load(file, weights_only=True)["model"]
+    tensors[key] = "no tensor" if form.endswith("no tensor") else torch.zeros(2)
+    if form == "safetensors":
+        file = file.with_suffix(".safetensors")
+        save_file(tensors, file)
+    else:
+        torch.save({"model": tensors}, file)
+    refused(made, file, r"'a\x1b[2J\nb'", checkpoint=file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    {
+        "sparse": torch.Tensor.to_sparse,
+        "sparse ": torch.Tensor.to_sparse_csr,
+        "meta": lambda tensor: tensor.to("meta"),
+        "nested": lambda tensor: torch.nested.nested_tensor([*tensor]),
+        "quantized": lambda tensor: torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.qint8),
+        "torch.float8_e4m3fn": lambda tensor: tensor.to(torch.float8_e4m3fn),
+        "torch.complex64": lambda tensor: tensor.to(torch.complex64),
+    }.items(),
+)
+@pytest.mark.filterwarnings("ignore")  # PyTorch calls some of these kinds unfinished
+def test_tensors_of_other_kinds(files, refused, kind, make):
+    made, key = files("v2"), "llama_proj.weight"
+    change(made.checkpoint, lambda tensors: tensors.update({key: make(tensors[key])}))
+    refused(made, made.checkpoint, key, f"is {kind}" if "." in kind else f"is a {kind.strip()} tensor")
+
+
+@pytest.mark.parametrize("keep_lora", [False, True])
+def test_a_lora_of_float8(files, refused, keep_lora):
+    made = files("v2")
+    key = next(key for key in torch.load(made.checkpoint, weights_only=True)["model"] if "lora_A" in key)
+    change(made.checkpoint, lambda tensors: tensors.update({key: tensors[key].to(torch.float8_e4m3fn)}))
+    refused(made, made.checkpoint, key, "torch.float8_e4m3fn", keep_lora=keep_lora)
+
+
+@pytest.mark.parametrize(
+    "weight_map",
+    [["lm_head.weight"], None, "x", {"lm_head.weight": 1}, {"lm_head.weight": ""}],
+    ids=["list", "nothing", "text", "numbers", "no names"],
+)
+def test_an_index_that_is_none(files, refused, weight_map):
+    made = files("llama2")
+    index = made.language_model / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"weight_map": weight_map}))
+    refused(made, index, "is no index of weights", "get it again")
+
+
+@pytest.mark.parametrize("name", ["../x.bin", "/etc/passwd", "..", "further/x.bin"])
+def test_an_index_that_leaves_its_folder(files, refused, name):
+    made = files("llama2")
+    index = made.language_model / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"weight_map": {"lm_head.weight": name}}))
+    refused(made, index, "outside of its folder", name)
+
+
+def test_a_configuration_that_is_a_list(files, refused, converted, tmp_path):
+    made = files("llama2")
+    (made.language_model / "config.json").write_text("[1, 2]")
+    refused(made, made.language_model / "config.json")
+    folder = Path(shutil.copytree(converted("llama2"), tmp_path / "folder"))
+    (folder / "config.json").write_text("[1, 2]")
+    for look in (verify, lambda folder: export(folder, tmp_path / "new.pth")):
+        with pytest.raises(ValueError, match=rf"{folder / 'config.json'} holds a list"):
+            look(folder)
 
 
 def test_damaged_safetensors_file(files, refused):

@@ -77,6 +77,16 @@ def test_a_changed_tensor_is_named(shared_files, converted, tmp_path):
     assert "0.5" in problem
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite(converted, tmp_path, number):
+    folder = shutil.copytree(converted("llama2"), tmp_path / "changed")
+    tensors = load_file(folder / "model.safetensors")
+    key = "model.language_model.layers.0.mlp.up_proj.weight"
+    tensors[key][0, 0] = number
+    save_file(tensors, folder / "model.safetensors")
+    assert verify(folder).problems == [f"{key} holds numbers that are not finite"]
+
+
 def test_a_lora_that_was_not_merged_is_found(shared_files, converted):
     files = shared_files("v2")
     problems = verify(converted("v2"), language_model=files.language_model).problems

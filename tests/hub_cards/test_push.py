@@ -5,12 +5,14 @@ import shutil
 import pytest
 from answers import answers
 from huggingface_hub import constants
+from peft import get_peft_model
 from safetensors.torch import load
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.cli import run
 from minigpt4.hub_cards import gather_model
 from minigpt4.hub_cards.card import Result
+from minigpt4.training import lora_config
 
 
 TOKEN = "hf_loopbackLoopbackLoopback"
@@ -240,6 +242,89 @@ def test_a_folder_that_others_could_not_load_is_not_pushed(hub, push, folder, ho
     assert (code, out) == (1, "")
     assert said in err
     assert err.count("\n") == 1
+    assert hub.requests == []
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file beside the folder of the model, which holds what nobody should see."""
+    file = tmp_path / "secret"
+    file.write_text("secret")
+    return file
+
+
+def link(file, to) -> None:
+    file.unlink(missing_ok=True)
+    file.symlink_to(to)
+
+
+def test_links_that_leave_the_folder_are_not_pushed(hub, push, folder, secret):
+    link(folder / "README.md", secret)
+    link(folder / "notes.md", "../secret")
+    link(folder / "data", secret.parent)
+    code, _, err = push(folder, "model")
+    assert code == 0
+    assert "README.md" in err
+    assert "notes.md" in err
+    files = hub.repos["models/somebody/model"].files
+    assert not any(b"secret" in content for content in files.values())
+    assert files["README.md"].startswith(b"---")  # a card of its own was made
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chat_template.jinja", "tokenizer.json", "generation_config.json", "additional_chat_templates/other.jinja"],
+)
+def test_a_linked_file_that_would_be_read_and_saved_anew(hub, push, folder, tmp_path, name):
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    elsewhere = tmp_path / "elsewhere"
+    if file.exists():
+        shutil.copy(file, elsewhere)
+    else:
+        elsewhere.write_text("secret")
+    link(file, elsewhere)
+    code, out, err = push(folder, "model")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"{file} leads out of the folder" in err
+    assert hub.requests == []
+
+
+def test_linked_weights(hub, push, folder, tmp_path):
+    shard = sorted(folder.glob("model-*.safetensors"))[0]
+    shutil.copy(shard, tmp_path / "elsewhere")
+    link(shard, tmp_path / "elsewhere")
+    code, _, err = push(folder, "model")
+    assert code == 1
+    assert f"{shard} leads out of the folder" in err
+    link(shard, shutil.copy(tmp_path / "elsewhere", folder / "first"))  # within the folder it may
+    assert push(folder, "model")[0] == 0
+
+
+def test_a_linked_file_of_an_adapter(hub, push, tiny_checkpoint, tmp_path):
+    model = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    adapter = tmp_path / "adapter"
+    get_peft_model(model, lora_config(r=2)).save_pretrained(adapter)
+    AutoProcessor.from_pretrained(tiny_checkpoint).save_pretrained(adapter)
+    shutil.move(adapter / "chat_template.jinja", tmp_path / "elsewhere")
+    link(adapter / "chat_template.jinja", tmp_path / "elsewhere")
+    for more in ([], ["--adapter-only", "--base", "somebody/base"]):
+        code, _, err = push(adapter, "model", *more)
+        assert code == 1
+        assert f"{adapter / 'chat_template.jinja'} leads out of the folder" in err
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_an_index_that_leaves_the_folder(hub, push, folder, tmp_path, absolute):
+    shard = sorted(folder.glob("model-*.safetensors"))[0]
+    shutil.move(shard, tmp_path / "elsewhere.safetensors")
+    index = folder / "model.safetensors.index.json"
+    named = str(tmp_path / "elsewhere.safetensors") if absolute else "../elsewhere.safetensors"
+    index.write_text(index.read_text().replace(shard.name, named))
+    code, out, err = push(folder, "model")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"{index} points outside of its folder" in err
     assert hub.requests == []
 
 

@@ -145,6 +145,24 @@ def test_extra_keys(command, picture, checkpoint):
     assert "1 unexpected (stray)" in refused(command, picture, checkpoint)
 
 
+def test_keys_with_commands_to_the_terminal(command, picture, checkpoint):
+    rewrite(checkpoint, lambda weights: weights.update({"a\x1b[2J\nb": weights["lm_head.weight"].clone()}))
+    assert r"1 unexpected (a\x1b[2J b)" in refused(command, picture, checkpoint)
+    result = command("verify", checkpoint)
+    assert (result.code, "\x1b" in result.out + result.err) == (1, False)
+    assert r"a\x1b[2J\nb" in result.err
+
+
+@pytest.mark.parametrize("verb", ["describe", "push", "verify", "train"])
+def test_configuration_that_is_a_list(command, picture, checkpoint, verb):
+    (checkpoint / "config.json").write_text("[1, 2]")
+    recipe = ["stage1", "--set", f"model_name_or_path={checkpoint}", "--set", "data=scene-captions", "--show", "1"]
+    arguments = {"describe": [picture, "--model", checkpoint], "push": [checkpoint, "x/y"], "train": recipe}
+    line = only_line(command(verb, *arguments.get(verb, [checkpoint])))
+    assert str(checkpoint) in line
+    assert "unexpected" not in line
+
+
 def test_key_of_another_shape(command, picture, checkpoint):
     key = "model.multi_modal_projector.bias"
     rewrite(checkpoint, lambda weights: weights.update({key: weights[key][:-1].clone()}))
