@@ -18,6 +18,7 @@ def register() -> None:
         AutoModelForMultimodalLM,
         AutoProcessor,
     )
+    from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     from transformers.utils import is_torchvision_available
 
@@ -39,6 +40,8 @@ def register() -> None:
 
         image_processors["torchvision"] = MiniGPT4ImageProcessor
     AutoImageProcessor.register(MiniGPT4Config, image_processor_classes=image_processors, exist_ok=True)
+    # Saved under this name by both. The published pixels are Pillow's: torchvision is for those who ask for it.
+    DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS.append("MiniGPT4ImageProcessor")
 
 
 def register_when_needed() -> None:

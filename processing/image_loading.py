@@ -30,12 +30,9 @@ URL_MAX_BYTES = 100_000_000
 # more, some of which start other programs: Ghostscript for PostScript.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
-# Where the image processors are in a saved folder, for those who load it with `trust_remote_code=True`: transformers
-# takes the first, or where torchvision works the second.
-AUTO_MAP = (
-    "image_processing_pil_minigpt4.MiniGPT4ImageProcessorPil",
-    "image_processing_minigpt4.MiniGPT4ImageProcessor",
-)
+# Where the image processor is in a saved folder, for those who load it with `trust_remote_code=True`. Of two, transformers
+# would take the one with torchvision wherever that works, and its pixels are not the published ones.
+AUTO_MAP = "image_processing_pil_minigpt4.MiniGPT4ImageProcessorPil"
 
 
 class AsStored(str):
@@ -128,10 +125,10 @@ class ImageInputMixin(BaseImageProcessor):
     image_std = OPENAI_CLIP_STD
 
     def to_dict(self) -> dict:
-        """What is saved. Both image processors are named in it, whichever this one is."""
+        """What is saved. It names the image processor with Pillow, whichever this one is."""
         output = super().to_dict()
         if "auto_map" in output:
-            output["auto_map"][self._auto_class] = list(AUTO_MAP)
+            output["auto_map"][self._auto_class] = AUTO_MAP
         return output
 
     def fetch_images(self, image_url_or_urls):

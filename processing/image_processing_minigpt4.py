@@ -16,7 +16,8 @@ class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
     """
     RGB, resized to a square by bicubic on the 8-bit image, scaled to [0, 1], normalised with CLIP's mean and deviation.
 
-    The same as `MiniGPT4ImageProcessorPil`, from which torchvision's bicubic differs by at most a grey level or two.
+    The same as `MiniGPT4ImageProcessorPil`, from which torchvision's bicubic differs by at most a grey level or two:
+    `AutoImageProcessor` takes it where it is asked for, with `backend="torchvision"`.
 
     Args:
         size (`dict` or `int`, defaults to `{"height": 224, "width": 224}`):

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from minigpt4.hub_cards.strangers import printable
 from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.drawing import draw_boxes
 from minigpt4.processing.image_loading import load_image
@@ -237,9 +238,9 @@ def _print(checks: list[SetCheck], collator: SequenceCollator) -> None:
             if names := getattr(check, kind):
                 lines = [f"{len(names)} {kind}, first: {names[0]}", *(f"  {name}" for name in names[1:NAMED])]
                 lines += [f"  and {len(names) - NAMED} more"] * (len(names) > NAMED)
-                console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+                console.print("\n".join(map(printable, lines)), soft_wrap=True, highlight=False, markup=False)
         print_sequences(collator, check.first[:1], console)
         if check.problem:
-            console.print(check.problem, style="bold red", soft_wrap=True, highlight=False, markup=False)
+            console.print(printable(check.problem), style="bold red", soft_wrap=True, highlight=False, markup=False)
     console.print()
     console.print(table)

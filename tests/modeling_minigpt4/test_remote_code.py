@@ -87,7 +87,7 @@ def test_loads_and_answers_the_same(saved, stranger, tmp_path):
     assert auto_maps(tmp_path / "again") == auto_maps(saved)
 
 
-def auto_maps(folder) -> dict[str, str | list[str]]:
+def auto_maps(folder) -> dict[str, str]:
     config = json.loads((folder / "config.json").read_text())
     processor = json.loads((folder / "processor_config.json").read_text())
     return {**config["auto_map"], **processor["image_processor"]["auto_map"], **processor["auto_map"]}
@@ -102,12 +102,23 @@ def test_every_class_is_named_and_every_file_is_there(saved):
         "AutoProcessor",
         "AutoImageProcessor",
     }
-    names = [name for value in maps.values() for name in ([value] if isinstance(value, str) else value)]
-    assert len(names) == 6  # an image processor with torchvision and one without
-    for name in names:
+    assert (saved / "image_processing_minigpt4.py").is_file()  # for who wants torchvision's
+    for name in maps.values():
         file = saved / f"{name.split('.')[0]}.py"
         assert f"class {name.split('.')[1]}(" in file.read_text()
         assert all(Path(beside).is_file() for beside in get_relative_import_files(file))
+
+
+def test_beside_torchvision_the_pixels_are_the_published_ones(saved, stranger):
+    """As far as transformers' choice goes: torchvision is not needed to see it."""
+    program = """
+from transformers import AutoImageProcessor, AutoProcessor
+from transformers.models.auto import image_processing_auto
+image_processing_auto.is_torchvision_available = lambda: True
+loaded = AutoImageProcessor.from_pretrained(sys.argv[1], trust_remote_code=True)
+print(type(loaded).__name__, type(AutoProcessor.from_pretrained(sys.argv[1], trust_remote_code=True).image_processor).__name__)
+"""
+    assert stranger(program, saved).split() == ["MiniGPT4ImageProcessorPil"] * 2
 
 
 def test_trl_sft_trains_and_resumes(saved, stranger, tmp_path):

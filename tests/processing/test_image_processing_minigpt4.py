@@ -1,5 +1,8 @@
+import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -132,6 +135,46 @@ def test_without_torchvision_pillow_takes_its_place():
             MiniGPT4ImageProcessor()
 
 
+# As where torchvision is installed, as far as the choice between the two goes. The class itself still finds that it is not.
+TORCHVISION = """
+import sys
+from pathlib import Path
+import transformers.utils
+from transformers import AutoImageProcessor, AutoProcessor
+from transformers.models.auto import image_processing_auto
+from minigpt4 import registration
+registration.register()
+transformers.utils.is_torchvision_available = image_processing_auto.is_torchvision_available = lambda: True
+registration.register.__wrapped__()
+for folder in sys.argv[1:]:
+    loaded = AutoProcessor.from_pretrained(folder).image_processor, AutoImageProcessor.from_pretrained(folder)
+    print(*(type(one).__name__ for one in loaded))
+    for choice in {"backend": "torchvision"}, {"use_fast": True}:
+        try:
+            print(type(AutoImageProcessor.from_pretrained(folder, **choice)).__name__)
+        except ImportError as error:
+            print(str(error).split(" needs torchvision")[0])
+"""
+
+
+def test_beside_torchvision_the_published_pixels_are_the_default(tiny_checkpoint):
+    """Also of folders that name no code, or name both, as they were saved before."""
+    before = Path(shutil.copytree(tiny_checkpoint, tiny_checkpoint.parent / "before"))
+    settings = json.loads((before / "processor_config.json").read_text())
+    both = [
+        "image_processing_pil_minigpt4.MiniGPT4ImageProcessorPil",
+        "image_processing_minigpt4.MiniGPT4ImageProcessor",
+    ]
+    settings["image_processor"]["auto_map"]["AutoImageProcessor"] = both
+    (before / "processor_config.json").write_text(json.dumps(settings))
+    folders = [tiny_checkpoint, before, minigpt4.nano_path()]
+    done = subprocess.run(
+        [sys.executable, "-c", TORCHVISION, *map(str, folders)], capture_output=True, text=True, check=True
+    )
+    pillow, torchvision = "MiniGPT4ImageProcessorPil", "MiniGPT4ImageProcessor"
+    assert done.stdout.splitlines() == [f"{pillow} {pillow}", torchvision, torchvision] * len(folders)
+
+
 def test_auto_image_processor_in_a_fresh_process_is_quiet(picture, tmp_path):
     MiniGPT4ImageProcessorPil(size=28).save_pretrained(tmp_path)
     code = (
@@ -139,5 +182,5 @@ def test_auto_image_processor_in_a_fresh_process_is_quiet(picture, tmp_path):
         "p = A.from_pretrained(sys.argv[1]); print(p.backend, p.size.height)"
     )
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["torchvision" if is_torchvision_available() else "pil", "28"]
+    assert run.stdout.split() == ["pil", "28"]
     assert run.stderr == ""

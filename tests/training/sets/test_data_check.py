@@ -177,6 +177,15 @@ def test_many_are_named(check, published):
     assert "  and 2 more" in out
 
 
+def test_names_with_commands_to_the_terminal(check, published):
+    file = published / "gqa/train_balanced_questions.json"
+    [row] = json.loads(file.read_text())
+    file.write_text(json.dumps([{**row, "image": "gone\x1b[2J.jpg"}]))
+    _, out, err = check("v2-stage3", "--set", "data=gqa")
+    assert r"names gone\x1b[2J.jpg" in out
+    assert "\x1b" not in out + err
+
+
 def test_no_data(check):
     got, out, err = check("stage2")
     assert (got, out) == (1, "")
