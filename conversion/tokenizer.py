@@ -1,9 +1,11 @@
 """The language model's tokenizer, with the image token."""
 
+import json
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.tokenization_utils_base import TOKENIZER_CONFIG_FILE
 
 from minigpt4.hub_cards import naming_refused_code
 from minigpt4.processing import IMAGE_TOKEN, exact_tokenizer, load_llama_tokenizer
@@ -25,7 +27,7 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
     """
     is_llama = text_config.model_type in LLAMA_TYPES
     if is_llama and ((folder / "tokenizer.model").is_file() or not (folder / "tokenizer.json").is_file()):
-        return load_llama_tokenizer(folder, vocab_size=text_config.vocab_size)
+        return load_llama_tokenizer(folder, vocab_size=text_config.vocab_size, **_named_end(folder))
     with naming_refused_code(folder, advice="take a language model that transformers knows"):
         try:
             tokenizer = AutoTokenizer.from_pretrained(
@@ -46,6 +48,17 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
     if tokenizer.bos_token is None:
         tokenizer.bos_token = tokenizer.eos_token  # prompts begin with a token; texts of such models, after an end
     return tokenizer
+
+
+def _named_end(folder: Path) -> dict[str, str]:
+    """The end token that a model on LLaMA's pieces has for itself, such as `<|im_end|>`; Vicuna v0's settings name `""`."""
+    file = folder / TOKENIZER_CONFIG_FILE
+    try:
+        named = json.loads(file.read_text(encoding="utf-8")).get("eos_token") if file.is_file() else None
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{file} is no JSON object: get it again.") from error
+    named = named.get("content") if isinstance(named, dict) else named
+    return {"eos_token": named} if named else {}
 
 
 def _padding(folder: Path, tokenizer: PreTrainedTokenizerBase, text_config: PreTrainedConfig) -> str:

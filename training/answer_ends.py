@@ -30,7 +30,8 @@ class AnswerEnds:
         """
         if wanted is None:
             return self.own
-        if re.fullmatch(r"<\S+>", wanted.strip()) and wanted.strip() not in self.tokenizer.get_vocab():
+        token = wanted.strip()
+        if re.fullmatch(r"<\S+>", token) and self._encode(token) != [self.tokenizer.convert_tokens_to_ids(token)]:
             raise ValueError(
                 f"answer_end is {wanted!r}, which is no token of this model and would be learned letter by letter: leave "
                 f"it out for the model's own end, {self.own!r}."

@@ -5,13 +5,17 @@ import json
 import pytest
 from language_models import LANGUAGE_MODELS, write_language_model
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+from published import write_tokenizer as write_llama_tokenizer
+from sentencepiece import SentencePieceProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, LlamaConfig
 from transformers.utils.chat_template_utils import render_jinja_template
 
 import minigpt4  # noqa: F401
 from minigpt4.conversion import assemble
-from minigpt4.processing import chat_template
+from minigpt4.conversion.tokenizer import load_tokenizer
+from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import SequenceArguments, SequenceCollator, load_recipe, read_recipe, training_template
+from minigpt4.training.answer_ends import AnswerEnds
 from minigpt4.training.run import run
 
 
@@ -248,3 +252,21 @@ def test_a_generation_config_that_is_no_object(shared_files, tmp_path):
     del arguments["checkpoint"]
     with pytest.raises(ValueError, match=r"generation_config\.json is no JSON object"):
         assemble("llama2", **arguments, output=tmp_path / "out", quiet=True)
+
+
+@pytest.mark.parametrize("named", ["<|im_end|>", {"__type": "AddedToken", "content": "<|im_end|>"}, "", None])
+def test_a_model_on_the_pieces_of_llama_keeps_an_end_of_its_own(tmp_path, named):
+    """The first Vicuna's settings name an empty one, and mean LLaMA's."""
+    file = write_llama_tokenizer(tmp_path)
+    pieces = SentencePieceProcessor(str(file)).get_piece_size()
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"<|im_end|>": pieces}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": named}))
+    tokenizer = load_tokenizer(tmp_path, LlamaConfig(vocab_size=pieces + 1))
+    assert tokenizer.eos_token == ("<|im_end|>" if named else "</s>")
+    assert tokenizer("A cat.<|im_end|>")["input_ids"][-1] == pieces
+    if named:  # where </s> is a piece that no text is cut into
+        with pytest.raises(ValueError, match="letter by letter"):
+            AnswerEnds(MiniGPT4Processor(MiniGPT4ImageProcessorPil(), tokenizer)).choose("</s>")
+    (tmp_path / "tokenizer_config.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"tokenizer_config\.json is no JSON object"):
+        load_tokenizer(tmp_path, LlamaConfig(vocab_size=pieces + 1))
