@@ -104,7 +104,7 @@ def cases(folder: Path) -> list[Case]:
         Case("LoRA", "lora", {}),
         Case("cached features", "own-folder", features),
         Case("shards and rows, two workers", "own-folder", {**steps, "dataloader_num_workers": 2}, by_steps=True),
-        Case("two processes, LoRA", "lora", {}, processes=2),
+        Case("two processes", "lora", {}, processes=2),
     ]
 
 
@@ -138,7 +138,7 @@ def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Proce
         elif (pid := os.fork()) == 0:  # one import serves all runs
             os.dup2(write, 1)
             os.dup2(log.fileno(), 2)
-            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
             os._exit(cli.run(words))
     os.close(write)
     try:
