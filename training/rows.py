@@ -47,10 +47,11 @@ class NumberedRows(Dataset):
     Args:
         rows: a data set with a length.
         seed (`int`, *optional*, defaults to 0): decides what rows with choices of their own draw.
+        drawn_anew (`bool`, *optional*, defaults to `True`): in each epoch; rows to evaluate on must stay what they are.
     """
 
-    def __init__(self, rows, seed: int = 0):
-        self.rows, self.seed = rows, seed
+    def __init__(self, rows, seed: int = 0, drawn_anew: bool = True):
+        self.rows, self.seed, self.drawn_anew = rows, seed, drawn_anew
         self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers that stay for several epochs see it
 
     @property
@@ -58,7 +59,8 @@ class NumberedRows(Dataset):
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        self._epoch.fill_(epoch)
+        if self.drawn_anew:  # accelerate counts the passes of an evaluation loader that stays, too
+            self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,14 +70,14 @@ class NumberedRows(Dataset):
         return {**row, "row": index, "epoch": self.epoch}
 
 
-def number_rows(rows, seed: int = 0):
+def number_rows(rows, seed: int = 0, drawn_anew: bool = True):
     """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always. A mixture
     numbers its rows itself."""
     if isinstance(rows, Mapping):  # several sets to evaluate on, by name
-        return {name: number_rows(each, seed) for name, each in rows.items()}
+        return {name: number_rows(each, seed, drawn_anew) for name, each in rows.items()}
     if isinstance(rows, datasets.IterableDataset):
         return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
-    return NumberedRows(rows, seed) if hasattr(rows, "__len__") else rows
+    return NumberedRows(rows, seed, drawn_anew) if hasattr(rows, "__len__") else rows
 
 
 def load_train_rows(data: DataArguments):

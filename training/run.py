@@ -57,7 +57,8 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         FileExistsError: `output_dir` holds something else, or a run and `resume` is not set.
         FileNotFoundError: there is nothing to resume, or an image is not there.
         NonFiniteError: a loss or a gradient is not finite.
-        ValueError: the recipe says something that cannot be.
+        OSError: the disk is full.
+        ValueError: the recipe says something that cannot be, or the checkpoint to go on from is not whole.
     """
     args, output = recipe.args, Path(recipe.args.output_dir)
     if recipe.data.eval_data and not args.do_eval:

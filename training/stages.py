@@ -97,7 +97,9 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
             ),
             processing_class=processing_class,
             train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset, args.seed),
-            eval_dataset=eval_dataset if eval_dataset is None else number_rows(eval_dataset, args.seed),
+            eval_dataset=eval_dataset
+            if eval_dataset is None
+            else number_rows(eval_dataset, args.seed, drawn_anew=False),
             **kwargs,
         )
         if self.is_world_process_zero():

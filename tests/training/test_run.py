@@ -238,6 +238,16 @@ def test_evaluation_on_a_stream(recipe, own_folder, tmp_path):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
+def test_evaluations_of_workers_that_stay_are_on_the_same_prompts(recipe, own_folder):
+    evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 1}
+    workers = {"dataloader_num_workers": 1, "dataloader_persistent_workers": True, "per_device_eval_batch_size": 2}
+    settings = {"samples": 0, "learning_rate": 1e-9, "min_lr": 1e-9, "warmup_lr": 1e-9, "max_steps": 3}
+    output = run(recipe(**evaluation, **workers, **settings, save_strategy="steps", save_steps=3))
+    state = json.loads((output / "checkpoint-3" / "trainer_state.json").read_text())
+    first, *others = [entry["eval_loss"] for entry in state["log_history"] if "eval_loss" in entry]
+    assert others == pytest.approx([first] * 2, abs=1e-4)
+
+
 def test_samples_of_a_run_that_goes_on_are_there_once(recipe, own_folder):
     evaluation = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
     settings = {**evaluation, "samples": 1, "save_strategy": "steps", "save_steps": 2}
