@@ -26,14 +26,14 @@ def full_disk_in_one_line(folder: Path, what: str, advice: str) -> Iterator[None
     try:
         yield
     except Exception as error:
-        if why := NO_ROOM.get(_error_number(error, folder)):
+        if why := _why_there_is_no_room(error, folder):
             raise OSError(f"{what} could not be written to {folder}, as {why}: {advice}") from error
         raise
 
 
-def _error_number(error: Exception, folder: Path) -> int | None:
+def _why_there_is_no_room(error: Exception, folder: Path) -> str | None:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return error.errno
+        return NO_ROOM[error.errno]
     probe = folder / ".probe"
     try:
         with probe.open("wb") as file:
@@ -41,7 +41,7 @@ def _error_number(error: Exception, folder: Path) -> int | None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as full:
-        return full.errno
+        return NO_ROOM.get(full.errno or 0)
     finally:
         probe.unlink(missing_ok=True)
     return None
