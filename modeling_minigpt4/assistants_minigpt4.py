@@ -11,7 +11,7 @@ def is_text_model(assistant: PreTrainedModel | None) -> bool:
     return assistant is not None and "image" not in assistant.input_modalities
 
 
-def without_images(model_kwargs: dict, image_positions: torch.BoolTensor | None = None) -> dict:
+def without_images(model_kwargs: dict, image_positions: torch.Tensor | None = None) -> dict:
     """What a text model can take of the arguments of a multimodal one, with the positions of images masked."""
     model_kwargs = {name: value for name, value in model_kwargs.items() if name != "mm_encoder_outputs"}
     if image_positions is not None and (mask := model_kwargs.get("attention_mask")) is not None:
@@ -35,7 +35,7 @@ class TextCandidateGenerator(AssistedCandidateGenerator):
         self.image_token_id = image_token_id
         self.vocab_size = vocab_size
 
-    def get_candidates(self, input_ids: torch.LongTensor, **kwargs) -> tuple[torch.LongTensor, torch.Tensor | None]:
+    def get_candidates(self, input_ids, **kwargs):
         seen = input_ids.masked_fill(input_ids == self.image_token_id, 0)  # masked: any id that it knows
         candidates, logits = super().get_candidates(seen, **kwargs)
         candidates = torch.cat((input_ids, candidates[:, input_ids.shape[1] :].to(input_ids.device)), dim=1)

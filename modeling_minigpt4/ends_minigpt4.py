@@ -45,15 +45,20 @@ class EndAfterSequences(LogitsProcessor):
     supports_continuous_batching = False  # rows are told apart by their place there
 
     def __init__(self, sequences: list[list[int]], eos_token_id: int, prompt_length: int):
-        self.sequences = sequences
+        self.sequences = [torch.tensor(sequence) for sequence in sequences]
         self.eos_token_id = eos_token_id
         self.prompt_length = prompt_length
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        ended = reached_end(input_ids[:, self.prompt_length :], self.sequences)
+        self.sequences = [sequence.to(input_ids.device) for sequence in self.sequences]  # copied once
+        new_ids = input_ids[:, self.prompt_length :]
+        ended = torch.zeros(len(new_ids), dtype=torch.bool, device=new_ids.device)
+        for sequence in self.sequences:
+            if new_ids.shape[1] >= len(sequence):
+                ended |= (new_ids[:, -len(sequence) :] == sequence).all(1)
         only_end = torch.full_like(scores, -torch.inf)
         only_end[:, self.eos_token_id] = 0
-        return torch.where(ended[:, None], only_end, scores)
+        return torch.where(ended[:, None], only_end, scores)  # type: ignore[return-value]  # torch says Tensor
 
 
 class NoEndYet(NoBadWordsLogitsProcessor):
@@ -70,15 +75,6 @@ class NoEndYet(NoBadWordsLogitsProcessor):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         return super().__call__(input_ids, scores) if input_ids.shape[1] < self.min_new_tokens else scores
-
-
-def reached_end(new_ids: torch.LongTensor, sequences: list[list[int]]) -> torch.BoolTensor:
-    """Which rows of `new_ids`, shape `(batch, length)`, end in one of the sequences."""
-    ended = torch.zeros(len(new_ids), dtype=torch.bool, device=new_ids.device)
-    for sequence in sequences:
-        if new_ids.shape[1] >= len(sequence):
-            ended |= (new_ids[:, -len(sequence) :] == new_ids.new_tensor(sequence)).all(1)
-    return ended
 
 
 def read_ends_of_before(generation_config: GenerationConfig, name: str, **checkpoint_kwargs) -> None:
