@@ -14,8 +14,10 @@ def register() -> None:
         AutoConfig,
         AutoImageProcessor,
         AutoModel,
+        AutoModelForCausalLM,
         AutoModelForImageTextToText,
         AutoModelForMultimodalLM,
+        AutoModelForPreTraining,
         AutoProcessor,
     )
     from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS
@@ -29,7 +31,12 @@ def register() -> None:
 
     AutoConfig.register("minigpt4", MiniGPT4Config, exist_ok=True)
     AutoModel.register(MiniGPT4Config, MiniGPT4Model, exist_ok=True)
-    for auto_class in (AutoModelForImageTextToText, AutoModelForMultimodalLM):
+    for auto_class in (
+        AutoModelForCausalLM,  # for `pipeline("text-generation")`
+        AutoModelForImageTextToText,
+        AutoModelForMultimodalLM,
+        AutoModelForPreTraining,
+    ):
         auto_class.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
     # Where TRL looks up whether a model sees pictures.
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES["minigpt4"] = MiniGPT4ForConditionalGeneration.__name__

@@ -12,7 +12,10 @@ from transformers.models.auto import AutoConfig
 AUTO_MAP = {
     "AutoConfig": "configuration_minigpt4.MiniGPT4Config",
     "AutoModel": "modeling_minigpt4.MiniGPT4Model",
+    "AutoModelForCausalLM": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",  # `pipeline("text-generation")`
     "AutoModelForImageTextToText": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
+    "AutoModelForMultimodalLM": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
+    "AutoModelForPreTraining": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
 }
 
 
@@ -30,7 +33,7 @@ class MiniGPT4Config(PreTrainedConfig):
             The Q-Former; an explicit `None` means that the projection reads the patches of the vision tower.
             `encoder_hidden_size` always follows `vision_config.hidden_size`.
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a LLaMA 7B with 32001 rows):
-            Any causal language model of transformers with `embed_tokens` and `lm_head`.
+            A causal language model of transformers with `embed_tokens`, a plain `lm_head` and transformers' own cache.
         num_query_tokens (`int`, *optional*, defaults to 32):
             Queries of the Q-Former, which are the tokens of an image in the prompt. Unused without a Q-Former.
         token_merge_size (`int`, *optional*, defaults to 4 without a Q-Former, else 1):
@@ -39,6 +42,10 @@ class MiniGPT4Config(PreTrainedConfig):
             Linear layers of the projection: 1 as published, 3 in ablation (b) of the MiniGPT-4 paper.
         image_token_id (`int`, *optional*, defaults to the last row of the vocabulary):
             Id of the image placeholder. It has a row in the embeddings, and is never predicted.
+
+    Raises:
+        `ValueError`: if `vision_config` or `qformer_config` is of another type than BLIP-2's, the language model has
+            parts of its own, or sizes do not fit each other.
 
     Example:
 
@@ -70,6 +77,7 @@ class MiniGPT4Config(PreTrainedConfig):
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs):
+        self._refuse_other_towers()
         super().__post_init__(**kwargs)
         # Also where none was saved, as with nano: TRL finds the class of a model there that is not in transformers.
         if getattr(self, "auto_map", None) is None:
@@ -78,11 +86,11 @@ class MiniGPT4Config(PreTrainedConfig):
             self.qformer_config.encoder_hidden_size = self.vision_config.hidden_size
         if self.token_merge_size is None:
             self.token_merge_size = 4 if self.qformer_config is None else 1
+        self._refuse_parts_that_do_not_fit()
         if self.image_token_id is None:
             self.image_token_id = self.text_config.vocab_size - 1
-        self._refuse_parts_that_do_not_fit()
         # Tying is a choice of the language model, but transformers reads it from the outermost configuration.
-        if self.text_config.tie_word_embeddings:
+        if getattr(self.text_config, "tie_word_embeddings", False):
             self.tie_word_embeddings = True
 
     def save_pretrained(self, save_directory, push_to_hub: bool = False, **kwargs):
@@ -90,7 +98,22 @@ class MiniGPT4Config(PreTrainedConfig):
         self.auto_map = dict(AUTO_MAP)  # transformers notes only the class that is being saved
         super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
 
+    def _refuse_other_towers(self) -> None:
+        """Before transformers reads the fields of any tower as BLIP-2's."""
+        for name in ("vision_config", "qformer_config"):
+            given, supported = getattr(self, name), self.sub_configs[name].model_type
+            model_type = given.get("model_type", supported) if isinstance(given, dict) else given and given.model_type
+            if model_type and model_type != supported:
+                raise ValueError(
+                    f"{name} is of type {model_type!r}, which MiniGPT-4 cannot use: it must be {supported!r}."
+                )
+
     def _refuse_parts_that_do_not_fit(self) -> None:
+        if parts := [*self.text_config.sub_configs]:
+            raise ValueError(
+                f"The language model {self.text_config.model_type!r} has parts of its own ({', '.join(parts)}): "
+                "MiniGPT-4 needs one like LLaMA, give its text part alone."
+            )
         vision = self.vision_config
         if not isinstance(vision.image_size, int) or not isinstance(vision.patch_size, int):
             raise ValueError(

@@ -24,7 +24,7 @@ def linear_of_few_rows(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
         return functional.linear(inputs, layer.weight, layer.bias)
     if count == 1:
         rows = torch.cat((rows, rows))
-    outputs = torch.mm(layer.weight, rows.t()).t()[:count]
+    outputs = torch.mm(layer.weight, rows.t()).t()[:count].contiguous()  # as everybody has it from a Linear
     if layer.bias is not None:
         outputs = outputs + layer.bias
     return outputs.reshape(*inputs.shape[:-1], -1)

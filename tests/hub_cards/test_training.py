@@ -143,7 +143,10 @@ def test_models_and_processors_push_themselves(hub, tiny_checkpoint):
     assert set(json.loads(files["config.json"])["auto_map"]) == {
         "AutoConfig",
         "AutoModel",
+        "AutoModelForCausalLM",
         "AutoModelForImageTextToText",
+        "AutoModelForMultimodalLM",
+        "AutoModelForPreTraining",
     }
 
 

@@ -1,4 +1,4 @@
-"""`pipeline("image-text-to-text")` in every way that works for LLaVA, without a warning or an error log."""
+"""`pipeline` in every way that works for LLaVA, without a warning or an error log."""
 
 import logging
 import random
@@ -110,6 +110,19 @@ def test_streaming(pipe, expected):
     pieces = list(streamer)
     assert len(pieces) > 1
     assert pipe.processor._answer("".join(pieces)) == expected(PICTURES["a"])
+
+
+def test_text_generation(quiet, tiny_checkpoint, expected):
+    pipe = pipeline("text-generation", model=str(tiny_checkpoint), do_sample=False)
+    [output] = pipe("What is this?", return_full_text=False)
+    ids = pipe.tokenizer("What is this?", return_tensors="pt")
+    alone = pipe.model.generate(**ids, do_sample=False)[0, ids["input_ids"].shape[1] :]
+    assert output["generated_text"] == pipe.tokenizer.decode(alone, skip_special_tokens=True)
+    together = pipe(["What is this?", "A"], return_full_text=False, batch_size=2)
+    assert [answer["generated_text"] for [answer] in together] == [
+        output["generated_text"],
+        pipe("A", return_full_text=False)[0]["generated_text"],
+    ]
 
 
 def test_generation_settings(pipe):

@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from transformers import AutoConfig
+
+from minigpt4.modeling_minigpt4 import MiniGPT4PreTrainedModel
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -35,6 +38,20 @@ def test_a_checkpoint_loads(imports, tiny_checkpoint):
     assert result.stdout.split()[:2] == ["MiniGPT4ForConditionalGeneration", "MiniGPT4Processor"]
     assert result.stdout.split()[2].startswith("MiniGPT4ImageProcessor")
     assert "arning" not in result.stderr
+
+
+def test_every_auto_class_of_llava_knows_it(tiny_checkpoint):
+    import transformers
+    from transformers import LlavaConfig
+
+    ours, knowing = AutoConfig.from_pretrained(tiny_checkpoint), []
+    for name, auto_class in vars(transformers.models.auto.modeling_auto).items():
+        if name.startswith("AutoModel") and LlavaConfig in auto_class._model_mapping:
+            knowing.append(name)
+            assert isinstance(getattr(transformers, name).from_config(ours), MiniGPT4PreTrainedModel)
+    assert {"AutoModel", "AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForPreTraining"} <= {
+        *knowing
+    }
 
 
 def test_importing_the_package_imports_neither_torch_nor_transformers():

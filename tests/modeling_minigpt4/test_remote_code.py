@@ -23,21 +23,28 @@ from transformers.masking_utils import sdpa_mask
 LOAD = """
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModel, AutoModelForImageTextToText, AutoProcessor, pipeline
+from transformers import AutoImageProcessor, AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoModelForMultimodalLM, AutoModelForPreTraining, AutoProcessor, pipeline
 folder, again, out = sys.argv[1:]
 model = AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=True)
 base = AutoModel.from_pretrained(folder, trust_remote_code=True)
 processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)
-for loaded in (model, base, processor, AutoImageProcessor.from_pretrained(folder, trust_remote_code=True)):
+others = [
+    auto_class.from_pretrained(folder, trust_remote_code=True)
+    for auto_class in (AutoImageProcessor, AutoModelForCausalLM, AutoModelForMultimodalLM, AutoModelForPreTraining)
+]
+for loaded in (model, base, processor, *others):
     assert type(loaded).__module__.startswith("transformers_modules."), type(loaded)
 image = Image.new("RGB", (40, 30), "red")
 inputs = processor(images=image, text="<ImageHere> What?", return_tensors="pt")
 pipe = pipeline("image-text-to-text", model=folder, trust_remote_code=True)
+writer = pipeline("text-generation", model=folder, trust_remote_code=True)
 torch.save({
     "logits": model(**inputs).logits,
     "hidden": base(**inputs).last_hidden_state,
     "answer": model.generate(**inputs),
     "piped": pipe(images=image, text="<ImageHere> What?")[0]["generated_text"],
+    "written": writer("What?", do_sample=False)[0]["generated_text"],
 }, out)
 model.save_pretrained(again)
 processor.save_pretrained(again)
@@ -82,6 +89,8 @@ def test_loads_and_answers_the_same(saved, stranger, tmp_path):
     assert torch.equal(remote["answer"], model.generate(**inputs))
     pipe = pipeline("image-text-to-text", model=str(saved))
     assert remote["piped"] == pipe(images=image, text="<ImageHere> What?")[0]["generated_text"]
+    writer = pipeline("text-generation", model=str(saved))
+    assert remote["written"] == writer("What?", do_sample=False)[0]["generated_text"]
     # What a person without the package saves is as whole as what they loaded.
     assert {path.name for path in (tmp_path / "again").iterdir()} == {path.name for path in saved.iterdir()}
     assert auto_maps(tmp_path / "again") == auto_maps(saved)
@@ -98,7 +107,10 @@ def test_every_class_is_named_and_every_file_is_there(saved):
     assert set(maps) == {
         "AutoConfig",
         "AutoModel",
+        "AutoModelForCausalLM",
         "AutoModelForImageTextToText",
+        "AutoModelForMultimodalLM",
+        "AutoModelForPreTraining",
         "AutoProcessor",
         "AutoImageProcessor",
     }
