@@ -1,5 +1,6 @@
 """MiniGPT-4 and MiniGPT-v2: a vision tower, an optional Q-Former, one linear projection and a language model."""
 
+import warnings
 from itertools import chain
 
 import torch
@@ -59,9 +60,12 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         if quantization_config is not None:
             quantization_config = quantize_language_model_only(quantization_config)
         checkpoint_kwargs = {name: kwargs[name] for name in CHECKPOINT_KWARGS if name in kwargs}
-        loaded = super().from_pretrained(
-            pretrained_model_name_or_path, *args, quantization_config=quantization_config, **kwargs
-        )
+        with warnings.catch_warnings():
+            # accelerate, of a parameter that it placed by itself: "auto" splits the model around the queries.
+            warnings.filterwarnings("ignore", r"The following device_map keys .*: \['(model\.)?query_tokens'\]$")
+            loaded = super().from_pretrained(
+                pretrained_model_name_or_path, *args, quantization_config=quantization_config, **kwargs
+            )
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         model._checkpoint_kwargs = checkpoint_kwargs
         if model.can_generate():
@@ -187,7 +191,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
                 qformer_outputs, features = None, self._merge_patches(hidden_states[:, 1:])
             else:
                 qformer_outputs = self.qformer(
-                    query_embeds=self.query_tokens.expand(hidden_states.shape[0], -1, -1),
+                    query_embeds=self._queries().expand(hidden_states.shape[0], -1, -1),
                     encoder_hidden_states=hidden_states,
                     return_dict=True,
                     **kwargs,
@@ -201,6 +205,13 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             vision_outputs=vision_outputs,
             qformer_outputs=qformer_outputs,
         )
+
+    def _queries(self) -> torch.Tensor:
+        """`query_tokens`, from the disk where they were offloaded: accelerate fetches them for `forward` only."""
+        if not self.query_tokens.is_meta:
+            return self.query_tokens
+        offloaded = getattr(getattr(self, "_hf_hook", None), "weights_map", None)
+        return self.query_tokens if offloaded is None else offloaded["query_tokens"]
 
     def _towers_learn(self) -> bool:
         # Asked for gradient checkpointing, transformers makes the embeddings of frozen towers require gradients, too.
@@ -228,7 +239,9 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         Returns:
             `list[torch.Tensor]`: one tensor of shape `(num_image_tokens, hidden_size)` for each image.
         """
-        dtype = next(self.multi_modal_projector.parameters()).dtype
+        # What quantization made of the weights says nothing of what the layer reads, and may be no parameter at all.
+        parameters = self.multi_modal_projector.parameters()
+        dtype = next((each.dtype for each in parameters if each.is_floating_point()), self.dtype)
         return list(self.multi_modal_projector(vision_features.to(dtype)))
 
     @can_return_tuple

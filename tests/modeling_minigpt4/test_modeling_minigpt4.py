@@ -360,10 +360,13 @@ class TestLanguageModels:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ({"model_type": "phi"}, "The head of the language model 'phi' has a bias"),
-            ({"model_type": "gemma2"}, "'gemma2' has final_logit_softcapping=30.0"),
-            ({"model_type": "cohere"}, "'cohere' has logit_scale=0.0625"),
-            ({"model_type": "granite", "logits_scaling": 8.0}, "'granite' has logits_scaling=8.0"),
+            ({"model_type": "phi"}, "'phi' has a bias in its head"),
+            ({"model_type": "gemma2"}, "'gemma2' changes its logits .final_logit_softcapping=30.0"),
+            ({"model_type": "cohere"}, "'cohere' changes its logits .logit_scale=0.0625"),
+            ({"model_type": "granite", "logits_scaling": 8.0}, "'granite' changes its logits .logits_scaling=8.0"),
+            ({"model_type": "deepseek_v4"}, "'deepseek_v4' reads token ids inside its layers"),
+            ({"model_type": "minimax"}, "'minimax' keeps a cache of its own kind"),
+            ({"model_type": "qwen2", "num_attention_heads": 0}, "'qwen2' cannot be made from its configuration"),
             ({"model_type": "opt"}, "'opt' has no embed_tokens"),
             ({"model_type": "t5"}, "'t5' is not a causal one"),
         ],
@@ -379,6 +382,39 @@ class TestLanguageModels:
 
 
 class TestDispatch:
+    @pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated", "ignore:torch.quantize_per_tensor")
+    @both_variants
+    @pytest.mark.parametrize("dtype", [torch.qint8, torch.float16], ids=str)
+    def test_dynamic_quantization(self, make_model, make_prompt, qformer, dtype):
+        model = make_model(qformer)
+        ids = torch.tensor([make_prompt(model, 1, "image", 7, 8)])
+        quantized = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=dtype)
+        assert not any(type(module) is nn.Linear for module in quantized.modules())
+        logits = quantized(input_ids=ids, pixel_values=pixels(1)).logits
+        kept = torch.arange(logits.shape[-1]) != model.config.image_token_id
+        expected = model(input_ids=ids, pixel_values=pixels(1)).logits
+        assert (logits - expected)[..., kept].std() < 0.2 * expected[..., kept].std()
+        features = model.model.get_vision_features(pixels(1)).pooler_output.bfloat16()
+        assert quantized(input_ids=ids, vision_features=features).logits.isfinite().all()
+        assert quantized.generate(input_ids=ids, pixel_values=pixels(1), max_new_tokens=3).shape[1] > ids.shape[1]
+
+    @pytest.mark.parametrize("room", ["half", "none"])
+    def test_split_by_itself_without_a_warning(self, make_model, make_prompt, tmp_path, recwarn, room):
+        model = make_model()
+        ids = torch.tensor([make_prompt(model, 1, "image", 7, 8)])
+        expected = model.generate(input_ids=ids, pixel_values=pixels(1), max_new_tokens=3)
+        model.save_pretrained(tmp_path / "model")
+        room = {"half": model.get_memory_footprint() // 2, "none": 10}[room]
+        split = AutoModelForImageTextToText.from_pretrained(
+            tmp_path / "model",
+            device_map="auto",
+            max_memory={"cpu": room, "disk": 10**9},
+            offload_folder=tmp_path / "offload",
+        )
+        assert "disk" in split.hf_device_map.values()
+        assert not [warning for warning in recwarn if "query_tokens" in str(warning.message)]
+        assert torch.equal(split.generate(input_ids=ids, pixel_values=pixels(1), max_new_tokens=3), expected)
+
     @torch.no_grad()  # flex attention has no backward on a CPU
     @both_variants
     @pytest.mark.parametrize("attention", ["sdpa", "flex_attention"])
