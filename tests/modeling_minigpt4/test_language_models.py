@@ -1,9 +1,12 @@
 """Every causal language model of transformers is refused in one line, or runs inside MiniGPT-4 as it does alone."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging import version
 from tiny_language_models import ACCEPTED, IMAGE_TOKEN_ID, MODEL_TYPES, RECORD, config_around, tiny_config, verdict
 from torch import nn
 from transformers import AutoModelForCausalLM, GenerationConfig
@@ -11,24 +14,29 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from minigpt4 import MiniGPT4ForConditionalGeneration
 
 
-RECORDED = json.loads(RECORD.read_text())
+RECORDED_WITH, RECORDED = json.loads(RECORD.read_text()).values()
+ACCEPTED_TYPES = [model_type for model_type in MODEL_TYPES if RECORDED.get(model_type) == ACCEPTED]
+# Older releases have fewer types, some with other fields or faults of their own: with them, the check must not crash.
+OLDER = version.parse(transformers.__version__) < version.parse(RECORDED_WITH)
+not_with_older_ones = pytest.mark.skipif(OLDER, reason=f"recorded with transformers {RECORDED_WITH}")
 GREEDY = GenerationConfig(max_new_tokens=6, do_sample=False, pad_token_id=0)
 # Layers with a state read padding in other chunks, which float32 feels.
 CLOSE = {"atol": 2e-3, "rtol": 2e-3}
 
 
-def test_the_record_is_of_this_transformers():
-    assert sorted(RECORDED) == sorted(MODEL_TYPES), (
-        f"write it again: see {RECORD.with_name('tiny_language_models.py')}"
-    )
+@not_with_older_ones
+def test_the_record_and_the_guide_know_every_type():
+    assert sorted(RECORDED) == sorted(MODEL_TYPES), "run tiny_language_models.py, and look at what differs"
+    guide = Path(__file__).parents[2].joinpath("docs", "convert.md").read_text()
+    assert f"these are {len(ACCEPTED_TYPES)} of {len(MODEL_TYPES)} types" in guide
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_is_accepted_or_refused_as_recorded(model_type):
+def test_is_accepted_or_refused_in_one_line(model_type):
     found = verdict(model_type)
-    assert found == RECORDED[model_type]
     assert "\n" not in found
     assert found == ACCEPTED or f"{tiny_config(model_type).model_type!r}" in found
+    assert OLDER or found == RECORDED[model_type]
 
 
 @pytest.fixture
@@ -47,9 +55,7 @@ def make_around():
     return make
 
 
-ACCEPTED_TYPES = [model_type for model_type in MODEL_TYPES if RECORDED.get(model_type) == ACCEPTED]
-
-
+@not_with_older_ones
 @pytest.mark.parametrize("model_type", ACCEPTED_TYPES)
 @torch.no_grad()
 def test_an_accepted_one_says_what_it_says_alone(make_around, model_type):
@@ -62,6 +68,7 @@ def test_an_accepted_one_says_what_it_says_alone(make_around, model_type):
     torch.testing.assert_close(model(input_ids=ids).logits[..., words], alone(input_ids=ids).logits[..., words])
 
 
+@not_with_older_ones
 @pytest.mark.parametrize("model_type", ACCEPTED_TYPES)
 def test_an_accepted_one_answers_and_learns(make_around, pad, model_type):
     model = make_around(tiny_config(model_type))

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import torch
+import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -119,4 +120,6 @@ def verdict(model_type: str) -> str:
 
 
 if __name__ == "__main__":
-    RECORD.write_text(json.dumps({name: verdict(name) for name in MODEL_TYPES}, indent=1) + "\n")
+    verdicts = {name: verdict(name) for name in MODEL_TYPES}
+    record = {"transformers": transformers.__version__, "language_models": verdicts}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
