@@ -9,6 +9,7 @@ import collections
 import contextlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two requests of a visitor")
     parser.add_argument("--visitors", type=int, default=2)
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without the process that it started
     with running(options.what) as (process, address), site() as hostile:
         counts: collections.Counter[str] = collections.Counter()
         ending = threading.Event()
