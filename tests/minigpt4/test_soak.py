@@ -13,13 +13,15 @@ from minigpt4.loading import load
 
 REFUSED = "redirected bomb no_picture bad_number bad_message long_text no_json other_model other_host endless_address"
 OF_SERVE = {
-    **dict.fromkeys("describe talk second_turn stream complete response models large_picture".split(), "200"),
+    **dict.fromkeys(
+        ["describe", "talk", "second_turn", "stream", "complete", "response", "models", "large_picture"], "200"
+    ),
     **dict.fromkeys([*REFUSED.split(), "slow_address"], "400"),
     **{"large_body": "413", "closed_path": "404", "hang_up": "hung up"},
 }
 OF_APP = {
-    **dict.fromkeys("describe talk example again clear large_picture".split(), "done"),
-    **dict.fromkeys("bomb no_picture too_many_pictures long_text".split(), "done, notice"),
+    **dict.fromkeys(["describe", "talk", "example", "again", "clear", "large_picture"], "done"),
+    **dict.fromkeys(["bomb", "no_picture", "too_many_pictures", "long_text"], "done, notice"),
     **{"leave": "200", "other_host": "400", "hang_up": "hung up"},
 }
 
