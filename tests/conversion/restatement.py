@@ -79,6 +79,9 @@ class Original:
             features = torch.stack([row.reshape(len(row) // 4, -1) for row in patches])
         else:
             features = self._query(norm(hidden, self.blip2, "ln_vision", 1e-5))
+        return self.project(features)
+
+    def project(self, features: torch.Tensor) -> torch.Tensor:
         return functional.linear(features, *self.projection)
 
     def _see(self, pixels):
