@@ -28,14 +28,14 @@ class Limits:
     vocabulary: int
 
 
-def _not_above_positions(tokens: int, info: ValidationInfo) -> int:
+def _not_above_positions(tokens: int, info: ValidationInfo[Any]) -> int:
     limits: Limits = info.context
     if limits.positions is not None and tokens > limits.positions:
         raise ValueError(f"the model reads and writes at most {limits.positions} tokens")
     return tokens
 
 
-def _in_vocabulary(token: int, info: ValidationInfo) -> int:
+def _in_vocabulary(token: int, info: ValidationInfo[Any]) -> int:
     limits: Limits = info.context
     if not 0 <= token < limits.vocabulary:
         raise ValueError(f"the model's tokens are 0 to {limits.vocabulary - 1}")
@@ -226,8 +226,8 @@ def written(request: Request) -> bytes:
     return request.model_dump_json(**_SAID, round_trip=True).encode()
 
 
-def chat_of(request: Chat | Response) -> list[dict]:
-    """Its messages, as the processor takes them."""
+def chat_of(request: Request) -> list[dict]:
+    """The messages of a `Chat` or `Response`, as the processor takes them."""
     if isinstance(request, Response):
         # Private, as the server has no other way from `input` to messages.
         messages = ResponseHandler._normalize_input(request.model_dump(**_SAID, include={"input", "instructions"}))

@@ -223,7 +223,7 @@ def _as_stored(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.getextrema()[1] > 255):
+    if image.mode.startswith("I;16") or (image.mode == "I" and np.max(image.getextrema()) > 255):
         # A table takes a fifth of the memory of numpy; what is outside of it is taken for its ends.
         image = image.convert("I").point([round(value / 257) for value in range(65536)], "L")
     return image.convert("RGB")

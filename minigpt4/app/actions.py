@@ -96,17 +96,16 @@ class Actions:
         files = message["files"][-1:]
         if task not in self._tasks or not self._tasks[task].takes_box:
             return gr.HTML(visible=False), None
-        if files:
-            name = files[0]
-        elif chat is not None and chat.picture is not None:
-            name = f"shown before turn {len(chat.conversation.turns)}"
-        else:
-            return gr.HTML(visible=False), None
-        if name == aimed:
+        turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
+        name = files[0] if files else turn
+        if name is not None and name == aimed:  # reading it again at every letter typed would take long
             return gr.skip(), aimed
+        shown = chat.picture if chat is not None else None
         try:
-            picture = read_uploads(files, self._processor.image_processor)[0].shown if files else chat.picture
+            picture = read_uploads(files, self._processor.image_processor)[0].shown if files else shown
         except ValueError:  # said when it is sent
+            picture = None
+        if picture is None:
             return gr.HTML(visible=False), None
         return gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
