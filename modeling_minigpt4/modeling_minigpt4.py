@@ -191,7 +191,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
                 qformer_outputs, features = None, self._merge_patches(hidden_states[:, 1:])
             else:
                 qformer_outputs = self.qformer(
-                    query_embeds=self._queries().expand(hidden_states.shape[0], -1, -1),
+                    query_embeds=self._fetched(self.query_tokens).expand(hidden_states.shape[0], -1, -1),
                     encoder_hidden_states=hidden_states,
                     return_dict=True,
                     **kwargs,
@@ -206,12 +206,10 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             qformer_outputs=qformer_outputs,
         )
 
-    def _queries(self) -> torch.Tensor:
-        """`query_tokens`, from the disk where they were offloaded: accelerate fetches them for `forward` only."""
-        if not self.query_tokens.is_meta:
-            return self.query_tokens
+    def _fetched(self, query_tokens: torch.Tensor) -> torch.Tensor:
+        """The queries, from the disk where they were offloaded: accelerate fetches them for `forward` only."""
         offloaded = getattr(getattr(self, "_hf_hook", None), "weights_map", None)
-        return self.query_tokens if offloaded is None else offloaded["query_tokens"]
+        return query_tokens if offloaded is None or not query_tokens.is_meta else offloaded["query_tokens"]
 
     def _towers_learn(self) -> bool:
         # Asked for gradient checkpointing, transformers makes the embeddings of frozen towers require gradients, too.
