@@ -1,26 +1,28 @@
 # Every target sets up what it needs by itself: a virtual environment in this folder with the pinned versions.
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo app test browser lint bench types clean
+.PHONY: help demo app test oldest browser lint bench types clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for a picture of yours)"
 	@echo "make app    open a page for the browser to talk with it (ARGS=… for minigpt4 app)"
 	@echo "make test   run all tests, offline (ARGS=… for pytest)"
+	@echo "make oldest run all tests with the oldest versions that setup.cfg allows, in .venv-oldest (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
 	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
 	@echo "make clean  remove the virtual environment and what was built"
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.installed: setup.cfg pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d; name another: make PYTHON=python3.12 …" % sys.version_info[:2])'
 	@echo "Setting up $(VENV): the first time takes some minutes and downloads PyTorch."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools
-	@$(BIN)/python -m pip install -qq --no-build-isolation -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --upgrade -c $(CONSTRAINTS) pip setuptools
+	@$(BIN)/python -m pip install -qq --no-build-isolation -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -32,6 +34,9 @@ app: $(VENV)/.installed
 test: $(VENV)/.installed browser
 	$(BIN)/python tests/upstream/fetch.py
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+oldest:
+	@$(MAKE) --no-print-directory test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
 # The page is tested in a real browser: installed where that can be done unasked, else its tests are skipped and say so.
 browser:
@@ -57,4 +62,4 @@ types:
 	@for folder in $$(sed -n 's/^    minigpt4\.[a-z0-9_]* = \([a-z0-9_]*\)$$/\1/p' setup.cfg); do ln -s $(CURDIR)/$$folder build/types/minigpt4/; done
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-oldest build dist *.egg-info

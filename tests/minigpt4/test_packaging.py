@@ -12,6 +12,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 
 ROOT = Path(__file__).parents[2]
@@ -97,12 +99,35 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_requirement_is_pinned_in_the_constraints(setup_cfg):
-    extras = "\n".join(setup_cfg["options.extras_require"].values())
-    wanted = requirements(setup_cfg["options"]["install_requires"]) | requirements(extras)
-    pins = (ROOT / "constraints.txt").read_text()
-    assert wanted - requirements(pins) == set()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-oldest.txt"])
+def test_every_requirement_is_pinned_in_the_constraints(setup_cfg, name):
+    pins = (ROOT / name).read_text()
+    assert {canonical(needed.name) for needed in declared(setup_cfg)} - requirements(pins) == set()
     assert all("==" in line for line in pins.splitlines() if line and not line.startswith("#"))
+
+
+def test_oldest_constraints_are_the_lower_bounds(setup_cfg):
+    pins = [Requirement(line) for line in (ROOT / "constraints-oldest.txt").read_text().splitlines() if "==" in line]
+    oldest = {canonical(pin.name): Version(next(iter(pin.specifier)).version) for pin in pins}
+    differing = {
+        f"{needed}, but {oldest[canonical(needed.name)]} is tested"
+        for needed in declared(setup_cfg)
+        for bound in needed.specifier
+        if bound.operator == ">=" and Version(bound.version) != oldest[canonical(needed.name)]
+    }
+    assert differing == set()
+
+
+def test_what_users_install_has_lower_bounds(setup_cfg):
+    tools = {"build", "mypy", "parameterized", "playwright", "pytest", "pytest-xdist", "ruff"}
+    unbounded = {needed.name for needed in declared(setup_cfg) if ">=" not in str(needed.specifier)}
+    assert unbounded == tools
+
+
+def declared(setup_cfg) -> list[Requirement]:
+    """What setup.cfg asks for, with all extras."""
+    lists = (setup_cfg["options"]["install_requires"], *setup_cfg["options.extras_require"].values())
+    return [Requirement(line) for text in lists for line in text.splitlines() if line.strip()]
 
 
 def test_every_package_that_the_source_imports_is_required(setup_cfg, folders):
