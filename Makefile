@@ -5,7 +5,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo app test oldest browser lint bench types clean
+.PHONY: help demo app test oldest browser lint docs bench types clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test   run all tests, offline (ARGS=… for pytest)"
 	@echo "make oldest run all tests with the oldest versions that setup.cfg allows, in .venv-oldest (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
+	@echo "make docs   the guides and the reference as a site, in build/site"
 	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
 	@echo "make clean  remove the virtual environment and what was built"
 
@@ -52,10 +53,14 @@ lint: $(VENV)/.installed types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed types
+	@NO_MKDOCS_2_WARNING=1 HF_HUB_OFFLINE=1 $(BIN)/mkdocs build --strict
+	@echo "build/site/index.html"
+
 bench: $(VENV)/.installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(ARGS)
 
-# mypy reads folders, not what setup.cfg says: lay the package out for it as it is installed.
+# mypy and the site's reference read folders, not what setup.cfg says: lay the package out for them as it is installed.
 types:
 	@rm -rf build/types && mkdir -p build/types/minigpt4
 	@ln -s $(CURDIR)/minigpt4/* build/types/minigpt4/

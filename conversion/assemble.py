@@ -40,7 +40,7 @@ def assemble(
         `Path`: of the folder.
 
     Raises:
-        As [`convert`].
+        FileExistsError, FileNotFoundError, ValueError: as [`convert`].
     """
     with unfinished(output) as folder:
         plan, tokenizer = plan_parts(

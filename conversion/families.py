@@ -50,6 +50,7 @@ FAMILIES = {
         task_identifiers=("vqa", "caption", "grounding", "refer", "identify", "detection"),
     ),
 }
+"""The published models by family: `vicuna`, `llama2` and `v2`."""
 
 
 def get_family(name: str) -> Family:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands import app as page
-from minigpt4.commands import chat, convert, data, demo, describe, evaluate, features, push, serve, train
+from minigpt4.commands import chat, convert, data, demo, describe, env, evaluate, features, push, serve, train
 from minigpt4.commands.console import note
 from minigpt4.hub_cards import never_ask
 
@@ -43,6 +43,7 @@ app.command(
     rich_help_panel="Share and serve",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(serve.serve)
+app.command(rich_help_panel="Look after it")(env.env)
 
 
 @app.callback(invoke_without_command=True)

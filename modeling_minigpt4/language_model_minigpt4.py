@@ -36,7 +36,7 @@ def refuse_unsuitable_language_model(config: PreTrainedConfig) -> None:
         config (`MiniGPT4Config`): the configuration of the whole model.
 
     Raises:
-        `ValueError`: if the language model is not a causal one with `embed_tokens` and a plain `lm_head`, if it reads
+        ValueError: if the language model is not a causal one with `embed_tokens` and a plain `lm_head`, if it reads
             anything but embeddings or keeps a cache of its own, if it changes what goes into the head or comes out of it,
             or if its vocabulary has no row for the image placeholder.
     """

@@ -36,6 +36,8 @@ CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
 
 
 class MiniGPT4PreTrainedModel(PreTrainedModel):
+    """Base class of the models: how weights are initialised, loaded and saved."""
+
     config: MiniGPT4Config
     config_class = MiniGPT4Config
     base_model_prefix = "model"
@@ -85,7 +87,7 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
         See `PreTrainedModel.load_adapter`, which `from_pretrained` of an adapter's folder calls, too.
 
         Raises:
-            `ValueError`: if the adapter was trained on another model than this one, or its keys are not this model's.
+            ValueError: if the adapter was trained on another model than this one, or its keys are not this model's.
         """
         if peft_model_id is not None:
             where = self._checkpoint_kwargs if load_config is None else load_config.download_kwargs
@@ -268,7 +270,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         Where the image embeddings belong, of shape `(batch_size, sequence_length, 1)`.
 
         Raises:
-            `ValueError`: if the number of placeholders is not the number of image embeddings.
+            ValueError: if the number of placeholders is not the number of image embeddings.
         """
         if input_ids is None:
             placeholder = torch.full((), self.config.image_token_id, dtype=torch.long, device=inputs_embeds.device)
@@ -336,7 +338,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
                 In place of the pixels: `{"image": outputs}` from [`~MiniGPT4Model.get_image_features`].
 
         Raises:
-            `ValueError`: if the placeholders do not fit the images, or if the images come in more than one form.
+            ValueError: if the placeholders do not fit the images, or if the images come in more than one form.
         """
         if (input_ids is None) ^ (inputs_embeds is not None):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")

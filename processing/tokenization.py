@@ -11,6 +11,7 @@ from transformers.convert_slow_tokenizer import SentencePieceExtractor
 
 
 IMAGE_TOKEN = "<ImageHere>"
+"""The placeholder of an image in prompts, and the image token of the tokenizer."""
 
 # Padding is masked everywhere, so its id only must not be one that means something. No text contains the byte 0xFF
 # (it never occurs in UTF-8), and every LLaMA vocabulary has a row for it, so the vocabulary stays as it was published.

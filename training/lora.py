@@ -62,7 +62,7 @@ def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) 
         arguments (`ModelArguments`): dropout, what else is saved, and the revision.
 
     Raises:
-        `ValueError`: if they ask for another rank or alpha, or its weights do not fit.
+        ValueError: if they ask for another rank or alpha, or its weights do not fit.
     """
     found = LoraConfig.from_pretrained(name, revision=arguments.model_revision)
     config = lora_config(arguments, target_modules=found.target_modules)

@@ -17,6 +17,7 @@ MASKS = {
     "projector+qformer": ["multi_modal_projector", "qformer", "query_tokens"],  # ablation (c) of the MiniGPT-4 paper
     "all": [".*"],
 }
+"""What learns, by name: patterns for [`apply_mask`]. Everything else is frozen."""
 
 
 def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
@@ -31,7 +32,7 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
             or more whole components of a parameter's dotted name.
 
     Raises:
-        `ValueError`: if a name is not a mask, or a pattern matches no parameter.
+        ValueError: if a name is not a mask, or a pattern matches no parameter.
 
     Example:
 

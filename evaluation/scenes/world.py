@@ -25,6 +25,8 @@ HELD_OUT_SHARE = 8
 
 @dataclass(frozen=True)
 class SceneObject:
+    """A shape with its size, colour and cell of the picture: `the large blue circle at the top`."""
+
     size: str
     colour: str
     shape: str
