@@ -43,7 +43,7 @@ app.command(
     rich_help_panel="Share and serve",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(serve.serve)
-app.command(rich_help_panel="Look after it")(env.env)
+app.command(rich_help_panel="Report a bug")(env.env)
 
 
 @app.callback(invoke_without_command=True)

@@ -41,7 +41,10 @@ def test_paths(report):
 @pytest.mark.parametrize(
     ("cpuinfo", "words"),
     [
-        ("model name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx2 avx512f amx_bf16\n", ["Intel(R) Xeon(R)", "amx_bf16 avx2 avx512f"]),
+        (
+            "model name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx2 avx512f amx_bf16\n",
+            ["Intel(R) Xeon(R)", "amx_bf16 avx2 avx512f"],
+        ),
         ("Features\t: fp asimd bf16\n", ["asimd bf16"]),
         ("", [platform.processor() or platform.machine()]),
     ],

@@ -79,10 +79,11 @@ def test_wheel_holds_templates_typing_mark_and_nano(wheel_names):
     assert needed - wheel_names == set()
 
 
-def test_sdist_has_the_license_and_the_readme(built):
+def test_sdist_has_what_stands_beside_the_code(built):
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in sdist.getnames()}
-    assert {"LICENSE", "README.md", "setup.cfg", "pyproject.toml"} <= names
+    beside = {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "SECURITY.md", "constraints.txt"}
+    assert {"LICENSE", "README.md", "setup.cfg", "pyproject.toml", *beside} <= names
 
 
 def test_console_script_and_module_are_one_command(setup_cfg):
