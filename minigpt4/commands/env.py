@@ -53,11 +53,11 @@ def gpus() -> list[str]:
     """Name and memory of every accelerator that torch can use."""
     import torch
 
-    if not torch.accelerator.is_available():
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
         return []
-    kind = torch.accelerator.current_accelerator().type
-    if kind == "mps":
+    if accelerator.type == "mps":
         return ["mps"]
-    devices = torch.get_device_module(kind)
+    devices = torch.get_device_module(accelerator)
     properties = [devices.get_device_properties(index) for index in range(torch.accelerator.device_count())]
-    return [f"{kind}, {one.name}, {one.total_memory / 2**30:.0f} GiB" for one in properties]
+    return [f"{accelerator.type}, {one.name}, {one.total_memory / 2**30:.0f} GiB" for one in properties]
