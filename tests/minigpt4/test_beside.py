@@ -1,6 +1,7 @@
 """What stands beside the code fits it: versions, references, continuous integration and hooks."""
 
 import re
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_workflows_run_what_is_there():
     }
     assert commands == {".ci/run", "make oldest"}
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    subprocess.run(["make", "--dry-run", "oldest"], cwd=ROOT, check=True, capture_output=True)
 
 
 def test_hooks_are_the_linters_of_make_and_fetch_nothing():

@@ -120,7 +120,17 @@ def test_oldest_constraints_are_the_lower_bounds(setup_cfg):
 
 
 def test_what_users_install_has_lower_bounds(setup_cfg):
-    tools = {"build", "mypy", "parameterized", "playwright", "pytest", "pytest-xdist", "ruff"}
+    tools = {
+        "build",
+        "mkdocs-material",
+        "mkdocstrings",
+        "mypy",
+        "parameterized",
+        "playwright",
+        "pytest",
+        "pytest-xdist",
+        "ruff",
+    }
     unbounded = {needed.name for needed in declared(setup_cfg) if ">=" not in str(needed.specifier)}
     assert unbounded == tools
 
