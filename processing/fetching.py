@@ -6,7 +6,11 @@ from concurrent.futures import Future
 from functools import cache
 from threading import Thread
 
-import httpx
+
+try:  # the client that huggingface_hub brings: from its version 2 on, it is httpx2
+    import httpx2 as httpx
+except ImportError:
+    import httpx  # type: ignore[no-redef]
 
 
 MAX_REDIRECTS = 5
