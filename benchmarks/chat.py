@@ -9,7 +9,7 @@ from io import BytesIO
 import torch
 from PIL import Image
 
-from minigpt4.conversation import Conversation
+from minigpt4.inference.conversation import Conversation
 
 from . import models
 from .case import Case, Figures

@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.table import Table
 
 from minigpt4 import cli
-from minigpt4.training.rows import READERS
-from minigpt4.training.stages import STAGING
+from minigpt4.training.data.sources import READERS
+from minigpt4.training.trainer.stages import STAGING
 
 
 EPOCHS, STEPS, SAVE_STEPS = 3, 8, 2  # eight steps in each epoch

@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 
 from minigpt4 import MiniGPT4ImageProcessorPil
-from minigpt4.training.mixing import MixedBatches, MixedSet, Mixture
-from minigpt4.training.shards import Shards
+from minigpt4.training.data.mixtures import MixedBatches, MixedSet, Mixture
+from minigpt4.training.data.shards import Shards
 
 from .case import Case, Figures
 from .measuring import interleave

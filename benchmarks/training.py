@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from minigpt4.training import Recipe, SequenceCollator, StageTrainer, read_recipe
-from minigpt4.training.features import cache_features
+from minigpt4.training.data.features import cache_features
+from minigpt4.training.data.sources import load_train_rows, number_rows
 from minigpt4.training.model import load_model, load_processor
-from minigpt4.training.rows import load_train_rows, number_rows
 
 from . import models
 from .case import Case, Figures

@@ -1,9 +1,10 @@
 """The published files <-> complete folders: convert, verify, export, assemble."""
 
+from minigpt4.checkpoints.families import FAMILIES, Family, get_family
+
 from .assemble import assemble
 from .convert import convert
 from .export import export
-from .families import FAMILIES, Family, get_family
 from .verify import print_report, verify
 
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from minigpt4.checkpoints.families import get_family
 from minigpt4.hub_cards.card import CARD, TRAINING, model_card
-
-from .families import get_family
 
 
 CHECKPOINT = "checkpoint"

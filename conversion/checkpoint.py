@@ -1,9 +1,10 @@
 """The MiniGPT-4 checkpoint: what was trained."""
 
-from .families import FAMILIES
-from .lora import KEY, Lora, find_lora
+from minigpt4.checkpoints.families import FAMILIES
+
 from .names import CHECKPOINT, UNUSED_QFORMER, rename
 from .plan import Plan
+from .published_lora import KEY, Lora, find_lora
 from .qformer import PARTS
 from .sources import Source
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
-from minigpt4.hub_cards import naming_refused_code
+from minigpt4.checkpoints.families import Family
+from minigpt4.checkpoints.overrides import override_config, refuse_unknown_fields
+from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
-from minigpt4.modeling_minigpt4.overrides_minigpt4 import override_config, refuse_unknown_fields
 
-from .families import Family
 from .tokenizer import end_token_ids
 
 

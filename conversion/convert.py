@@ -6,11 +6,12 @@ from pathlib import Path
 from peft import LoraConfig
 from safetensors.torch import save_file
 
+from minigpt4.checkpoints.families import get_family
+
 from .checkpoint import plan_checkpoint
-from .families import get_family
 from .folder import MAX_SHARD_SIZE, refuse_non_finite, unfinished, write_rest, write_weights
-from .lora import DROPOUT, Lora
 from .parts import plan_parts
+from .published_lora import DROPOUT, Lora
 from .sources import open_source
 
 

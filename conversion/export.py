@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from .checkpoint import PROJECTION
-from .lora import KEY
 from .names import CHECKPOINT, rename
 from .plan import expected_shapes
+from .published_lora import KEY
 from .qformer import PARTS
 from .sources import Source, local_folder
 from .verify import ADAPTER, ADAPTER_CONFIG, read_config

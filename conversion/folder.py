@@ -15,12 +15,12 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 
+from minigpt4.checkpoints.families import get_family
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 
 from .card import write_card
-from .families import get_family
 from .plan import DTYPES, Plan
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
+from minigpt4.checkpoints.families import get_family
+
 from .configuration import make_config, read_overrides, read_text_config
-from .families import get_family
 from .language_model import EMBEDDING, plan_language_model
 from .names import BLIP2_FOLDER_PARTS
 from .plan import Plan

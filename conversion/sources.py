@@ -10,7 +10,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError, safe_open
 
-from minigpt4.hub_cards.strangers import read_weight_map, refuse_strange_keys
+from minigpt4.checkpoints.strangers import read_weight_map, refuse_strange_keys
 
 
 # Each in its sharded and its whole form; the first that is there counts.

@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import TOKENIZER_CONFIG_FILE
 
-from minigpt4.hub_cards import naming_refused_code
+from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.processing import IMAGE_TOKEN, exact_tokenizer, load_llama_tokenizer
 from minigpt4.processing.tokenization import LLAMA_PAD_TOKEN, VICUNA_PAD_TOKEN
 

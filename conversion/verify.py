@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from minigpt4.checkpoints.families import FAMILIES
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .checkpoint import plan_checkpoint
-from .families import FAMILIES
 from .folder import is_finite
 from .language_model import plan_language_model
-from .lora import Lora
 from .names import BLIP2_FOLDER_PARTS, COMPONENTS, component
 from .plan import Plan
+from .published_lora import Lora
 from .qformer import plan_identity, plan_qformer
 from .sources import Source, local_folder, open_source
 from .vision import plan_vision

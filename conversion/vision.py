@@ -2,7 +2,7 @@
 
 import torch
 
-from minigpt4.modeling_minigpt4.positions_minigpt4 import resize_positions
+from minigpt4.checkpoints.positions import resize_positions
 
 from .names import BLIP2_FOLDER, EVA, NOT_VISION_FOLDER, UNUSED_BLIP2_FOLDER, UNUSED_EVA, rename
 from .plan import WRONG_SIZE, Plan

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from .gathering import is_adapter as is_adapter
     from .merging import merge_adapter as merge_adapter
     from .pushing import push as push
-    from .remote_code import naming_refused_code as naming_refused_code
-    from .remote_code import never_ask as never_ask
 
 # Where they live: imported when they are first used, so that `nano_path` costs nothing.
 _HOMES = {
@@ -22,8 +20,6 @@ _HOMES = {
     "gather_model": "gathering",
     "is_adapter": "gathering",
     "merge_adapter": "merging",
-    "naming_refused_code": "remote_code",
-    "never_ask": "remote_code",
     "push": "pushing",
 }
 

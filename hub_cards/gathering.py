@@ -15,11 +15,11 @@ from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import CHAT_TEMPLATE_DIR, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from yaml import YAMLError
 
+from minigpt4.checkpoints.remote_code import ADVICE, NO_MINIGPT4, naming_refused_code
+from minigpt4.checkpoints.strangers import read_weight_map
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
 from .card import CARD, PLACEHOLDER, Result, add_results, is_path, model_card, training_of
-from .remote_code import ADVICE, NO_MINIGPT4, naming_refused_code
-from .strangers import read_weight_map
 
 
 GENERATION = "generation_config.json"

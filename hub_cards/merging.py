@@ -5,11 +5,11 @@ from pathlib import Path
 from peft import PeftConfig, PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import refuse_another_base
 
 from .card import CARD, PARTS, RESULTS, TRAINING, ModelCard, model_card, sections_of, training_of
 from .gathering import leaves, refuse_links_out
-from .remote_code import naming_refused_code
 
 
 def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: bool = False) -> None:

@@ -14,10 +14,10 @@ from typing import Annotated
 
 import typer
 
+from minigpt4.checkpoints.remote_code import never_ask
 from minigpt4.commands import app as page
 from minigpt4.commands import chat, convert, data, demo, describe, env, evaluate, features, push, serve, train
 from minigpt4.commands.console import note
-from minigpt4.hub_cards import never_ask
 
 
 app = typer.Typer(

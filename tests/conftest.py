@@ -8,7 +8,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # the second core has tests of its own under pytest-xdist. torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import importlib.util
 import random
 import subprocess
 import sys
@@ -16,8 +15,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import loopback_hub
+from helpers.commands import command, deployed  # noqa: F401
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
+from upstream import summary
 
 
 TINY_IMAGE_SIZE = 28
@@ -25,16 +27,7 @@ TINY_NUM_QUERY_TOKENS = 4
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(_load("upstream/summary.py"))
-
-
-def _load(name: str):
-    """The module in the file of that name: folders of tests are no packages."""
-    path = Path(__file__).parent / name
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    config.pluginmanager.register(summary)
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +146,6 @@ def hub(monkeypatch, tmp_path):
     import transformers.utils.hub
     from huggingface_hub import constants
 
-    loopback_hub = _load("hub_cards/loopback_hub.py")
     server = loopback_hub.LoopbackHub()
     settings = {
         "ENDPOINT": server.endpoint,

@@ -1,17 +1,17 @@
 """Training MiniGPT-4: what learns, on which sequences, at which rate."""
 
 from .arguments import DataArguments, ModelArguments, StageArguments
-from .collation import SequenceArguments, SequenceCollator
-from .finiteness import NonFiniteError
+from .data.mixtures import MixedSet, Mixture
+from .data.shards import Shards
 from .lora import lora_config
 from .masks import MASKS, apply_mask, learning_table
-from .mixing import MixedSet, Mixture
-from .packing import PackingCollator, use_packed_attention
 from .recipe import Recipe, load_recipe, read_recipe
-from .schedule import published_learning_rate, published_schedule
-from .shards import Shards
-from .stages import StageTrainer
-from .templates import training_template
+from .sequences.collation import SequenceArguments, SequenceCollator
+from .sequences.packing import PackingCollator, use_packed_attention
+from .sequences.templates import training_template
+from .trainer.finiteness import NonFiniteError
+from .trainer.schedule import published_learning_rate, published_schedule
+from .trainer.stages import StageTrainer
 
 
 __all__ = [

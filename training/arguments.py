@@ -95,7 +95,7 @@ class DataArguments:
 
     Args:
         data (`str`, *optional*):
-            A name of [`minigpt4.training.rows.READERS`] or of a published set ([`minigpt4.training.sets.SETS`]), a folder
+            A name of [`minigpt4.training.data.sources.READERS`] or of a published set ([`minigpt4.training.data.sets.SETS`]), a folder
             of images with a `metadata.jsonl` or `metadata.csv`, a `.json` file in LLaVA's form, a folder saved by
             `datasets`, webdataset shards (`laion/{00000..10488}.tar`, also `hf://…`, `s3://…`), or the name of a set on
             the Hub. In a recipe also a list of [`SetArguments`] such as `{name: …, ratio: 2, batch_size: 6}`.

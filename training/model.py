@@ -7,11 +7,11 @@ from transformers.image_utils import SizeDict
 from transformers.utils import find_adapter_config_file
 from trl import get_quantization_config
 
-from minigpt4.hub_cards import is_adapter, naming_refused_code, nano_path
-from minigpt4.hub_cards.remote_code import NO_MINIGPT4
+from minigpt4.checkpoints.overrides import override_config
+from minigpt4.checkpoints.positions import resize_images
+from minigpt4.checkpoints.remote_code import NO_MINIGPT4, naming_refused_code
+from minigpt4.hub_cards import is_adapter, nano_path
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
-from minigpt4.modeling_minigpt4.overrides_minigpt4 import override_config
-from minigpt4.modeling_minigpt4.positions_minigpt4 import resize_images
 
 from .arguments import ModelArguments
 from .lora import continue_lora, lora_config

@@ -10,7 +10,7 @@ import yaml
 from trl import TrlParser
 
 from .arguments import DataArguments, ModelArguments, StageArguments
-from .collation import SequenceArguments
+from .sequences.collation import SequenceArguments
 
 
 RECIPES = Path(__file__).parent / "recipes"

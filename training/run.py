@@ -13,16 +13,16 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
-from .collation import SequenceCollator
-from .curve import draw_loss_curve
-from .mixing import MixedBatches, Mixture
+from .data.mixtures import MixedBatches, Mixture
+from .data.sources import load_eval_rows, load_train_rows, number_rows
 from .model import checkpoint_name, load_model, load_processor
-from .preview import print_memory, print_sequences
-from .publishing import data_names
 from .recipe import Recipe
-from .rows import load_eval_rows, load_train_rows, number_rows
-from .samples import SampleAnswers
-from .stages import STAGING, StageTrainer
+from .reports.curve import draw_loss_curve
+from .reports.preview import print_memory, print_sequences
+from .reports.samples import SampleAnswers
+from .sequences.collation import SequenceCollator
+from .trainer.publishing import data_names
+from .trainer.stages import STAGING, StageTrainer
 
 
 # What a run leaves in its folder; anything else belongs to somebody else.

@@ -13,7 +13,7 @@ from rich.table import Table
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from minigpt4.answering import is_finished
+from minigpt4.inference.answering import is_finished
 
 from .drawing import draw
 from .scoring import DescriptionScore, answer_is_right, score_description, summarise_descriptions

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import save_boxes, save_view
-from minigpt4.conversation import Conversation
+from minigpt4.inference.conversation import Conversation
 from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.drawing import coloured_text, ink_on
 
@@ -41,7 +41,7 @@ class Chat:
     """What one user has said and shown, and the messages that the page makes of it.
 
     Args:
-        model, processor: As `minigpt4.loading.load` gives them; shared by all chats.
+        model, processor: As `minigpt4.checkpoints.loading.load` gives them; shared by all chats.
     """
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:

@@ -24,7 +24,7 @@ def build_page(
     """The page for one model, for any number of users at once; `serve` puts it on the network.
 
     Args:
-        model, processor: As `minigpt4.loading.load` gives them. Buttons for tasks and the drawing of boxes are there
+        model, processor: As `minigpt4.checkpoints.loading.load` gives them. Buttons for tasks and the drawing of boxes are there
             where the processor has `task_identifiers`.
         about: One line about the model, in Markdown.
     """

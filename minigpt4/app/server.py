@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 
 from minigpt4.app.page import style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
-from minigpt4.trusted_hosts import trusted_hosts
+from minigpt4.inference.serving.hosts import trusted_hosts
 
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minigpt4.app.views import sized
+from minigpt4.inference.serving.pictures import READER, read_picture
 from minigpt4.processing.image_loading import shrunk
-from minigpt4.visiting_pictures import READER, read_picture
 
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def app(
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
     with working("Loading the model"):
         from minigpt4.app import about, build_page, serve
-        from minigpt4.loading import load
+        from minigpt4.checkpoints.loading import load
 
         page = build_page(*load(model, trust_remote_code), about=about(model))
     address = serve(page, host, port)

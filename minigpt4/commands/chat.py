@@ -11,7 +11,7 @@ from minigpt4.commands.pictures import read_picture
 
 
 if TYPE_CHECKING:
-    from minigpt4.conversation import Conversation
+    from minigpt4.inference.conversation import Conversation
 
 
 HELP = """\
@@ -30,8 +30,8 @@ def chat(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Talk with the model about pictures; add one in any turn with /image PATH."""
-    from minigpt4.conversation import Conversation
-    from minigpt4.loading import load
+    from minigpt4.checkpoints.loading import load
+    from minigpt4.inference.conversation import Conversation
 
     picture = read_picture(image) if image else None
     with working("Loading the model"):
@@ -110,7 +110,7 @@ def _undo(conversation: "Conversation") -> None:
 
 
 def _show_answer(conversation: "Conversation", pieces: Generator[str, None, None]) -> None:
-    from minigpt4.streaming import print_pieces
+    from minigpt4.inference.streaming import print_pieces
 
     forgotten, turns = conversation.forgotten, conversation.turns
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minigpt4.hub_cards.strangers import printable
+from minigpt4.checkpoints.strangers import printable
 
 
 def note(text: str) -> None:

@@ -35,7 +35,7 @@ def check(
     Exits with 1 where training would stop: where a set has more of that than the recipe's max_broken (1 % by default),
     or a row that training does not pass over.
     """
-    from minigpt4.training.data_check import check_data
+    from minigpt4.training.data.check import check_data
 
     if bool(show) != (output is not None):
         raise typer.BadParameter("--show N draws into --output FOLDER: give both, or neither")

@@ -25,8 +25,8 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Which picture to draw.")] = 0,
 ) -> None:
     """Draw a picture, let nano describe it and answer questions about it, and say what is true."""
-    from minigpt4.conversation import Conversation
-    from minigpt4.loading import load
+    from minigpt4.checkpoints.loading import load
+    from minigpt4.inference.conversation import Conversation
 
     if image is None:
         scene = _scene(seed)

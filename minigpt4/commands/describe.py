@@ -12,7 +12,7 @@ from minigpt4.commands.pictures import find_pictures, read_picture
 
 
 if TYPE_CHECKING:
-    from minigpt4.answering import Answer
+    from minigpt4.inference.answering import Answer
 
 
 def describe(
@@ -64,9 +64,9 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
 def _stream(
     name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
 ) -> None:
-    from minigpt4.answering import answer, user_turn
-    from minigpt4.loading import load
-    from minigpt4.streaming import AnswerStreamer
+    from minigpt4.checkpoints.loading import load
+    from minigpt4.inference.answering import answer, user_turn
+    from minigpt4.inference.streaming import AnswerStreamer
 
     picture = read_picture(name)
     with working("Loading the model"):
@@ -93,8 +93,8 @@ def _answers(
     batch_size: int,
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
-    from minigpt4.answering import answer, user_turn
-    from minigpt4.loading import load
+    from minigpt4.checkpoints.loading import load
+    from minigpt4.inference.answering import answer, user_turn
 
     with working("Loading the model"):
         model, processor = load(checkpoint, trust_remote_code)

@@ -27,8 +27,8 @@ def scenes(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Score descriptions of, and answers about, drawn scenes that were never trained on."""
+    from minigpt4.checkpoints.loading import load
     from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
-    from minigpt4.loading import load
 
     with working("Loading the model"):
         loaded = load(model, trust_remote_code)

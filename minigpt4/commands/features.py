@@ -16,7 +16,7 @@ def cache_features(
     """
     from accelerate import PartialState
 
-    from minigpt4.training.features import cache_features
+    from minigpt4.training.data.features import cache_features
 
     cache = cache_features(read(name, settings, trust_remote_code))
     if not PartialState().is_main_process:

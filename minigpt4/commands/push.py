@@ -77,7 +77,7 @@ def push(
 
 
 def _read_results(file: Path) -> "list[Result]":
-    from minigpt4.training.nano.card import results_of
+    from minigpt4.training.nano.model_card import results_of
 
     try:
         return results_of(json.loads(file.read_text(encoding="utf-8")))

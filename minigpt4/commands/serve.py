@@ -30,14 +30,14 @@ def serve(
     from transformers.utils.import_utils import is_serve_available
 
     from minigpt4 import MiniGPT4Config, nano_path
-    from minigpt4.hub_cards import naming_refused_code
-    from minigpt4.loading import check_is_checkpoint
-    from minigpt4.serving import RememberingMiniGPT4
+    from minigpt4.checkpoints.loading import check_is_checkpoint
+    from minigpt4.checkpoints.remote_code import naming_refused_code
+    from minigpt4.inference.serving.remembering import RememberingMiniGPT4
 
     if not is_serve_available():
         raise ValueError("Serving needs more packages: run pip install '.[serving]' in minigpt4's repository.")
-    from minigpt4.serving_door import guard
-    from minigpt4.trusted_hosts import trusted_hosts
+    from minigpt4.inference.serving.door import guard
+    from minigpt4.inference.serving.hosts import trusted_hosts
 
     name = model or str(nano_path())
     check_is_checkpoint(name)

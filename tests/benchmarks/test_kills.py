@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+from helpers import ROOT
 
 
 def test_a_run_that_is_killed_and_goes_on():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", "--kills", "1", "LoRA"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -1,17 +1,12 @@
 """Published files with tiny weights, and what conversion makes of them."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import huggingface_hub
 import pytest
+from helpers import loopback_hub
+from helpers.published import HEADS, QFORMER_CONFIG, QUERIES, WIDTH, Published, write_published, write_tokenizer
 from huggingface_hub import constants
-
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `published` and `restatement`
-
-from published import HEADS, QFORMER_CONFIG, QUERIES, WIDTH, Published, write_published, write_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +53,6 @@ def files(tmp_path, tokenizer_model):
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """Puts a folder on a Hub on this machine, from which this process downloads; returns the list of its requests."""
-    place = Path(__file__).parents[1] / "hub_cards" / "loopback_hub.py"
-    spec = importlib.util.spec_from_file_location("loopback_hub", place)  # folders of tests are no packages
-    loopback_hub = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loopback_hub)
     server = loopback_hub.LoopbackHub()
     settings = {"ENDPOINT": server.endpoint, "HF_HUB_OFFLINE": False, "HF_HUB_CACHE": str(tmp_path / "hub")}
     settings["HUGGINGFACE_CO_URL_TEMPLATE"] = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"

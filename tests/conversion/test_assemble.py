@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from published import TEXT_WIDTH
+from helpers.published import TEXT_WIDTH
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer, Qwen2Config

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import read_guide
 from transformers.utils import is_bitsandbytes_available
 
 from minigpt4.cli import run
 
 
-DOCS = (Path(__file__).parents[2] / "docs/convert.md").read_text(encoding="utf-8")
+DOCS = read_guide("convert")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", DOCS, flags=re.MULTILINE | re.DOTALL)
 ROWS = re.findall(r"^\|.*\| `(minigpt4 .+)` \|$", DOCS, flags=re.MULTILINE)
 LINES = [line for name, text in BLOCKS if name == "sh" for line in text.splitlines()]

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import constants
-from peft import PeftModel
-from PIL import Image
-from published import (
+from helpers.published import (
     LORA_RANK,
     QUERIES,
     SENTENCES,
@@ -19,6 +16,9 @@ from published import (
     WIDTH,
     eva,
 )
+from huggingface_hub import constants
+from peft import PeftModel
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForImageTextToText,

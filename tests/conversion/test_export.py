@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from helpers.published import TEXT_WIDTH
 from peft import LoraConfig, get_peft_model
 from peft.utils.constants import DUMMY_TARGET_MODULES
-from published import TEXT_WIDTH
 from safetensors.torch import load_file
 
 from minigpt4 import MiniGPT4ForConditionalGeneration

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from helpers.restatement import IGNORED, Original
 from PIL import Image
-from restatement import IGNORED, Original
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import minigpt4  # noqa: F401

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from language_models import LANGUAGE_MODELS, write_language_model
+from helpers.language_models import LANGUAGE_MODELS, write_language_model
+from helpers.published import write_tokenizer as write_llama_tokenizer
 from PIL import Image
-from published import write_tokenizer as write_llama_tokenizer
 from sentencepiece import SentencePieceProcessor
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, LlamaConfig
 from transformers.utils.chat_template_utils import render_jinja_template
@@ -15,8 +15,8 @@ from minigpt4.conversion import assemble
 from minigpt4.conversion.tokenizer import load_tokenizer
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import SequenceArguments, SequenceCollator, load_recipe, read_recipe, training_template
-from minigpt4.training.answer_ends import AnswerEnds
 from minigpt4.training.run import run
+from minigpt4.training.sequences.answer_ends import AnswerEnds
 
 
 PADDING = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from published import LORA_RANK, TEXT_WIDTH, WIDTH
+from helpers.published import LORA_RANK, TEXT_WIDTH, WIDTH
 from safetensors.torch import load_file, save_file
 
 from minigpt4.conversion import convert, export, verify

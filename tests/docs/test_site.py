@@ -10,9 +10,9 @@ from inspect import ismodule
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 
-ROOT = Path(__file__).parents[2]
 MODULES = [
     "minigpt4",
     "minigpt4.processing",

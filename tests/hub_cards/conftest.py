@@ -1,13 +1,8 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `answers`
-
-import answers
+from helpers import answers
 
 
 @pytest.fixture

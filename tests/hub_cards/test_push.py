@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from answers import answers
+from helpers.answers import answers
 from huggingface_hub import constants
 from peft import get_peft_model
 from safetensors.torch import load

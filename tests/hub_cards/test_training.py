@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from answers import answers
+from helpers.answers import answers
 from huggingface_hub import ModelCard
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainingArguments

@@ -14,17 +14,17 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from helpers import ROOT, read_guide
 from huggingface_hub import RepoCard
 
 from minigpt4.app.actions import Actions
 from minigpt4.app.chat import Chat
 from minigpt4.app.server import CHATS, WAITING, serve
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
-from minigpt4.loading import load
+from minigpt4.checkpoints.loading import load
 
 
-ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
+GUIDE = read_guide("app")
 SPACE = ROOT / "hub_cards" / "space"
 
 

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import ROOT, read_guide
 
 from minigpt4.cli import run
 
 
-ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+GUIDE = read_guide("deploy")
 BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
 
 

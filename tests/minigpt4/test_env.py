@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 from huggingface_hub.constants import HF_HUB_CACHE
 
 import minigpt4
@@ -62,6 +63,6 @@ def test_gpus(report):
 
 
 def test_the_bug_form_and_the_guide_ask_for_it():
-    root = Path(__file__).parents[2]
+    root = ROOT
     for name in (".github/ISSUE_TEMPLATE/bug.yml", "CONTRIBUTING.md"):
         assert "minigpt4 env" in (root / name).read_text(encoding="utf-8")

@@ -7,9 +7,9 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 
-ROOT = Path(__file__).parents[2]
 SETUP = ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 PACKAGES = re.findall(r"= (\w+)$", SETUP["options"]["package_dir"], re.MULTILINE)

@@ -12,11 +12,11 @@ from importlib.metadata import distribution, packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
+from helpers import ROOT
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 
-ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs", "tests", "docs")
 
 

@@ -5,8 +5,8 @@ import base64
 import pytest
 from openai import BadRequestError, OpenAI
 
-from minigpt4.answering import answer, user_turn
-from minigpt4.loading import load
+from minigpt4.checkpoints.loading import load
+from minigpt4.inference.answering import answer, user_turn
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,9 @@
 """Tiny seeded models, with and without a Q-Former."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
-
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `tiny_language_models`
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,21 @@
 """Every causal language model of transformers is refused in one line, or runs inside MiniGPT-4 as it does alone."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
 import transformers
+from helpers import read_guide
+from helpers.tiny_language_models import (
+    ACCEPTED,
+    IMAGE_TOKEN_ID,
+    MODEL_TYPES,
+    RECORD,
+    config_around,
+    tiny_config,
+    verdict,
+)
 from packaging import version
-from tiny_language_models import ACCEPTED, IMAGE_TOKEN_ID, MODEL_TYPES, RECORD, config_around, tiny_config, verdict
 from torch import nn
 from transformers import AutoModelForCausalLM, GenerationConfig
 
@@ -27,7 +35,7 @@ CLOSE = {"atol": 2e-3, "rtol": 2e-3}
 @not_with_older_ones
 def test_the_record_and_the_guide_know_every_type():
     assert sorted(RECORDED) == sorted(MODEL_TYPES), "run tiny_language_models.py, and look at what differs"
-    guide = Path(__file__).parents[2].joinpath("docs", "convert.md").read_text()
+    guide = read_guide("convert")
     assert f"these are {len(ACCEPTED_TYPES)} of {len(MODEL_TYPES)} types" in guide
 
 

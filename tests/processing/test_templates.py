@@ -1,6 +1,5 @@
-from pathlib import Path
-
 import pytest
+from helpers import read_guide
 
 from minigpt4.processing import chat_template
 
@@ -113,7 +112,7 @@ def test_a_role_or_content_that_the_model_does_not_know_is_refused(render, famil
 
 
 # What follows the system prompt, where docs/convert.md says that it is not the original's.
-GUIDE = (Path(__file__).parents[2] / "docs" / "convert.md").read_text(encoding="utf-8")
+GUIDE = read_guide("convert")
 TWO_QUESTIONS = {
     "vicuna": "###Human: a###Human: b###Assistant: ",
     "llama2": "<s>[INST] a [/INST] <s>[INST] b [/INST] ",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
+from helpers import ROOT, read_guide
 
 from minigpt4.cli import run
 from minigpt4.training import read_recipe
 from minigpt4.training.recipe import shipped_recipes
 
 
-ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
+GUIDE = read_guide("train")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
 INLINE = re.findall(r"`((?:minigpt4|accelerate|trl) [^`]+)`", GUIDE)
 

@@ -12,8 +12,8 @@ from transformers import AutoModelForImageTextToText
 from minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.hub_cards import merge_adapter
 from minigpt4.training import StageTrainer, lora_config
+from minigpt4.training.data.sources import load_train_rows
 from minigpt4.training.model import load_model
-from minigpt4.training.rows import load_train_rows
 from minigpt4.training.run import run
 
 

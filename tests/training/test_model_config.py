@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from minigpt4.modeling_minigpt4.positions_minigpt4 import resize_positions
+from minigpt4.checkpoints.positions import resize_positions
 from minigpt4.training.model import load_model, load_processor
 from minigpt4.training.recipe import parse_overrides
 from minigpt4.training.run import run

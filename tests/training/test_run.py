@@ -8,8 +8,8 @@ from rich.console import Console
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.training import SequenceCollator
-from minigpt4.training.preview import estimate_memory, print_sequences
 from minigpt4.training.recipe import shipped_recipes
+from minigpt4.training.reports.preview import estimate_memory, print_sequences
 from minigpt4.training.run import run, show
 
 
@@ -143,7 +143,7 @@ def test_memory_of_what_learns(model, recipe):
 
 def test_what_learns_is_float32_and_the_rest_bfloat16(recipe):
     from minigpt4.training.model import load_model
-    from minigpt4.training.stages import StageTrainer
+    from minigpt4.training.trainer.stages import StageTrainer
 
     read = recipe()
     model = load_model(read.model, bf16=True)

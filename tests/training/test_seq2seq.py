@@ -5,8 +5,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from minigpt4 import nano_path
-from minigpt4.answering import answer, user_turn
 from minigpt4.evaluation.scenes import draw, sample_scenes
+from minigpt4.inference.answering import answer, user_turn
 
 
 COLOURS = ("red", "blue", "green")

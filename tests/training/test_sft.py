@@ -8,6 +8,7 @@ from pathlib import Path
 import datasets
 import pytest
 import torch
+from helpers import ROOT
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
@@ -180,7 +181,7 @@ def test_text_alone_trains_the_projection_alone(sft, model):
 
 
 def test_one_process_and_two_and_both_come_back(tiny_checkpoint, tmp_path):
-    script = Path(__file__).with_name("separate_sft.py")
+    script = ROOT / "tests/helpers/separate_sft.py"
     done = subprocess.run([sys.executable, script, tiny_checkpoint, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     base = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)

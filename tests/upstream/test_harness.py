@@ -3,9 +3,9 @@
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 
 def test_suite_is_there(sdist_error):
@@ -33,5 +33,5 @@ def test_other_content_is_refused(fetcher, tmp_path, monkeypatch):
 
 def test_counts_are_printed_when_tests_run_in_two_processes():
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-k", "no_index", __file__]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert "1 passed · 0 failed · 0 error · 0 skipped  (ours" in run.stdout, run.stdout + run.stderr

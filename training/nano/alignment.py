@@ -18,7 +18,7 @@ from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import StageTrainer, load_recipe
 
-from .recipe import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
+from .settings import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
 
 
 class DrawnScenes(Dataset):

@@ -19,11 +19,11 @@ from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4Processor
 
 from .alignment import assemble, run_stage
-from .card import write_card
 from .corpus import vocabulary_texts
 from .language import pretrain_language_model
+from .model_card import write_card
 from .pretraining import keep_freed_memory
-from .recipe import NanoRecipe
+from .settings import NanoRecipe
 from .tokenizer import train_tokenizer
 from .vision import pretrain_towers
 

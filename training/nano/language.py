@@ -6,7 +6,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .corpus import Corpus, Row
 from .pretraining import pretrain
-from .recipe import NanoRecipe, text_config
+from .settings import NanoRecipe, text_config
 
 
 def pad(rows: list[Row], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

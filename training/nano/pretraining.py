@@ -8,7 +8,7 @@ from torch import nn
 from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
-from .recipe import Pretraining
+from .settings import Pretraining
 
 
 LOG_EVERY = 20

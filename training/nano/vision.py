@@ -14,7 +14,7 @@ from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE, draw
 from minigpt4.evaluation.scenes.world import COLOURS, FACT_WORDS, POSITIONS, SHAPES, SIZES, Scene, sample_scenes
 
 from .pretraining import pretrain
-from .recipe import NUM_QUERY_TOKENS, PATCH_SIZE, WIDTH, NanoRecipe, qformer_config, vision_config
+from .settings import NUM_QUERY_TOKENS, PATCH_SIZE, WIDTH, NanoRecipe, qformer_config, vision_config
 
 
 LN_VISION_EPS = 1e-5  # of the published model, and of ours

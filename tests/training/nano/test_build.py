@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import load_file
 
 from minigpt4.training.nano.build import build_nano
-from minigpt4.training.nano.recipe import NanoRecipe, Pretraining
+from minigpt4.training.nano.settings import NanoRecipe, Pretraining
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from minigpt4.evaluation.scenes.world import OBJECT_FACTS, PARTS_PER_SCENE, WORD
 from minigpt4.processing.templates import chat_template
 from minigpt4.training.nano.corpus import SYSTEM, Corpus, vocabulary_texts
 from minigpt4.training.nano.language import answer_logits, pad
-from minigpt4.training.nano.recipe import text_config
+from minigpt4.training.nano.settings import text_config
 from minigpt4.training.nano.tokenizer import train_tokenizer
 
 

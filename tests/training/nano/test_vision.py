@@ -9,7 +9,7 @@ import torch
 from minigpt4.evaluation.scenes import draw, sample_scenes
 from minigpt4.evaluation.scenes.world import COLOURS, FACT_WORDS, POSITIONS, SHAPES, SIZES
 from minigpt4.processing import MiniGPT4ImageProcessorPil
-from minigpt4.training.nano.recipe import WIDTH, NanoRecipe, Pretraining
+from minigpt4.training.nano.settings import WIDTH, NanoRecipe, Pretraining
 from minigpt4.training.nano.vision import cell_labels, fact_codes, fact_labels, pretrain_towers, to_pixel_values
 
 

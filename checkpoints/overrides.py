@@ -1,0 +1,66 @@
+"""A configuration with some of its fields stated otherwise, also those of its parts."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig
+
+from minigpt4.modeling_minigpt4.configuration_minigpt4 import MiniGPT4Config
+
+
+PARTS = {"vision_config": Blip2VisionConfig, "qformer_config": Blip2QFormerConfig}
+
+
+def override_config(
+    values: Mapping, overrides: Mapping, *, name: str, text_config_class: type[PreTrainedConfig]
+) -> MiniGPT4Config:
+    """
+    Make a configuration of fields and what replaces them: a part keeps every field that its override does not name.
+
+    Args:
+        values (`Mapping`): fields of `MiniGPT4Config`, those of its parts nested, as `to_dict` gives them.
+        overrides (`Mapping`): fields that replace these, nested likewise; a part that is `None` is left out.
+        name (`str`): of the overrides, for errors.
+        text_config_class (`type`): of the language model's configuration.
+
+    Raises:
+        ValueError: where a field does not exist or has a value that it cannot have.
+    """
+    refuse_unknown_fields(overrides, name=name, text_config_class=text_config_class)
+    try:
+        return MiniGPT4Config(**_merged(values, overrides))
+    except StrictDataclassError as error:
+        first, *rest = [line.strip() for line in str(error).strip().splitlines()]
+        reason = f"{first} {rest[0]}" if first.endswith(":") and rest else first
+        raise ValueError(f"{name} does not fit MiniGPT4Config: {reason}") from error
+
+
+def refuse_unknown_fields(
+    overrides: Mapping, *, name: str, text_config_class: type[PreTrainedConfig] | None = None
+) -> None:
+    """
+    Make sure that overrides name fields that there are; those of the language model where its class is given.
+
+    Raises:
+        ValueError: where one does not exist.
+    """
+    _refuse_unknown(overrides, MiniGPT4Config, name)
+    classes = PARTS if text_config_class is None else {**PARTS, "text_config": text_config_class}
+    for part, part_class in classes.items():
+        if isinstance(overrides.get(part), Mapping):
+            _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
+
+
+def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
+    known = {field.name for field in fields(config_class)}
+    if unknown := sorted(overrides.keys() - known):
+        raise ValueError(f"{name} sets {unknown[0]}, which {config_class.__name__} does not have.")
+
+
+def _merged(values: Mapping, overrides: Mapping) -> dict:
+    merged = dict(values)
+    for name, value in overrides.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if nested else value
+    return merged

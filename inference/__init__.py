@@ -1,0 +1,1 @@
+"""The one way to answer: batches, conversations, what was read before, streaming, and what a server needs."""

@@ -1,0 +1,239 @@
+"""The door of the server: what comes in is checked, and its pictures are fetched and shrunk, before the server sees it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from anyio import CapacityLimiter, to_thread
+from fastapi.responses import JSONResponse
+from jinja2 import TemplateError
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from transformers.utils.chat_template_utils import _get_template_variables
+
+from minigpt4.inference.reading import prompt_ids
+from minigpt4.inference.serving.pictures import READER, read_picture
+from minigpt4.inference.serving.requests import (
+    KINDS,
+    MOST_CHARACTERS,
+    Completion,
+    Limits,
+    Load,
+    Request,
+    chat_of,
+    read_request,
+    written,
+)
+from minigpt4.processing.fetching import fetch
+from minigpt4.processing.image_loading import shrunk
+
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+
+MEGABYTE = 1_000_000
+MOST_BODY_MEGABYTES = 32
+MOST_PICTURE_MEGABYTES = 20  # from an address
+MOST_HELD_MEGABYTES = 256  # of all bodies together
+SECONDS = 20  # for a request to come whole, and its pictures with it
+FETCHED_AT_ONCE = 32  # pictures
+READ_AT_ONCE = 4  # requests
+
+LOAD = "/load_model"
+# All that the server has for one model; the rest loads others, unloads it, or reads other things than pictures.
+PATHS = {*KINDS, LOAD, "/v1/models", "/health"}
+
+
+class Refused(Exception):
+    """A request is answered by a line and this status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Door:
+    """ASGI middleware around the server of one model.
+
+    Args:
+        app: The server.
+        name: What requests call the model.
+        model, processor: Those that answer.
+    """
+
+    def __init__(
+        self, app: "ASGIApp", name: str, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor"
+    ) -> None:
+        self._app = app
+        self._name = name
+        self._processor = processor
+        text_config = model.config.get_text_config()
+        self._limits = Limits(getattr(text_config, "max_position_embeddings", None), text_config.vocab_size)
+        self._held = 0  # bytes of bodies
+        self._fetching = CapacityLimiter(FETCHED_AT_ONCE)
+        self._reading = CapacityLimiter(READ_AT_ONCE)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            receive = await self._checked(scope, receive)
+        except Refused as refusal:
+            await refused(refusal.status, str(refusal))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _checked(self, scope: "Scope", receive: "Receive") -> "Receive":
+        """What the server receives in place of what came.
+
+        Raises:
+            Refused: The server is not to see it.
+        """
+        path = scope["path"]
+        if path not in PATHS:
+            raise Refused(404, f"{path} is not served: there is {', '.join(sorted(PATHS))}")
+        if scope["method"] != "POST":
+            return receive
+        if Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            # Any page on the web may have a browser send other types here.
+            raise Refused(415, "the Content-Type of a request is application/json")
+        deadline = asyncio.get_running_loop().time() + SECONDS
+        try:
+            async with self._body(receive, deadline) as body:
+                return _again(await self._prepared(path, body, deadline), receive)
+        except TimeoutError as error:
+            raise Refused(400, f"the request and its pictures had not come whole after {SECONDS} seconds") from error
+        except (ValueError, OSError, TemplateError) as error:
+            raise Refused(400, str(error)) from error
+
+    @asynccontextmanager
+    async def _body(self, receive: "Receive", deadline: float) -> AsyncIterator[bytearray]:
+        """What a client sends, while it is prepared."""
+        body, more = bytearray(), True
+        try:
+            async with asyncio.timeout_at(deadline):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refused(400, "the request ended before its body")
+                    piece = message.get("body", b"")
+                    body += piece
+                    self._held += len(piece)
+                    if len(body) > MOST_BODY_MEGABYTES * MEGABYTE:
+                        raise Refused(
+                            413, f"the request is larger than {MOST_BODY_MEGABYTES} MB, the most that is read"
+                        )
+                    if self._held > MOST_HELD_MEGABYTES * MEGABYTE:
+                        raise Refused(503, "too many large requests are being read: try again later")
+                    more = message.get("more_body", False)
+            yield body
+        finally:
+            self._held -= len(body)
+
+    async def _prepared(self, path: str, body: bytearray, deadline: float) -> bytes:
+        if path == LOAD:
+            self._check_name(read_request(Load, body, self._limits).model)
+            return bytes(body)
+        loop = asyncio.get_running_loop()
+        request = await to_thread.run_sync(self._read, KINDS[path], body, limiter=self._reading)
+        for picture in request.pictures:
+            source: str | bytes = picture.address
+            if isinstance(source, str) and source.startswith(("http://", "https://")):
+                source = await self._fetched(source, deadline)
+            picture.address = await loop.run_in_executor(READER, self._small, source)
+        return written(request)
+
+    async def _fetched(self, address: str, deadline: float) -> bytes:
+        async with asyncio.timeout_at(deadline):
+            await self._fetching.acquire()
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            return await fetch(address, left, MOST_PICTURE_MEGABYTES * MEGABYTE)
+        finally:
+            self._fetching.release()
+
+    def _read(self, kind: type[Request], body: bytearray) -> Request:
+        """The request, if the model can read it. Pictures count, and are not looked at.
+
+        Raises:
+            ValueError, TemplateError: It cannot.
+        """
+        request = read_request(kind, body, self._limits)
+        self._check_name(self._name if request.model is None else request.model)
+        length = len(self._ids(request))
+        if self._limits.positions is not None and length >= self._limits.positions:
+            raise ValueError(
+                f"the conversation takes {length} tokens and the model reads {self._limits.positions}: make it shorter"
+            )
+        return request
+
+    def _check_name(self, name: str) -> None:
+        if name != self._name:
+            raise ValueError(f"the server has the model {self._name!r} only (got {name!r})")
+
+    def _ids(self, request: Request) -> list[int]:
+        processor = self._processor
+        if isinstance(request, Completion):
+            _check_size(len(request.prompt))
+            if processor.image_token in request.prompt:
+                raise ValueError(f"{processor.image_token} stands for a picture: show it in /v1/chat/completions")
+            return processor.tokenizer(request.prompt)["input_ids"]
+        extra = request.chat_template_kwargs or {}
+        # What is no variable of the template reaches the image processor, where a size of 100,000 takes all memory.
+        # Private, and asked by transformers for the same purpose.
+        known = _get_template_variables(processor.chat_template) - {"messages", "tools", "add_generation_prompt"}
+        if unknown := extra.keys() - known:
+            raise ValueError(f"chat_template_kwargs: the chat template has no {min(unknown)!r}")
+        messages = chat_of(request)
+        parts = [part for message in messages for part in message["content"]]
+        _check_size(sum(len(part.get("text", "")) for part in parts))
+        return prompt_ids(processor, messages, sum(part["type"] == "image" for part in parts), **extra)
+
+    def _small(self, source: str | bytes) -> str:
+        """The address of a picture as one that holds what the model reads of it."""
+        buffer = BytesIO()
+        shrunk(read_picture(source), self._processor.image_processor).save(buffer, "png", compress_level=1)
+        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def guard(app: Any, name: str, model: Any, processor: Any) -> None:
+    """Put the door into a server of FastAPI, and let it say what is wrong with a request.
+
+    Args:
+        app: As `transformers serve` builds it.
+        name, model, processor: As for `Door`.
+    """
+    # Innermost: what the door refuses has the headers of all other answers.
+    app.user_middleware.append(Middleware(Door, name=name, model=model, processor=processor))
+    for kind in (ValueError, TemplateError):
+        app.add_exception_handler(kind, lambda _, error: refused(400, str(error)))
+
+
+def refused(status: int, message: str) -> JSONResponse:
+    """An error in the form of OpenAI's API."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    error = {"message": " ".join(message.split()), "type": kind, "param": None, "code": None}
+    return JSONResponse({"error": error}, status)
+
+
+def _check_size(characters: int) -> None:
+    if characters > MOST_CHARACTERS:
+        raise ValueError(f"the text has {characters} characters, at most {MOST_CHARACTERS} are read: make it shorter")
+
+
+def _again(body: bytes, receive: "Receive") -> "Receive":
+    """A body as if it came now, then what comes after it."""
+    waiting = [body]
+
+    async def receive_again() -> "Message":
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again

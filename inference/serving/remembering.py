@@ -1,0 +1,72 @@
+"""The model as a server has it: the requests of a chat come one by one, and each begins as the one before."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache, may_be_shared
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+
+
+# So many of a prompt's last tokens may be others when an answer follows: `: ` and `The` become `:` and ` The`.
+UNSETTLED = 2
+
+
+@dataclass
+class _Chat:
+    cache: PromptCache
+    prompt_length: int = 0
+    """Of the last request."""
+
+
+class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
+    """
+    Keeps what it has read for the next prompt that begins alike, pictures included.
+
+    A request brings the whole chat along, so nothing but its prompt says what it goes on with: the chat whose last prompt it
+    repeats. Where it begins like one and then differs, as another question about the same picture, it gets a copy of what
+    they share. The answers are those of [`MiniGPT4ForConditionalGeneration`].
+    """
+
+    def __init__(self, config):
+        super().__init__(config)
+        self._chats: list[_Chat] = []
+
+    def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
+        """See [`MiniGPT4ForConditionalGeneration`]. What is remembered is for single prompts, one call at a time."""
+        prompt = kwargs.get("input_ids")
+        if prompt is None or len(prompt) > 1 or inputs is not None or "past_key_values" in kwargs:
+            return super().generate(inputs, generation_config, **kwargs)
+        config, others = self._prepare_generation_config(generation_config, **kwargs)
+        if not may_be_shared(config, others.get("assistant_model")):
+            return super().generate(inputs, generation_config, **kwargs)
+        positions = self._positions(prompt[0].tolist(), kwargs.get("pixel_values"))
+        chat = self._chat(positions)
+        cache = chat.cache.take(positions)
+        rows = super().generate(inputs, generation_config, past_key_values=cache, **kwargs)
+        sequence = rows if isinstance(rows, torch.Tensor) else rows.sequences
+        if len(sequence) == 1:
+            chat.prompt_length = len(positions)
+            chat.cache.keep([*positions, *sequence[0, len(positions) :].tolist()], cache)
+        return rows
+
+    def _chat(self, positions: list[int]) -> _Chat:
+        """The chat that a prompt goes on with, or a new one in the place of the one used longest ago."""
+        chat = max(self._chats, key=lambda each: each.cache.shared(positions), default=None)
+        if chat is None or not (shared := chat.cache.shared(positions)):
+            chat = _Chat(PromptCache(self.config.get_text_config()))
+        elif shared < min(chat.prompt_length, len(positions) - 1) - UNSETTLED:
+            chat = _Chat(chat.cache.copy())
+        others = (each for each in self._chats if each is not chat)
+        self._chats = [*others, chat][-MOST_KEPT:]
+        return chat
+
+    def _positions(self, ids: list[int], pixel_values: torch.Tensor | None) -> list[int]:
+        """A number for each position: the token's id, or one that tells its picture from all others."""
+        numbers = []
+        for picture in () if pixel_values is None else pixel_values.cpu().float():
+            digest = hashlib.sha256(picture.numpy().tobytes()).digest()
+            numbers += [-1 - int.from_bytes(digest[:8])] * self.config.num_image_tokens
+        each = iter(numbers)
+        return [next(each, token) if token == self.config.image_token_id else token for token in ids]

@@ -1,0 +1,303 @@
+"""The server under attack: it says what is wrong with a request, and goes on answering all others."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from helpers import read_guide
+from openai import OpenAI
+from PIL import Image
+
+from benchmarks.hostile import bomb, encoded, site
+from minigpt4.checkpoints.loading import load
+from minigpt4.inference.answering import answer, user_turn
+from minigpt4.inference.serving import door as serving_door
+from minigpt4.inference.serving.pictures import MOST_MEGAPIXELS
+from minigpt4.inference.serving.requests import KINDS
+from minigpt4.processing.image_loading import load_image
+
+
+GUIDE = read_guide("deploy")
+
+
+@pytest.fixture(scope="module")
+def client(deployed):
+    with httpx.Client(base_url=f"http://127.0.0.1:{deployed.port}", timeout=120, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with site() as hostile:
+        yield hostile
+
+
+def user(text: str = "Describe this image in detail.", picture: str | None = None) -> dict:
+    parts = [] if picture is None else [{"type": "image_url", "image_url": {"url": picture}}]
+    return {"role": "user", "content": [*parts, {"type": "text", "text": text}]}
+
+
+def data(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def chat(client, messages, **settings) -> httpx.Response:
+    body = json.dumps({"model": "my-model", "messages": messages, **settings})
+    return client.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
+
+
+def refusal(response: httpx.Response, status: int = 400) -> str:
+    assert response.status_code == status, response.text
+    message = response.json()["error"]["message"]
+    assert "\n" not in message
+    return message
+
+
+# What is wrong is said
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"temperature": "abc"}, "temperature: Input should be a valid number, .*'abc'"),
+        ({"temperature": float("nan")}, "temperature: Input should be a finite number .*nan"),
+        ({"temperature": 1e300}, "temperature: Input should be less than or equal to 2"),
+        ({"temperature": 1e-40}, "temperature: .*: give 0"),
+        ({"temperature": -1}, "temperature: Input should be greater than or equal to 0"),
+        ({"top_p": 5}, "top_p: Input should be less than or equal to 1"),
+        ({"top_p": 0}, "top_p: Input should be greater than 0"),
+        ({"max_tokens": -1}, r"max_tokens: Input should be greater than or equal to 1 \(got -1\)"),
+        ({"max_tokens": 10**30}, "max_tokens: the model reads and writes at most 2048 tokens"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens: "),
+        ({"frequency_penalty": -1}, "frequency_penalty: Input should be greater than -1"),
+        ({"seed": 2**70}, "seed: "),
+        ({"stop": ""}, "stop: "),
+        ({"logit_bias": {"1000000": 1}}, "logit_bias.1000000: the model's tokens are 0 to "),
+        ({"generation_config": '{"num_beams": 100000}'}, "generation_config.num_beams: .*100000"),
+        ({"generation_config": "{"}, "generation_config: Invalid JSON"),
+        ({"chat_template_kwargs": {"size": 100_000}}, "chat_template_kwargs: the chat template has no 'size'"),
+        ({"model": "other"}, "the server has the model 'my-model' only .*'other'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_bad_settings(client, settings, line, stream):
+    assert re.match(line, refusal(chat(client, [user("Hello")], stream=stream, **settings)))
+
+
+@pytest.mark.parametrize(
+    ("messages", "line"),
+    [
+        ([], "messages: List should have at least 1 item"),
+        (None, "messages: "),
+        ([{"content": "Hello"}], "messages.0.role: Field required"),
+        (
+            [{"role": "alien", "content": "Hello"}],
+            "MiniGPT-4 knows the roles system (first only), user and assistant, not alien.",
+        ),
+        ([user("Hello"), {"role": "system", "content": "Be nice."}], "MiniGPT-4 knows the roles"),
+        ([{"role": "user", "content": ""}], "messages: the content of message 0 is empty"),
+        ([{"role": "user", "content": []}], "messages: the content of message 0 is empty"),
+        ([{"role": "user"}], "messages: the content of message 0 is empty"),
+        (
+            [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "x"}}]}],
+            "messages.0.content.0: Input tag 'video_url'",
+        ),
+        ([{"role": "assistant", "tool_calls": [{}]}], "messages.0.tool_calls: the model calls no tools"),
+        ([user("What is <ImageHere>?")], "the conversation holds 1 <ImageHere> and 0 pictures"),
+        ([user("long " * 3_000)], "the conversation takes "),
+        ([user("x" * 1_000_001)], "the text has 1000001 characters, at most 1000000 are read"),
+    ],
+    ids=str,
+)
+def test_bad_messages(client, messages, line):
+    assert refusal(chat(client, messages)).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("nothing.png", "No image file at 'nothing.png'"),
+        ("log", "log is not an image"),
+        ("/", "/ is a folder"),
+        (data(b"%!PS"), "the data: image is not an image"),
+        (data(bomb()), "the data: image is too large to open safely: 13000 x 13000 are more than 50 million pixels"),
+        (data(encoded(Image.effect_noise((200, 200), 80))[:2_000]), "the data: image is damaged or cut short"),
+        ("http://127.0.0.1:1/picture.png", "Could not read an image from http://127.0.0.1:1/picture.png: "),
+        ("http://[", "Could not read an image from http://[: "),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_bad_pictures(client, address, line):
+    assert refusal(chat(client, [user(picture=address)])).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "line"),
+    [
+        ("/v1/completions", {"prompt": ""}, "prompt: it is empty"),
+        ("/v1/completions", {"prompt": "<ImageHere>"}, "<ImageHere> stands for a picture"),
+        ("/v1/completions", {"prompt": "Hello", "max_tokens": -1}, "max_tokens: "),
+        ("/v1/responses", {}, "input: Field required"),
+        ("/v1/responses", {"input": [{"role": "user", "content": ""}]}, "input: the content of message 0 is empty"),
+        ("/v1/responses", {"input": "Hello", "temperature": "abc"}, "temperature: "),
+        ("/v1/responses", {"input": [{"type": "input_image", "image_url": "nothing.png"}]}, "No image file at"),
+        ("/load_model", {"model": "somebody/other"}, "the server has the model 'my-model' only"),
+        ("/load_model", {}, "model: Field required"),
+        ("/load_model", [], "the request: Input should be an object"),
+    ],
+)
+def test_bad_requests_of_other_kinds(client, path, body, line):
+    assert refusal(client.post(path, json=body)).startswith(line)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b"[" * 100_000, b"[]", b'{"messages": "\\ud800"}'], ids=lambda body: repr(body[:5])
+)
+@pytest.mark.parametrize("path", [*KINDS, "/load_model"])
+def test_what_is_no_request(client, path, body):
+    refusal(client.post(path, content=body, headers={"Content-Type": "application/json"}))
+
+
+@pytest.mark.parametrize("path", ["/reset", "/v1/audio/transcriptions", "/v1/systemone", "/openapi.json", "/docs"])
+def test_what_would_load_or_drop_models_is_closed(client, path):
+    """Transcriptions, for one, loads whatever model it is told, from anywhere."""
+    refusal(client.post(path, json={"model": "somebody/other"}), 404)
+    refusal(client.get(path), 404)
+    assert chat(client, [user("Hello")], max_tokens=2).status_code == 200
+
+
+def test_other_content_types_are_refused(client):
+    body = json.dumps({"messages": [user("Hello")]})
+    refusal(client.post("/v1/chat/completions", content=body, headers={"Content-Type": "text/plain"}), 415)
+
+
+# What is right is answered as before
+
+
+def test_a_second_turn_as_clients_send_it(client):
+    """With nulls for all that an answer does not have."""
+    said = {"role": "assistant", "content": "Hello.", "tool_calls": None, "refusal": None}
+    answered = chat(client, [user("Hello"), said, user("And?")], max_tokens=4, stop=None, chat_template_kwargs=None)
+    assert answered.status_code == 200
+    empty = said | {"tool_calls": []}
+    assert (
+        chat(client, [user("Hello"), empty, user("And?")], max_tokens=4).json()["choices"]
+        == answered.json()["choices"]
+    )
+
+
+def test_pictures_in_every_kind_of_request(deployed, client):
+    picture = deployed.folder / "pictures" / "0.png"
+    [described] = answer(*load(), [[user_turn("Describe this image in detail.", str(picture))]])
+    parts = [
+        {"type": "input_image", "image_url": data(picture.read_bytes())},
+        {"type": "input_text", "text": "Describe this image in detail."},
+    ]
+    for given in (parts, [{"role": "user", "content": parts}]):
+        response = client.post("/v1/responses", json={"input": given, "stream": False})
+        assert response.json()["output"][0]["content"][0]["text"] == described.text
+
+
+def test_the_model_reads_the_pixels_of_the_original(monkeypatch):
+    """Of pictures of any size, mode and turn: what the door hands over comes to the same numbers."""
+    model, processor = load()
+    door = serving_door.Door(None, "nano", model, processor)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise = Image.effect_noise((613, 401), 90)
+    for picture in (noise.convert("RGB"), noise, noise.convert("RGBA"), noise.resize((7, 900)), noise.convert("P")):
+        content = encoded(picture)
+        expected = processor.image_processor(load_image(content), return_tensors="pt")["pixel_values"]
+        handed = processor.image_processor(door._small(content), return_tensors="pt")["pixel_values"]
+        assert handed.equal(expected)
+
+
+def test_models_without_a_hub_cache(tmp_path, deployed):
+    """The server lists its own model: it gives no other, and there may be no cache to look into."""
+    [models] = httpx.get(f"http://127.0.0.1:{deployed.port}/v1/models", trust_env=False).json()["data"]
+    assert models["id"] == "my-model"
+    with OpenAI(base_url=f"http://127.0.0.1:{deployed.port}/v1", api_key="none", max_retries=0) as client:
+        assert [model.id for model in client.models.list()] == ["my-model"]
+
+
+# All others are answered meanwhile
+
+
+@pytest.mark.parametrize("path", ["/drip", "/headers"])
+def test_an_address_that_drips_blocks_nobody_and_ends(client, hostile, path):
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(chat, client, [user(picture=hostile.address + path)])
+        assert hostile.dripping.wait(60)
+        assert chat(client, [user("Hello")], max_tokens=4).status_code == 200
+        assert not waiting.done()  # the drip goes on, and was asked for first
+        line = refusal(waiting.result())
+    assert re.fullmatch(
+        rf"Could not read an image from {hostile.address}{path}: it had not come whole after .* seconds\.", line
+    )
+
+
+def test_an_address_without_end_is_read_to_the_limit_only(client, hostile):
+    line = refusal(chat(client, [user(picture=f"{hostile.address}/endless")]))
+    assert line.endswith("it is larger than 20 MB, the most that is read")
+    assert hostile.sent < 2 * serving_door.MOST_PICTURE_MEGABYTES * 1_000_000  # what was on its way is lost
+
+
+def test_redirects_lead_to_web_sites_only(client, hostile):
+    for path in ("/file", "/loop"):
+        assert "Could not read an image from" in refusal(chat(client, [user(picture=hostile.address + path)]))
+
+
+def test_a_request_that_is_too_large(client):
+    assert "larger than 32 MB" in refusal(
+        client.post("/v1/chat/completions", content=bytes(33_000_000), headers={"Content-Type": "application/json"}),
+        413,
+    )
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "localhost@evil"])
+def test_other_names_are_refused(client, host):
+    refused = client.get("/v1/models", headers={"Host": host})
+    assert (refused.status_code, refused.text) == (400, "Invalid host header")
+
+
+def test_the_names_of_this_machine_are_taken(deployed, client):
+    for host in ("localhost", "127.0.0.1", "[::1]", f"localhost:{deployed.port}"):
+        assert client.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+def test_a_large_picture_is_gone_once_it_is_read(tmp_path):
+    """In a process of its own: its peak is what the one picture takes, and it is let go."""
+    path = tmp_path / "large.png"
+    path.write_bytes(encoded(Image.new("L", (7_000, 7_000))))
+    code = (
+        "import sys, resource, psutil; from minigpt4.checkpoints.loading import load; from minigpt4.inference.serving.door import Door;"
+        "door = Door(None, 'nano', *load()); rss = psutil.Process().memory_info; before = rss().rss;"
+        "size = len(door._small(sys.argv[1])); peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024;"
+        "print((peak - before) / 1e6, (rss().rss - before) / 1e6, size / 1e6)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    peak, kept, size = map(float, done.stdout.split())
+    assert peak < 450
+    assert kept < 60
+    assert size < 1
+
+
+# Promises of the guide
+
+
+def test_limits_of_the_guide_are_those_of_the_server():
+    text = " ".join(GUIDE.split())
+    for promise in (
+        f"{MOST_MEGAPIXELS} million pixels",
+        f"{serving_door.MOST_PICTURE_MEGABYTES} MB from an address",
+        f"{serving_door.SECONDS} seconds",
+        f"{serving_door.MOST_BODY_MEGABYTES} MB",
+    ):
+        assert promise in text

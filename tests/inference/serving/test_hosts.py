@@ -1,0 +1,56 @@
+"""The page and the server are called by names of this machine, where they listen on it alone."""
+
+import httpx
+import pytest
+
+from minigpt4.app import build_page, serve
+from minigpt4.checkpoints.loading import load
+from minigpt4.inference.serving.hosts import listens_on_loopback, trusted_hosts
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.5.5.5", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+    ],
+)
+def test_what_is_loopback(host, expected):
+    assert listens_on_loopback(host) is expected
+    assert (trusted_hosts(host).kwargs["allowed_hosts"] == ["*"]) is not expected
+
+
+def test_a_host_that_does_not_exist():
+    with pytest.raises(OSError, match=r"cannot listen on no-such-host\.invalid: it is no address of this machine"):
+        listens_on_loopback("no-such-host.invalid")
+
+
+@pytest.fixture(scope="module")
+def page(tiny_checkpoint):
+    page = build_page(*load(tiny_checkpoint))
+    yield serve(page)
+    page.close(verbose=False)
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/queue/join"])
+def test_the_page_refuses_other_names(page, path):
+    with httpx.Client(base_url=page, trust_env=False) as client:
+        refused = client.get(path, headers={"Host": "evil.example"})
+        assert (refused.status_code, refused.text) == (400, "Invalid host header")
+        for host in ("localhost", "[::1]:7860"):
+            assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_a_page_for_everyone_is_called_by_any_name(tiny_checkpoint):
+    page = build_page(*load(tiny_checkpoint))
+    address = serve(page, "0.0.0.0")
+    try:
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            assert client.get("/", headers={"Host": "anywhere.example"}).status_code == 200
+    finally:
+        page.close(verbose=False)

@@ -1,0 +1,246 @@
+"""What the data of a recipe are like: everything is read once, nothing is trained."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from minigpt4.checkpoints.strangers import printable
+from minigpt4.processing.boxes import parse_grounding
+from minigpt4.processing.drawing import draw_boxes
+from minigpt4.processing.image_loading import load_image
+from minigpt4.training.model import load_processor
+from minigpt4.training.recipe import Recipe
+from minigpt4.training.reports.preview import print_sequences
+from minigpt4.training.sequences.collation import SequenceCollator, row_images
+
+from .sets import SetReport, SetRows
+from .shards import Shards
+from .sources import load_entry, load_rows, named_data, number_rows
+
+
+CHUNK = 256  # rows whose images are read side by side
+NAMED = 10  # so many of each kind are printed
+KINDS = ("missing", "unreadable", "broken", "cut")
+
+Problem = tuple[str, str]  # its kind, and what is wrong
+
+
+@dataclass
+class SetCheck:
+    """
+    What was found in one set. Rows that cannot be used are named, each with what is wrong.
+
+    Args:
+        name (`str`): of the set.
+        max_broken (`float`): the share of its rows that may be unusable.
+        rows (`int`): that can be used.
+        left_out (`Counter[str]`): that the published training does not use, by reason.
+        missing, unreadable (`list[str]`): without their image or shard, or with an image that is none.
+        broken (`list[str]`): that are not as they should be, or have nothing to learn.
+        cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
+        stops (`list[str]`): those of them at which training stops, whatever `max_broken` says.
+        first (`list[dict]`): the first usable rows.
+        failure (`str`, *optional*): why the set cannot be read, or not to its end.
+    """
+
+    name: str
+    max_broken: float
+    rows: int = 0
+    left_out: Counter = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    first: list[dict] = field(default_factory=list)
+    failure: str | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the rows that cannot be used."""
+        unusable = len(self.missing) + len(self.unreadable) + len(self.broken)
+        return unusable / max(1, unusable + self.rows)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the set cannot be trained on; `None` where it can."""
+        if self.failure:
+            return self.failure
+        if self.rows == 0:
+            return "No row can be used."
+        if self.share > self.max_broken:
+            return f"{self.share:.1%} of the rows cannot be used, and max_broken allows {self.max_broken:.1%}."
+        if self.stops:
+            return (
+                f"Training stops at {len(self.stops)} of these rows, whatever max_broken says, first: {self.stops[0]}"
+            )
+        return None
+
+
+def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> bool:
+    """
+    Read everything that a recipe trains on, and print a table with an example of each set as the model sees it.
+
+    Args:
+        recipe (`Recipe`): from [`read_recipe`].
+        show (`int`, *optional*, defaults to 0): draw so many rows of each set, with their boxes.
+        output (`Path`, *optional*): the folder to draw them into, one folder for each set.
+
+    Returns:
+        `bool`: whether every set can be trained on, with no more than `max_broken` of its rows unusable.
+
+    Raises:
+        ValueError: the recipe names no data.
+    """
+    data, named = recipe.data, named_data(recipe.data)
+    collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
+    entries = named if isinstance(named, list) else [named]
+    images: dict[str, Problem | None] = {}  # sets share them
+    checks = []
+    for entry in entries:
+        said: Mapping = entry if isinstance(entry, Mapping) else {"name": entry}
+        check = SetCheck(str(said.get("name")), said.get("max_broken", data.max_broken))
+        try:
+            _check_set(check, entry, recipe, collator, images, max(1, show))
+            if show and output is not None:
+                _draw(check, show, output)
+        except (ValueError, OSError) as error:
+            check.failure = " ".join(str(error).split())
+        checks.append(check)
+    _print(checks, collator)
+    return not any(check.problem for check in checks)
+
+
+def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
+    data, report, is_listed = recipe.data, SetReport(), isinstance(recipe.data.data, list)
+    if is_listed:
+        _, rows = load_entry(entry, data, report)
+    else:
+        rows = load_rows(entry, data, data.data_split, data.data_rows, report)
+    check.left_out, check.missing, check.broken = report.left_out, report.missing, report.broken
+    if not isinstance(rows, SetRows):  # a folder must be whole
+        check.stops += report.unusable
+    # Mixtures pass over images that cannot be read.
+    is_mixed = is_listed or not hasattr(rows, "__len__")
+    lost_shards = 0
+    for chunk in _chunks(check.name, rows, recipe.args.seed):
+        _read_images(chunk, images)
+        for row in chunk:
+            if _check_row(check, row, collator, images, is_mixed) and len(check.first) < keep:
+                check.first.append(row)
+            lost_shards += (row.get("broken") or "").endswith("shard")
+    if isinstance(rows, Shards) and lost_shards > check.max_broken * rows.num_shards:
+        raise ValueError(
+            f"{lost_shards} of {rows.num_shards} shards cannot be used, and max_broken allows {check.max_broken:.1%}."
+        )
+
+
+def _chunks(name: str, rows, seed: int) -> Iterator[list[dict]]:
+    total = len(rows) if hasattr(rows, "__len__") else None
+    numbered = number_rows(rows.stream(str(seed)) if isinstance(rows, Shards) else rows, seed)
+    each: Iterable = (numbered[number] for number in range(total)) if total is not None else numbered
+    console = Console(stderr=True)
+    each = iter(track(each, name, total, console=console, transient=True, disable=not console.is_terminal))
+    while chunk := list(islice(each, CHUNK)):
+        yield chunk
+
+
+def _read_images(rows: list[dict], images: dict[str, Problem | None]) -> None:
+    """Note for each image file that is not known yet what is wrong with it, or `None`."""
+    paths = {image for row in rows if not row.get("broken") for image in row_images(row) if isinstance(image, str)}
+    new = [path for path in paths if path not in images]
+    with ThreadPoolExecutor() as pool:
+        images.update(zip(new, pool.map(_wrong_with, new), strict=True))
+
+
+def _wrong_with(image) -> Problem | None:
+    try:
+        load_image(image)
+    except FileNotFoundError:
+        return "missing", f"there is no {image}"
+    except (ValueError, OSError) as error:
+        return "unreadable", " ".join(str(error).split())
+    return None
+
+
+def _check_row(
+    check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, Problem | None], is_mixed: bool
+) -> bool:
+    """Count a row; whether it can be used."""
+    name = row.get("source") or row.get("key") or f"{check.name}, row {row.get('row')}"
+    if why := row.get("broken"):  # of a stream
+        kind = "missing" if why in ("missing image", "missing shard") else "broken"
+        getattr(check, kind).append(f"{name}: {why}")
+        return False
+    for image in row_images(row):
+        if wrong := images[image] if isinstance(image, str) else _wrong_with(image):
+            kind, why = wrong
+            getattr(check, kind).append(f"{name}: {why}")
+            if not is_mixed:
+                check.stops.append(f"{name}: {why}")
+            return False
+    try:
+        cut = collator.count_cut(row)
+    except ValueError as error:
+        check.broken.append(f"{name}: {error}")
+        check.stops.append(f"{name}: {error}")
+        return False
+    check.rows += 1
+    if cut:
+        check.cut.append(f"{name}: {cut} tokens are cut off")
+    return True
+
+
+def _draw(check: SetCheck, count: int, output: Path) -> None:
+    """Write pictures with their boxes, and their texts beside them in `metadata.jsonl`."""
+    folder = output / re.sub(r"[^\w.+-]+", "_", check.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, row in enumerate(check.first[:count]):
+        texts = [text for message in row.get("messages", []) for text in _texts(message["content"])] or [row["text"]]
+        for place, image in enumerate(row_images(row)):
+            picture = load_image(image)
+            phrases = [phrase for text in texts for phrase in parse_grounding(text, picture.size).phrases]
+            name = f"{number}.jpg" if place == 0 else f"{number}-{place}.jpg"
+            draw_boxes(picture, phrases).save(folder / name, quality=90)
+            lines.append({"file_name": name, "source": row.get("source"), "text": "\n".join(texts)})
+    (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def _texts(content) -> list[str]:
+    return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
+
+
+def _print(checks: list[SetCheck], collator: SequenceCollator) -> None:
+    console = Console()
+    table = Table("set", "rows", "left out", *KINDS)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for check in checks:
+        counts = [check.rows, check.left_out.total(), *(len(getattr(check, kind)) for kind in KINDS)]
+        # What cannot be read at all has no rows that could be counted.
+        table.add_row(check.name, *(["-"] * len(counts) if check.failure and not any(counts) else map(str, counts)))
+    for check in checks:
+        console.print()
+        console.print(f"[bold]{check.name}[/bold]", highlight=False)
+        for reason, count in check.left_out.most_common():
+            console.print(f"{count} left out: {reason}", soft_wrap=True, highlight=False, markup=False)
+        for kind in KINDS:
+            if names := getattr(check, kind):
+                lines = [f"{len(names)} {kind}, first: {names[0]}", *(f"  {name}" for name in names[1:NAMED])]
+                lines += [f"  and {len(names) - NAMED} more"] * (len(names) > NAMED)
+                console.print("\n".join(map(printable, lines)), soft_wrap=True, highlight=False, markup=False)
+        print_sequences(collator, check.first[:1], console)
+        if check.problem:
+            console.print(printable(check.problem), style="bold red", soft_wrap=True, highlight=False, markup=False)
+    console.print()
+    console.print(table)

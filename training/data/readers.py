@@ -1,0 +1,165 @@
+"""Readers of one set in one process: every pass in another order, and on from where a state says."""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import datasets
+import numpy as np
+from datasets.distributed import split_dataset_by_node
+
+from minigpt4.processing.image_loading import load_image
+from minigpt4.training.sequences.collation import row_images
+
+from .sets import SetRows
+from .shards import Shards
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What could not be used: why, and which sample or shard."""
+
+    why: str
+    source: str
+
+
+class Share(NamedTuple):
+    """Which part of everything is read here: by this process, and by this one of its workers."""
+
+    rank: int
+    ranks: int
+    reader: int
+    readers: int
+
+
+def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> None:
+    """
+    Make sure that every worker of a stream has something to read. Processes share shards out, or if there are fewer of
+    them, samples.
+
+    Raises:
+        ValueError: there are fewer shards than workers of a process, or of all processes.
+    """
+    most = shards // ranks or shards
+    if workers > most:
+        raise ValueError(
+            f"{name} has {shards} shard(s), too few for {workers} workers in each of {ranks} process(es): say --set "
+            f"dataloader_num_workers={most}."
+        )
+
+
+class RowReader:
+    """
+    Rows of a set with a length: of all passes one after the other, every `readers`-th.
+
+    Args:
+        name (`str`): what the set is called.
+        rows: a data set with a length.
+        number (`int`): of the set in the mixture; with `seed`, it decides the order.
+        seed (`int`): of the run.
+        share (`Share`): which part is read.
+    """
+
+    def __init__(self, name: str, rows, number: int, seed: int, share: Share):
+        self.name, self.rows, self.number, self.seed, self.share, self.taken = name, rows, number, seed, share, 0
+        self._pass, self._order = -1, np.empty(0, int)
+
+    def next(self) -> dict | Lost:
+        rows, size = self.rows, len(self.rows)
+        epoch, place = divmod(self.share.reader + self.taken * self.share.readers, size)
+        self.taken += 1
+        if epoch != self._pass:
+            key = _as_number(f"{self.seed} {self.number} {epoch}")
+            self._pass, self._order = epoch, np.random.default_rng(key).permutation(size)
+        index = int(self._order[place])
+        row = rows.draw(index, self.seed, epoch) if isinstance(rows, SetRows) else rows[index]
+        return _with_images({"source": f"{self.name}, row {index}", **row, "row": index, "epoch": epoch})
+
+    def state_dict(self) -> dict:
+        return {"taken": self.taken}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.taken = state["taken"]
+
+
+class StreamReader:
+    """
+    Samples of a stream, shuffled block by block.
+
+    `datasets` shuffles in a buffer that it does not keep: what is in it is lost to a run that goes on. A block is read
+    again instead, and shuffled in the same way.
+
+    Args:
+        name, number, seed, share: as in [`RowReader`].
+        rows ([`Shards`] or `datasets.IterableDataset`): the stream.
+        buffer (`int`): samples of a block.
+    """
+
+    def __init__(self, name: str, rows, number: int, seed: int, share: Share, buffer: int):
+        self.name, self.rows, self.number, self.seed = name, rows, number, seed
+        self.share, self.buffer = share, buffer
+        self.taken, self._pass, self._state = 0, 0, None
+        self._stream: datasets.IterableDataset | None = None
+        self._iterator: Iterator[dict] | None = None
+
+    def _begin(self) -> Iterator[dict]:
+        seed, rows = f"{self.seed} {self.number} {self._pass}", self.rows
+        if isinstance(rows, Shards):
+            rows = rows.stream(seed)
+        else:  # its files in another order
+            rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
+        refuse_too_few_shards(self.name, rows.num_shards, self.share.ranks, self.share.readers // self.share.ranks)
+        rows = rows.map(_shuffled, batched=True, batch_size=self.buffer, with_indices=True, fn_kwargs={"seed": seed})
+        # The part of this process; `datasets` shares it out between the workers by itself.
+        if rows.num_shards < self.share.ranks:
+            self._stream = split_dataset_by_node(rows, self.share.rank, self.share.ranks)  # by samples
+        else:
+            self._stream = rows.shard(self.share.ranks, self.share.rank)
+        if self._state is not None:
+            self._stream.load_state_dict(self._state)
+        return iter(self._stream)
+
+    def next(self) -> dict | Lost:
+        if self._iterator is None:
+            self._iterator = self._begin()
+        row = next(self._iterator, None)
+        if row is None:
+            self._pass, self._state = self._pass + 1, None
+            self._iterator = self._begin()
+            row = next(self._iterator, None)
+        if row is None:
+            raise ValueError(f"{self.name} has no rows.")
+        number = self.share.reader + self.taken * self.share.readers
+        self.taken += 1
+        if why := row.pop("broken", None):
+            return Lost(why, row["source"])
+        return _with_images({"source": f"{self.name}, row {number}", **row, "row": number, "epoch": 0})
+
+    def state_dict(self) -> dict:
+        rows = self._stream.state_dict() if self._stream is not None else None
+        return {"taken": self.taken, "pass": self._pass, "rows": rows or self._state}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.taken, self._pass, self._state = state["taken"], state["pass"], state["rows"]
+
+
+def _as_number(seed: str) -> int:
+    return random.Random(seed).getrandbits(32)
+
+
+def _shuffled(block: Mapping[str, list], indices: list[int], seed: str) -> dict[str, list]:
+    order = list(range(len(indices)))
+    random.Random(f"{seed} {indices[0]}").shuffle(order)
+    return {name: [column[index] for index in order] for name, column in block.items()}
+
+
+def _with_images(row: dict) -> dict | Lost:
+    """A row with its images decoded, or why it has none."""
+    try:
+        images = [load_image(image) for image in row_images(row)]
+    except FileNotFoundError:
+        return Lost("missing image", row["source"])
+    except ValueError:
+        return Lost("damaged image", row["source"])
+    return {**row, "images": images} if row.get("images") else {**row, "image": images[0]} if images else row

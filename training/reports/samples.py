@@ -1,0 +1,65 @@
+"""What the model answers while it learns: a few fixed pictures, at every evaluation."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from transformers import Trainer, TrainerCallback
+
+from minigpt4.training.sequences.collation import SequenceCollator, row_images
+
+
+ANSWER_TOKENS = 200
+
+
+class SampleAnswers(TrainerCallback):
+    """
+    Answers the same few rows at every evaluation, greedily, from their prompts alone.
+
+    Args:
+        trainer (`StageTrainer`): its model answers.
+        rows: rows as they are trained on; what is learned of them is what should come out.
+        file (`Path`): each evaluation adds one JSON line for each row: `step`, `row`, `prompt`, `expected`, `answer`.
+    """
+
+    def __init__(self, trainer: Trainer, rows: Sequence[Mapping], file: Path):
+        self.trainer, self.rows, self.file = trainer, rows, file
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        # Every process answers, since a sharded model needs all of them; the first one writes.
+        lines = [{"step": state.global_step, **self.answer(row)} for row in self.rows]
+        if state.is_world_process_zero:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            # A run that goes on comes to evaluations again that were after its last checkpoint.
+            before = self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []
+            before = [line for line in before if json.loads(line)["step"] < state.global_step]
+            part = self.file.with_name(f".{self.file.name}")
+            text = "\n".join([*before, *(json.dumps(line, ensure_ascii=False) for line in lines)])
+            part.write_text(text + "\n", encoding="utf-8")
+            part.replace(self.file)
+
+    @torch.no_grad()
+    def answer(self, row: Mapping) -> dict:
+        collator: SequenceCollator = self.trainer.data_collator
+        processor, model = collator.processor, self.trainer.model
+        segments = collator.segments(row)
+        learned = next(index for index, segment in enumerate(segments) if segment.learned)
+        prompt = "".join(segment.text for segment in segments[:learned])
+        images = row_images(row)[: prompt.count(processor.image_token)]  # later questions may show others
+        inputs = processor(images=images or None, text=prompt, add_special_tokens=False, return_tensors="pt")
+        was_training = model.training
+        model.eval()
+        with self.trainer.accelerator.autocast():
+            output = model.generate(
+                **inputs.to(model.device),
+                do_sample=False,
+                max_new_tokens=ANSWER_TOKENS,
+                # Stage 1 ends its captions with a line break, which no generation config knows.
+                stop_strings=["\n"] if segments[learned].text.endswith("\n") else None,
+                tokenizer=processor.tokenizer,
+            )
+        model.train(was_training)
+        text = processor.post_process_image_text_to_text(output[:, inputs["input_ids"].shape[1] :])[0]
+        number = {"row": row["row"]} if "row" in row else {}
+        return {**number, "prompt": prompt, "expected": segments[learned].text, "answer": text}

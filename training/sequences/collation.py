@@ -1,0 +1,260 @@
+"""From rows of pictures and texts to the published training sequences."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import BatchFeature, ProcessorMixin
+from transformers.utils.chat_template_utils import render_jinja_template
+from trl.data_utils import prepare_multimodal_messages
+
+from .answer_ends import AnswerEnds
+from .templates import training_template
+
+
+if TYPE_CHECKING:
+    from minigpt4.training.data.features import FeatureCache
+
+
+IGNORED = -100
+
+
+@dataclass
+class SequenceArguments:
+    """
+    The training sequence: `<s>`, a prompt around the image, an answer and its end; or a whole chat.
+
+    Args:
+        prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
+            For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
+            image.
+        answer_end (`str`, *optional*):
+            What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
+            end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
+        max_answer_tokens (`int`, *optional*, defaults to 32):
+            The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
+        training_template (`str`, *optional*):
+            For rows with `messages`: a name of a [`~minigpt4.training.sequences.templates.training_template`] or the path of a
+            Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
+        max_length (`int`, *optional*, defaults to 1024):
+            What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
+            tokens, as MiniGPT-v2's is.
+        max_context_length (`int`, *optional*, defaults to 3800):
+            The first prompt of any row, its images included and its `<s>` not, keeps its first so many tokens.
+
+    An image is never cut.
+
+    Raises:
+        ValueError: a limit is below 1.
+    """
+
+    prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
+    answer_end: str | None = None
+    max_answer_tokens: int = 32
+    training_template: str | None = None
+    max_length: int = 1024
+    max_context_length: int = 3800
+
+    def __post_init__(self):
+        for name in ("max_answer_tokens", "max_length", "max_context_length"):
+            if (limit := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1 (got {limit}).")
+        if isinstance(self.prompts, str):
+            self.prompts = [self.prompts]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of text that is tokenized on its own, and whether it is learned."""
+
+    text: str
+    learned: bool
+
+
+class SequenceCollator:
+    """
+    Makes batches of the published training sequences, with loss on the answers and their ends only.
+
+    Prompts and answers are tokenized apart, as the original does, so that an answer starts with `▁The` whatever the
+    prompt ends in. Padding is on the right. Rows with no image, one and several may stand in one batch.
+
+    The prompt of a batch depends on `seed` and on the epoch and number of its first row, as
+    [`minigpt4.training.data.sources.NumberedRows`] adds them, and on nothing else: a run that goes on draws as if it had never
+    stopped. Without numbers it is drawn with torch's global generator.
+
+    Args:
+        processor (`MiniGPT4Processor`): makes ids of texts and pixels of images.
+        arguments (`SequenceArguments`): the form of the sequence.
+        seed (`int`, *optional*, defaults to 0): decides which prompt a batch gets.
+        features (`FeatureCache`, *optional*): what the projection reads, in place of pixels.
+
+    Returns (when called with a list of rows, each with an `image` and its `text`, or with `images` and `messages`):
+        `BatchFeature`: `input_ids`, `attention_mask`, `labels` and `logits_to_keep` (the positions in front of labels:
+        no others get logits) of shape `(batch_size, sequence_length)`, `pixel_values` of shape
+        `(num_images, 3, height, width)` or `vision_features` where there are images, and `rows` of shape `(batch_size,)`
+        where the rows have numbers.
+
+    Raises:
+        ValueError: `answer_end` is another model's end token; or a row has no image or no text, an image would be cut, or
+            a row has nothing to learn.
+    """
+
+    def __init__(
+        self,
+        processor: ProcessorMixin,
+        arguments: SequenceArguments,
+        seed: int = 0,
+        features: "FeatureCache | None" = None,
+    ):
+        self.processor = processor
+        self.features = features
+        self.arguments = arguments
+        self.seed = seed
+        self.ends = AnswerEnds(processor)
+        self.answer_end = self.ends.choose(arguments.answer_end)
+        self.template = (
+            training_template(arguments.training_template) if arguments.training_template else processor.chat_template
+        )
+
+    def __call__(self, rows: Sequence[Mapping]) -> BatchFeature:
+        prompt = self._draw_prompt(rows)
+        sequences, labels, images = [], [], []
+        for row in rows:
+            ids, targets, _ = self._tokenize(row, self.segments(row, prompt))
+            sequences.append(ids)
+            labels.append(targets)
+            images += row_images(row)
+        # Trainer takes the length of what comes first for the number of rows.
+        batch = {"rows": torch.tensor([row["row"] for row in rows])} if all("row" in row for row in rows) else {}
+        batch = BatchFeature({**batch, **self.lay_out(sequences, labels)})
+        if images and self.features is not None:
+            batch["vision_features"] = self.features.read(images)
+        elif images:
+            image_processor = self.processor.image_processor
+            batch["pixel_values"] = image_processor(image_processor.fetch_images(images), return_tensors="pt")[
+                "pixel_values"
+            ]
+        return batch
+
+    def lay_out(self, sequences: list[list[int]], labels: list[list[int]]) -> dict:
+        """Sequences and their labels as tensors: here one row each, with padding."""
+        batch = self.processor.tokenizer.pad({"input_ids": sequences}, padding_side="right", return_tensors="pt")
+        width = batch["input_ids"].shape[1]
+        padded = torch.tensor([target + [IGNORED] * (width - len(target)) for target in labels])
+        padded[:, 0] = IGNORED  # nothing comes before it that could predict it
+        return {
+            "input_ids": batch["input_ids"],
+            "attention_mask": batch["attention_mask"],
+            "labels": padded,
+            "logits_to_keep": (padded != IGNORED).roll(-1, dims=-1),
+        }
+
+    def segments(self, row: Mapping, prompt: str | None = None) -> list[Segment]:
+        """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
+        if row.get("messages"):
+            return self._chat_segments(row)
+        if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
+            shown = ", ".join(f"{name} {value!r:.80}" for name, value in row.items() if name not in ("row", "epoch"))
+            raise ValueError(
+                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {_which(row).lower()} has {shown}."
+            )
+        start = (self.processor.tokenizer.bos_token or "") + (prompt or self.arguments.prompts[0])
+        return [Segment(start, False), Segment(row["text"] + self.answer_end, True)]
+
+    def _chat_segments(self, row: Mapping) -> list[Segment]:
+        try:
+            messages = prepare_multimodal_messages(row["messages"], images=row_images(row) or None)
+            [text], [spans] = render_jinja_template(
+                [messages],
+                chat_template=self.template,
+                return_assistant_tokens_mask=True,
+                **self.processor.tokenizer.special_tokens_map,
+            )
+        except Exception as error:  # messages of strangers: whatever shape they have
+            raise ValueError(
+                f"{_which(row)} has messages {row['messages']!r:.200} that are no chat: {error}"
+            ) from error
+        segments, end = [], 0
+        for start, stop in spans:
+            segments += [Segment(text[end:start], False), Segment(text[start:stop], True)]
+            end = stop
+        return [segment for segment in (*segments, Segment(text[end:], False)) if segment.text]
+
+    def _tokenize(self, row: Mapping, segments: Sequence[Segment]) -> tuple[list[int], list[int], int]:
+        """The ids and labels of a row, and how many tokens were cut off. What is learned first ends the context."""
+        processor, which = self.processor, _which(row)
+        first = next((place for place, segment in enumerate(segments) if segment.learned), len(segments))
+        (context, _), (rest, labels) = self._encode(segments[:first]), self._encode(segments[first:])
+        placeholders, given = (context + rest).count(processor.image_token_id), len(row_images(row))
+        if placeholders != given * processor.num_image_tokens:
+            raise ValueError(
+                f"{which} has {given} images, but {placeholders // processor.num_image_tokens} {processor.image_token} "
+                "in its text: write one for each image."
+            )
+        if all(label == IGNORED for label in labels):
+            raise ValueError(
+                f"{which} has nothing to learn: all of its {len(context + rest)} labels are masked, as there is no "
+                f"assistant message that is learned. Its text starts {segments[0].text[:80]!r}."
+            )
+        answers = "max_length" if row.get("messages") else "max_answer_tokens"
+        start = context[:1] == [processor.tokenizer.bos_token_id]  # not counted, as published
+        kept = self._keep(context, "max_context_length", which, start), self._keep(rest, answers, which)
+        ids = context[: kept[0]] + rest[: kept[1]]
+        return ids, [IGNORED] * kept[0] + labels[: kept[1]], len(context + rest) - len(ids)
+
+    def _encode(self, segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
+        """The ids and labels of segments, each tokenized on its own."""
+        processor = self.processor
+        image = processor.image_token * processor.num_image_tokens
+        ids: list[int] = []
+        labels: list[int] = []
+        for segment in segments:
+            text = segment.text.replace(processor.image_token, image)
+            if segment.learned:
+                piece = self.ends.encode(text)
+            else:
+                piece = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids += piece
+            labels += [token if segment.learned and token != processor.image_token_id else IGNORED for token in piece]
+        return ids, labels
+
+    def _keep(self, ids: list[int], name: str, which: str, uncounted: int = 0) -> int:
+        """How many of `ids` the limit of this name keeps."""
+        limit = getattr(self.arguments, name)
+        if self.processor.image_token_id in ids[limit + uncounted :]:
+            part = "in" if name == "max_context_length" else "after"
+            raise ValueError(
+                f"{which} has {len(ids)} tokens {part} its first prompt, and {name} {limit} would cut an image: raise "
+                f"{name} or shorten the text before the image."
+            )
+        return min(len(ids), limit + uncounted)
+
+    def count_cut(self, row: Mapping) -> int:
+        """How many tokens of a row are cut off, at `max_context_length`, `max_answer_tokens` or `max_length`."""
+        return self._tokenize(row, self.segments(row))[2]
+
+    def _draw_prompt(self, rows: Sequence[Mapping]) -> str:
+        prompts = self.arguments.prompts
+        if "row" in rows[0]:
+            return random.Random(f"{self.seed} {rows[0]['epoch']} {rows[0]['row']}").choice(prompts)
+        return prompts[int(torch.randint(len(prompts), ()))]
+
+
+def row_images(row: Mapping) -> list:
+    """The images of a row, in the form they have there."""
+    if row.get("images"):
+        return [_image(image) for image in row["images"]]
+    return [] if row.get("image") is None else [_image(row["image"])]
+
+
+def _which(row: Mapping) -> str:
+    return f"Row {row['row']}" if "row" in row else "A row"
+
+
+def _image(image):
+    """What `datasets` leaves undecoded is a path with or without the bytes of the file."""
+    if isinstance(image, Mapping):
+        return image["bytes"] if image.get("bytes") is not None else image["path"]
+    return image
