@@ -158,10 +158,10 @@ def test_every_package_that_the_source_imports_is_required(setup_cfg, folders):
 
 def _extras(file: Path) -> list[str]:
     """The extras that the file needs, each of which must be enough; one without a name is none."""
-    page = not {"app", "space"}.isdisjoint(file.parent.parts)
-    if file.name == "trusted_hosts.py":
+    page, serving = not {"app", "space"}.isdisjoint(file.parent.parts), file.parent.name == "serving"
+    if serving and file.name == "hosts.py":
         return ["app", "serving"]
-    return ["app"] if page else ["serving"] if file.name.startswith("serving") else [""]
+    return ["app"] if page else ["serving"] if serving else [""]
 
 
 def test_without_extras_a_picture_is_described(picture):

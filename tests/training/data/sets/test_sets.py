@@ -37,7 +37,7 @@ EXAMPLES = {
     **dict.fromkeys(("llava_detail", "llava_reason"), (["what is it?"], ["It is a Cat."])),
     "unnatural_instruction": (["say hello one word"], ["hello"]),
 }
-SEVERAL_TURNS = {"llava_conversation", "multitask_conversation"}
+SEVERAL_TURNS = ["llava_conversation", "multitask_conversation"]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_published_number_of_forms_and_their_spaces():
 
 
 def test_every_set_has_an_example():
-    assert set(EXAMPLES) | SEVERAL_TURNS | {"cc_sbu_align"} == set(SETS)
+    assert set(EXAMPLES) | {*SEVERAL_TURNS} | {"cc_sbu_align"} == set(SETS)
 
 
 @pytest.mark.parametrize("name", SETS)
