@@ -1,1 +1,1 @@
-"""Speed and memory beside what a user would otherwise take, side by side in one run: `python -m benchmarks`."""
+"""Speed and memory compared with the usual alternatives in one run: `python -m benchmarks`."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks [WORD ...]`: all cases, or those with one of the words in their names.
+"""`python -m benchmarks [WORD ...]`: all cases, or those whose names contain one of the words.
 
-Prints one JSON line for each case on stdout as soon as it is there, and a table at the end on stderr.
+Prints one JSON line per case to stdout as it finishes, and a table to stderr at the end.
 """
 
 import json

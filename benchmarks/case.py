@@ -1,4 +1,4 @@
-"""What a benchmark is: the same work done by this package and by a peer."""
+"""A benchmark case: the same work done by this package and by a peer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Figures:
     """
-    What came out of a case.
+    The result of a case.
 
     Args:
         ours, peer (`float`): in the unit of the case.
-        limit (`float`, *optional*): the ratio ours/peer that counting operations and bytes comes to, see README.md.
-        notes (`dict`, *optional*): more to write into the JSON line.
+        limit (`float`, *optional*): the theoretical ratio ours/peer, derived from operation or byte counts, see README.md.
+        notes (`dict`, *optional*): further fields of the JSON line.
     """
 
     ours: float
@@ -27,9 +27,9 @@ class Case:
     Args:
         name (`str`): unique, such as `"stage 1, cached"`.
         unit (`str`): of `ours` and `peer`, such as `"samples/s"`.
-        reach (`float`): the ratio ours/peer to reach: at least so much, or at most where `less_is_better`.
-        measure (`Callable`): does the work, everything included that it needs, and gives the figures.
-        less_is_better (`bool`, *optional*, defaults to `False`): as with memory and times.
+        reach (`float`): the target ratio ours/peer: a lower bound, or an upper one if `less_is_better`.
+        measure (`Callable`): does all of the work, including preparation, and returns the figures.
+        less_is_better (`bool`, *optional*, defaults to `False`): as for memory and times.
     """
 
     name: str

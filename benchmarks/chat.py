@@ -1,4 +1,4 @@
-"""The eighth turn of a chat about a picture, beside the same turn read from the start."""
+"""The eighth turn of a chat about a picture, compared with the same turn without any cache."""
 
 import copy
 import random
@@ -20,7 +20,7 @@ TURNS, QUESTION_WORDS, ANSWER_TOKENS = 8, 16, 64
 
 
 def speaking_model():
-    """The model of benchmark size, which says words of nano's only and goes on to the longest answer."""
+    """The benchmark model, which generates only tokens of nano's vocabulary, up to the maximum length."""
     model, tokenizer = models.ours(), models.processor().tokenizer
     spoken = torch.zeros(len(model.lm_head.weight), dtype=torch.bool)
     spoken[[tokenizer.convert_tokens_to_ids(f"▁{word}") for word in models.words()]] = True
@@ -36,28 +36,28 @@ def questions() -> list[str]:
 
 
 def seven_turns() -> tuple[Conversation, str, float]:
-    """A chat before its eighth turn, what is said in that, and the seconds that reading the seventh answer ahead took."""
+    """A chat before its eighth turn, that turn, and the seconds it took to prefill the seventh answer."""
     *first, last = questions()
     conversation = Conversation(speaking_model(), models.processor())
     conversation.show(Image.open(BytesIO(models.picture(0))))
     for question in first:
         list(conversation.stream(question))
     start = time.perf_counter()
-    conversation.finish_reading()  # as while somebody reads the answer
+    conversation.finish_reading()  # as while a user reads the answer
     return conversation, last, time.perf_counter() - start
 
 
 def remembering(conversation: Conversation) -> Conversation:
-    """The same chat, as it is before the turn, so that it can be gone on with more than once."""
+    """A copy of the chat before the turn, so that it can be continued more than once."""
     twin = copy.copy(conversation)
     twin._reader = copy.copy(conversation._reader)
     twin._reader._cache = copy.deepcopy(conversation._reader._cache)
-    twin._read_ahead = lambda: None  # there is no ninth turn, and what comes next is timed
+    twin._read_ahead = lambda: None  # there is no ninth turn, and prefilling would distort the timing
     return twin
 
 
 def afresh(conversation: Conversation) -> Conversation:
-    """A chat with the same turns that has read nothing yet."""
+    """A chat with the same turns and an empty cache."""
     twin = Conversation(conversation.model, conversation.processor)
     twin.turns = conversation.turns
     twin._read_ahead = lambda: None
@@ -73,7 +73,7 @@ def whole(conversation: Conversation, text: str) -> str:
 
 
 def positions_read(conversation: Conversation, text: str) -> int:
-    """How many positions the language model reads before the answer begins."""
+    """How many positions the language model processes before the answer begins."""
     lengths: list[int] = []
     hook = conversation.model.model.language_model.register_forward_pre_hook(
         lambda _, args, kwargs: lengths.append(kwargs["inputs_embeds"].shape[1]), with_kwargs=True
@@ -96,7 +96,7 @@ def operations(model, positions: int, pictures: int) -> float:
 def time_turn(
     answer: Callable[[Conversation, str], str], conversation: Conversation, text: str
 ) -> tuple[float, float]:
-    """Seconds of the turn in the chat that goes on, and in one that is read from the start."""
+    """Seconds of the turn in the continued chat, and in one that is processed from the start."""
     copies = [remembering(conversation) for _ in range(6)]
     return interleave(lambda: answer(copies.pop(), text), lambda: answer(afresh(conversation), text))
 
@@ -113,7 +113,7 @@ def whole_turn() -> Figures:
     conversation, text, _ = seven_turns()
     same = whole(remembering(conversation), text) == whole(afresh(conversation), text)
     seconds, (_, reading) = (time_turn(answer, conversation, text) for answer in (whole, first_word))
-    # The steps of the answer are the same.
+    # The decoding steps are the same.
     return Figures(*seconds, limit=1 - reading / seconds[1], notes={"same_answer": same})
 
 

@@ -1,4 +1,4 @@
-"""Conversion of files of the true 7B shapes, with random numbers in them: prints memory and time as one JSON line.
+"""Conversion of files with the real 7B shapes and random weights: prints memory and time as JSON lines.
 
     python benchmarks/convert_7b.py [FOLDER]
 
@@ -32,13 +32,13 @@ BLOCK = torch.randn(2**20, generator=torch.Generator().manual_seed(0)) * 0.02
 
 
 def noise(shape: Iterable[int], dtype: torch.dtype = torch.float16) -> torch.Tensor:
-    """One block of random numbers over and over, which is as good as new ones here, and quick."""
+    """One block of random numbers, repeated: fast, and as good as fresh ones here."""
     shape = torch.Size(shape)
     return BLOCK.to(dtype).repeat(-(-shape.numel() // len(BLOCK)))[: shape.numel()].view(shape).clone()
 
 
 def write_vision(shapes: dict[str, torch.Size], file: Path) -> None:
-    """EVA's, with the block and the head that are not used, in float16."""
+    """EVA's weights, with the unused block and head, in float16."""
     tensors = {}
     for name, shape in shapes.items():
         key = rename(name, EVA)
@@ -55,7 +55,7 @@ def write_vision(shapes: dict[str, torch.Size], file: Path) -> None:
 
 
 def write_qformer(shapes: dict[str, torch.Size], file: Path) -> None:
-    """BLIP-2's, with the text path beside that of the queries, in float32."""
+    """BLIP-2's weights, with the text path of the Q-Former, in float32."""
     parts = ("model.vision_tower.post_layernorm.", "model.qformer.", "model.query_tokens")
     tensors = {rename(n, BLIP2): noise(s, torch.float32) for n, s in shapes.items() if n.startswith(parts)}
     tensors |= {key.replace("_query.", "."): t.clone() for key, t in tensors.items() if "_query." in key}
@@ -85,7 +85,7 @@ def write_language_model(config: LlamaConfig, shapes: dict[str, torch.Size], fol
 
 
 def write_tokenizer(file: Path) -> None:
-    """LLaMA's settings and number of pieces, most of which mean nothing."""
+    """LLaMA's settings and vocabulary size, mostly with meaningless pieces."""
     with tempfile.TemporaryDirectory() as folder:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(["Describe this image in detail."] * 40),
@@ -112,7 +112,7 @@ def write_checkpoint(shapes: dict[str, torch.Size], file: Path) -> None:
 
 
 def measure(command: list[str]) -> dict[str, float]:
-    """Runs a command; seconds, and the highest memory in GB: all of it, and without pages of mapped files."""
+    """Run a command; seconds, and peak memory in GB: total, and without pages of mapped files."""
     start, peak, anonymous = time.monotonic(), 0, 0
     process = subprocess.Popen(command)
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""Greedy generation in a batch of four, beside BLIP-2's `generate` with the same weights."""
+"""Greedy generation in a batch of four, compared with BLIP-2's `generate` with the same weights."""
 
 from io import BytesIO
 
@@ -15,7 +15,7 @@ ROWS, NEW_TOKENS = 4, 64
 
 
 def inputs(pictures: int) -> dict:
-    """Four questions of 6 to 32 tokens, padded, about so many different pictures."""
+    """Four questions of 6 to 32 tokens, padded, about the given number of different pictures."""
     rows = models.rows(ROWS, 6, 32)
     shown = [Image.open(BytesIO(rows[index % pictures]["image"])) for index in range(ROWS)]
     texts = [f"###Human: <Img><ImageHere></Img> {row['text']}###Assistant: " for row in rows]
@@ -25,7 +25,7 @@ def inputs(pictures: int) -> dict:
 
 
 def decode_bytes(model) -> int:
-    """What one step reads of the weights: the layers and the head."""
+    """The weights that one step reads: the layers and the head."""
     modules = (model.model.language_model.layers, model.lm_head)
     return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
 
@@ -39,7 +39,7 @@ def operations(model, given: dict) -> int:
 def batch(pictures: int) -> Figures:
     ours, peer = (model.requires_grad_(False) for model in (models.ours(), models.peer()))
     for model in (ours, peer, peer.language_model):
-        model.generation_config.eos_token_id = None  # every row makes as many tokens, whatever it says
+        model.generation_config.eos_token_id = None  # every row generates the same number of tokens
     given = {**inputs(pictures), "max_new_tokens": NEW_TOKENS, "do_sample": False}
     same = torch.equal(ours.generate(**given)[:, -NEW_TOKENS:], peer.generate(**given)[:, -NEW_TOKENS:])
     seconds = interleave(lambda: ours.generate(**given), lambda: peer.generate(**given))

@@ -1,9 +1,9 @@
-"""The true 7B shapes with random weights in bfloat16, on one GPU: training steps and generation, beside BLIP-2.
+"""The real 7B shapes with random weights in bfloat16, on one GPU: training steps and generation, compared with BLIP-2.
 
     python -m benchmarks.gpu_7b
 
-Prints one JSON line for each figure. Without a GPU it runs on the small models of `make bench`, in float32, and says what
-it could not measure. Batches are made beforehand: what is timed are the steps.
+Prints one JSON line per figure. Without a GPU it runs on the small models of `make bench`, in float32, and reports what
+it could not measure. Batches are prepared in advance: only the steps are timed.
 """
 
 import gc
@@ -30,7 +30,7 @@ DEVICE, DTYPE = ("cuda", torch.bfloat16) if GPU else ("cpu", torch.float32)
 STEPS, NEW_TOKENS = (10, 128) if GPU else (2, 8)
 # Rows of a batch, and tokens of their answers: as published on the GPU.
 STAGES = {"stage1": (64 if GPU else 4, 6, 32), "stage2": (12 if GPU else 4, 60, 160)}
-# Dense bfloat16, from the makers' data sheets.
+# Dense bfloat16, from the manufacturers' data sheets.
 PEAK_TFLOPS = {"H200": 989, "H100": 989, "A100": 312, "L40S": 362}
 
 
@@ -70,7 +70,7 @@ def batches(stage: str) -> dict[str, dict]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Median of `STEPS` calls, after two to warm up."""
+    """Median of `STEPS` calls, after two warm-up calls."""
     times = []
     for _ in range(STEPS + 2):
         _wait()
@@ -87,7 +87,7 @@ def _wait() -> None:
 
 
 def train(model: nn.Module, batch: dict) -> tuple[dict, int]:
-    """Figures of training steps, and the operations of one."""
+    """Figures for training steps, and the operations of one step."""
     optimizer = torch.optim.AdamW([parameter for parameter in model.parameters() if parameter.requires_grad], lr=0.0)
     model.train()
 
@@ -114,7 +114,7 @@ def training(kind: type, model: nn.Module) -> Iterator[dict]:
         made = batches(stage)
         if kind is not MiniGPT4ForConditionalGeneration:
             padded = made["SequenceCollator"]
-            del padded["logits_to_keep"]  # which the peer does not know
+            del padded["logits_to_keep"]  # which the peer does not accept
             cases = {stage: padded}
         else:
             packed = {**made["PackingCollator"], "skip_logits": True}

@@ -1,4 +1,4 @@
-"""What an attacker has at hand: a web site that keeps callers waiting, and pictures that are more than they look."""
+"""Means of an attacker: a web site that stalls its clients, and images that decode to far more than their files."""
 
 import contextlib
 import http.server
@@ -14,7 +14,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: "Site"
 
     def do_GET(self) -> None:
-        with contextlib.suppress(OSError):  # the caller has had enough
+        with contextlib.suppress(OSError):  # the client has given up
             if self.path == "/drip":
                 self._drip()
             elif self.path == "/headers":
@@ -37,7 +37,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_error(404)
 
     def _drip(self) -> None:
-        """A byte now and then, for ever."""
+        """Send a byte now and then, forever."""
         self.send_response(200)
         self.end_headers()
         self._bytes_for_ever()
@@ -70,7 +70,7 @@ class Site(http.server.ThreadingHTTPServer):
         self.pages: dict[str, bytes] = {}
 
     def handle_error(self, request, client_address) -> None:
-        pass  # callers hang up
+        pass  # clients disconnect
 
 
 @contextlib.contextmanager
@@ -101,5 +101,5 @@ def bomb() -> bytes:
 
 @cache
 def large() -> bytes:
-    """About as large as is taken."""
+    """About as large as is accepted."""
     return encoded(Image.new("L", (7_000, 7_000)))

@@ -1,11 +1,11 @@
-"""Runs that are killed at random moments, gone on with until they are done, and compared with runs that were not.
+"""Runs that are killed at random moments and resumed until they finish, compared with uninterrupted runs.
 
     python -m benchmarks.kills [--kills 10] [--seed 0] [WORD …]
 
-Of each case (or of those with one of the words in their names) `minigpt4 train` is run on nano through three epochs: once
-without a stop, and once killed by SIGKILL with all its processes, `--kills` times, spread over the epochs; every second
-time at about the moment when a checkpoint is written. Prints one JSON line for each case, and a table at the end. Ends
-with 1 where weights differ in any bit.
+For each case (or those whose names contain one of the words) `minigpt4 train` runs on nano for three epochs: once without
+interruption, and once killed by SIGKILL with all its processes, `--kills` times, spread over the epochs; every second
+kill comes at about the moment when a checkpoint is written. Prints one JSON line per case, and a table at the end. The
+exit code is 1 if any bit of the weights differs.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from minigpt4.training.trainer.stages import STAGING
 
 
 EPOCHS, STEPS, SAVE_STEPS = 3, 8, 2  # eight steps in each epoch
-MOST_SECONDS = 0.05  # from the step that a kill waits for to the kill
+MOST_SECONDS = 0.05  # between the step that a kill waits for and the kill
 LOGGED = re.compile(r"'loss': .*'epoch': '?([\d.]+)")
 WEIGHTS = "adapter_model.safetensors"
 ROOT = Path(__file__).parents[1]
@@ -48,10 +48,10 @@ class Case:
     """
     Args:
         name (`str`): unique.
-        recipe (`str`): what is run.
-        settings (`dict`): in place of the recipe's.
-        processes (`int`, *optional*, defaults to 1): more are started by `accelerate launch`, over gloo.
-        by_steps (`bool`, *optional*, defaults to `False`): it counts steps, as mixtures do, not epochs.
+        recipe (`str`): its name.
+        settings (`dict`): override the recipe's.
+        processes (`int`, *optional*, defaults to 1): more than one are started by `accelerate launch`, with gloo.
+        by_steps (`bool`, *optional*, defaults to `False`): whether the run counts steps, as mixtures do, instead of epochs.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Case:
 
 @dataclass
 class Result:
-    """Of one case: kills in each epoch, how many of them left half a checkpoint, and whether the weights are the same."""
+    """The result of a case: kills in each epoch, how many of them left half a checkpoint, whether weights are equal."""
 
     case: str
     kills: list[int] = field(default_factory=lambda: [0] * EPOCHS)
@@ -126,7 +126,7 @@ def write_shards(folder: Path) -> str:
 
 @contextmanager
 def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Process, int]]:
-    """The command in a process of its own, and the end of the pipe into which it prints."""
+    """Start the command in a separate process; returns it with the read end of its output pipe."""
     read, write = os.pipe()
     words = [*case.words(output), *more]
     with (output.parent / f"{output.name}.log").open("ab") as log:
@@ -148,7 +148,7 @@ def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Proce
 
 
 def steps_seen(case: Case, read: int) -> Iterator[int | None]:
-    """The step that was logged last, looked at again and again until the run ends."""
+    """The last logged step, polled until the run ends."""
     text, step = "", None
     while True:
         if select.select([read], [], [], 0.0005)[0]:
@@ -174,7 +174,7 @@ def _refuse_failure(case: Case, process: psutil.Process, output: Path) -> None:
 
 
 def kill(case: Case, output: Path, *more: str, step: int, rng: random.Random) -> int | None:
-    """Run until `step` has been logged, and kill. Gives the step that was logged last; `None` if the run was done before."""
+    """Run until `step` is logged, then kill. Returns the last logged step, or `None` if the run finished first."""
     with started(case, output, *more) as (process, read):
         for seen in steps_seen(case, read):
             if seen is not None and seen >= step:
@@ -195,7 +195,7 @@ def kill(case: Case, output: Path, *more: str, step: int, rng: random.Random) ->
 def resume(output: Path) -> list[str]:
     if any(output.glob("checkpoint-*")):
         return ["--resume"]
-    shutil.rmtree(output, ignore_errors=True)  # there is nothing to go on from yet
+    shutil.rmtree(output, ignore_errors=True)  # there is nothing to resume from yet
     return []
 
 
@@ -205,13 +205,13 @@ def measure(case: Case, folder: Path, kills: int, seed: int) -> Result:
     if "features" in case.settings:
         cli.run(["cache-features", *case.words(whole)[1:]])
     finish(case, whole)
-    length = (EPOCHS * STEPS - 2) / kills  # spread evenly, and at random within that
+    length = (EPOCHS * STEPS - 2) / kills  # evenly spread, with a random offset
     for number in range(kills):
         step = 1 + int((number + rng.random()) * length)
         if number % 2:
             step += step % SAVE_STEPS  # which is saved as soon as it is logged
         while (seen := kill(case, killed, *resume(killed), step=step, rng=rng)) is None:
-            for checkpoint in killed.glob("checkpoint-*"):  # it was too quick: once more, from before that step
+            for checkpoint in killed.glob("checkpoint-*"):  # too late: again, from before that step
                 if int(checkpoint.name.partition("-")[2]) >= step:
                     shutil.rmtree(checkpoint)
         result.kills[min(seen // STEPS, EPOCHS - 1)] += 1
@@ -231,8 +231,8 @@ def as_table(results: list[Result]) -> Table:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
-    parser.add_argument("--kills", type=int, default=10, help="of each case (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, help="decides the moments (default: 0)")
+    parser.add_argument("--kills", type=int, default=10, help="for each case (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only cases with one of these in their names")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

@@ -1,9 +1,9 @@
-"""Loading pictures from shards: read, shuffled, decoded, resized and normalised, beside plain `datasets` and Pillow.
+"""Loading and preprocessing of pictures from shards, compared with plain `datasets` and Pillow.
 
-Figures are of one reader in one process: a data loader with N workers on N free cores gives N times as many.
+Figures are for one reader in one process: a data loader with N workers on N free cores is N times as fast.
 
-JPEG's draft mode, which decodes to a half, a quarter or an eighth, is not used: of pictures that are twice as large as
-wanted it makes other pixels (`draft_mode` in the notes: the largest and the mean difference, of 255).
+JPEG's draft mode, which decodes at a half, a quarter or an eighth of the size, is not used: for pictures at least twice
+as large as needed it changes pixel values (`draft_mode` in the notes: the largest and the mean difference, of 255).
 """
 
 import io
@@ -33,7 +33,7 @@ SIZE = 224
 
 
 def photograph(width: int, height: int, rng: np.random.Generator) -> bytes:
-    """A JPEG of quality 90 that is as hard to decode as a photograph: soft areas with a little noise."""
+    """A JPEG of quality 90 that takes as long to decode as a photograph: soft areas with a little noise."""
     areas = Image.fromarray(rng.integers(0, 256, (height // 16, width // 16, 3), dtype=np.uint8))
     pixels = np.asarray(areas.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
     noisy = (pixels + rng.integers(-8, 9, pixels.shape)).clip(0, 255).astype(np.uint8)
@@ -59,7 +59,7 @@ def shards(width: int, height: int) -> Iterator[str]:
 
 
 def ours(name: str) -> list[torch.Tensor]:
-    """One pass as training reads it."""
+    """One pass as in training."""
     processor = MiniGPT4ImageProcessorPil(size={"height": SIZE, "width": SIZE})
     mixture = Mixture([MixedSet("shards", Shards(name))], buffer=BUFFER)
     batches = islice(MixedBatches(mixture, BATCH, seed=0), SHARDS * SAMPLES // BATCH)
@@ -67,7 +67,7 @@ def ours(name: str) -> list[torch.Tensor]:
 
 
 def peer(name: str) -> list[torch.Tensor]:
-    """One pass as somebody would write it with `datasets` and Pillow."""
+    """One pass with plain `datasets` and Pillow."""
     files = Shards(name).shards
     rows = datasets.load_dataset("webdataset", data_files=files, split="train", streaming=True)
     rows = rows.shuffle(seed=0, buffer_size=BUFFER)
@@ -82,7 +82,7 @@ def peer(name: str) -> list[torch.Tensor]:
 
 
 def draft_mode(content: bytes) -> dict:
-    """How far draft mode is off."""
+    """The largest and the mean error of draft mode."""
     whole, draft = Image.open(io.BytesIO(content)), Image.open(io.BytesIO(content))
     draft.draft("RGB", (SIZE, SIZE))
     pixels = [np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)).astype(int) for image in (whole, draft)]
@@ -96,7 +96,7 @@ def measure(width: int, height: int) -> Figures:
         assert np.allclose(*sums, rtol=1e-4, atol=1), "The two ways give other pictures."
         seconds = interleave(partial(ours, name), partial(peer, name))
     rates = [SHARDS * SAMPLES / each for each in seconds]
-    # Both decode the same files and make the same pixels of them.
+    # Both decode the same files to the same pixels.
     return Figures(
         *rates, limit=1.0, notes={"draft_mode": draft_mode(photograph(width, height, np.random.default_rng(0)))}
     )

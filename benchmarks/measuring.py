@@ -1,4 +1,4 @@
-"""Times and memory of two ways to do the same work, measured so that whatever else runs hurts both alike."""
+"""Time and memory of two ways to do the same work, measured so that other load affects both alike."""
 
 import gc
 import multiprocessing
@@ -11,7 +11,7 @@ from statistics import median
 
 def interleave(ours: Callable[[], object], peer: Callable[[], object], repetitions: int = 5) -> tuple[float, float]:
     """
-    Call both in turn, once to warm up and then `repetitions` times.
+    Call both alternately, once to warm up and then `repetitions` times.
 
     Returns:
         `tuple`: the median seconds of one call of ours and of one call of the peer's.
@@ -20,7 +20,7 @@ def interleave(ours: Callable[[], object], peer: Callable[[], object], repetitio
     for work in (ours, peer):
         work()
     for repetition in range(repetitions):
-        order = (0, 1) if repetition % 2 else (1, 0)  # what comes second finds warmer caches
+        order = (0, 1) if repetition % 2 else (1, 0)  # the second one finds warmer caches
         for which in order:
             gc.collect()
             start = time.perf_counter()
@@ -31,11 +31,11 @@ def interleave(ours: Callable[[], object], peer: Callable[[], object], repetitio
 
 def peak_memory(prepare: Callable[[], Callable[[], object]]) -> int:
     """
-    Bytes that work takes in a process of its own, over what Python and its libraries take before it.
+    Peak bytes of work in a separate process, minus what Python and its libraries take before it.
 
     Args:
-        prepare: a function of a module, which imports what is needed and gives the work. Models and data belong to the
-            work: they count.
+        prepare: a module-level function that imports what is needed and returns the work. Models and data are part of
+            the work: they count.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
@@ -55,9 +55,9 @@ def _report_peak(prepare, queue) -> None:
 
 
 def _peak() -> int:
-    """The most resident memory of this process so far, in bytes."""
+    """The peak resident memory of this process so far, in bytes."""
     status = Path("/proc/self/status")
-    if status.is_file():  # rusage would count the parent, too, of which this process was a copy when it began
+    if status.is_file():  # rusage would include the parent, which this process was forked from
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes

@@ -1,4 +1,4 @@
-"""Models of the size that everything is measured at, and the peer that has the same weights.
+"""The benchmark model, and the peer with the same weights.
 
 About 77 million parameters in the proportions of MiniGPT-4: a picture of 224 pixels is 257 positions of the vision tower,
 32 of the language model, which has 32,000 rows.
@@ -30,7 +30,7 @@ QFORMER = {
     "num_hidden_layers": 4,
     "num_attention_heads": 6,
     "encoder_hidden_size": 384,
-    "hidden_dropout_prob": 0.0,  # a peer's frozen Q-Former draws it still, and the losses could not be compared
+    "hidden_dropout_prob": 0.0,  # the peer's frozen Q-Former would still apply it, and the losses would differ
     "attention_probs_dropout_prob": 0.0,
 }
 TEXT = {
@@ -56,7 +56,7 @@ def processor() -> MiniGPT4Processor:
 
 
 def config(vision: dict = VISION, qformer: dict = QFORMER, text: dict = TEXT) -> MiniGPT4Config:
-    """Configuration of benchmark size, or of another one, with the ids of [`processor`]."""
+    """Configuration of the benchmark size, or of another one, with the ids of [`processor`]."""
     tokenizer = processor().tokenizer
     return MiniGPT4Config(
         vision_config=vision,

@@ -1,7 +1,7 @@
-"""Good and hostile requests for a given time, and what the process holds meanwhile: `python -m benchmarks.soak serve`.
+"""Valid and hostile requests for a given time, with memory use over time: `python -m benchmarks.soak serve`.
 
-Run on its own: an hour tells whether memory is flat. Everything stays on this machine: nano answers, and the sites that are
-asked for pictures are in this process.
+Run separately: an hour shows whether memory is flat. Everything stays on this machine: nano answers, and the sites that
+serve pictures run in this process.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two requests of a visitor")
     parser.add_argument("--visitors", type=int, default=2)
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without the process that it started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # also end the process that it started
     with running(options.what) as (process, address), site() as hostile:
         counts: collections.Counter[str] = collections.Counter()
         ending = threading.Event()
@@ -63,13 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def running(what: str):
-    """A process of the command, and its address once it answers."""
+    """Start the command; returns its process and, once it answers, its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "minigpt4", what, "--port", str(port)]
     with tempfile.TemporaryDirectory() as folder:
-        # What is uploaded goes with the folder.
+        # Uploads are deleted with the folder.
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "NO_PROXY": "*", "TMPDIR": folder}
         log = Path(folder, "log")
         with log.open("w") as file:
@@ -91,7 +91,7 @@ def running(what: str):
 
 
 def visit(visitor, counts: collections.Counter, ending: threading.Event, pause: float) -> None:
-    """One request after the other; each counts under its name and what came of it."""
+    """Send one request after another, counted by name and result."""
     while not ending.wait(pause):
         request: Callable[[], object] = visitor.random.choice(visitor.requests)
         try:
@@ -102,7 +102,7 @@ def visit(visitor, counts: collections.Counter, ending: threading.Event, pause: 
 
 
 def watch(process: psutil.Process, counts: collections.Counter, seconds: float, every: float) -> list[tuple]:
-    """Rows of seconds, requests and MB until the time is over, printed as they come."""
+    """Print and return rows of seconds, requests and MB until the time is over."""
     print(f"{'minute':>7} {'requests':>9} {'MB':>8} {'threads':>8} {'files':>6}", flush=True)
     rows, begun = [], time.monotonic()
     while (now := time.monotonic() - begun) < seconds:

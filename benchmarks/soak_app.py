@@ -1,4 +1,4 @@
-"""What visitors of `minigpt4 app` do in a soak. They speak as the page in a browser does."""
+"""Visitors of `minigpt4 app` in a soak test. They use the protocol of the page in a browser."""
 
 import json
 import random
@@ -15,7 +15,7 @@ SETTINGS = [40, False, 1.0, 1.0]
 
 
 class Visitor:
-    """One after the other of its `requests`; each returns what came of it."""
+    """Makes its `requests` one after another; each returns its result."""
 
     def __init__(self, address: str, site: Site, chance: random.Random) -> None:
         self.random = chance
@@ -58,7 +58,7 @@ class Visitor:
         return self._event("clear", [None])
 
     def leave(self):
-        """Another one comes."""
+        """A new visitor arrives."""
         self._begin()
         return self._client.get("/").status_code
 
@@ -129,7 +129,7 @@ class Visitor:
         return answer.json()[0]
 
     def _event(self, name: str, data: list, event: dict | None = None) -> str:
-        """Let something happen on the page, and wait for its end."""
+        """Trigger an event of the page, and wait until it is done."""
         if (status := self._join(self._events[name], data, event)) != 200:
             return str(status)
         with self._client.stream("GET", "/gradio_api/queue/data", params={"session_hash": self._session}) as answer:

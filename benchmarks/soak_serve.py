@@ -1,4 +1,4 @@
-"""What visitors of `minigpt4 serve` ask for in a soak."""
+"""Visitors of `minigpt4 serve` in a soak test."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from minigpt4.evaluation.scenes import draw, sample_scenes
 
 
 class Visitor:
-    """One after the other of its `requests`; each returns what came of it."""
+    """Makes its `requests` one after another; each returns its result."""
 
     def __init__(self, address: str, site: Site, chance: random.Random) -> None:
         self.random = chance

@@ -1,4 +1,4 @@
-"""What it takes until the package is there, beside transformers."""
+"""Import and start-up times, compared with transformers."""
 
 import random
 import subprocess
@@ -14,7 +14,7 @@ from .measuring import interleave
 
 
 def start(*arguments: str) -> float:
-    """Seconds of a Python of its own."""
+    """Seconds of a separate Python process."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begin
@@ -33,7 +33,7 @@ def describing() -> Figures:
         seconds = interleave(
             lambda: start("-m", "minigpt4", "describe", str(path)), lambda: start("-c", imports), repetitions=3
         )
-    # It needs these imports itself.
+    # It needs these imports anyway.
     return Figures(
         *seconds, limit=1.0, notes={"help_s": round(min(start("-m", "minigpt4", "--help") for _ in range(3)), 2)}
     )

@@ -1,4 +1,4 @@
-"""Training the projection as the recipes of stage 1 and stage 2 do, beside BLIP-2 in transformers' own `Trainer`."""
+"""Training the projection with the recipes of both stages, compared with BLIP-2 in transformers' own `Trainer`."""
 
 import tempfile
 import time
@@ -31,7 +31,7 @@ PEER_TAKES = ("input_ids", "attention_mask", "labels", "pixel_values")
 
 @cache
 def workplace() -> Path:
-    """A folder with the model, the data of both stages and their features, for as long as this process lives."""
+    """A folder with the model, the data of both stages and their features, which lasts as long as this process."""
     folder = Path(tempfile.mkdtemp(prefix="minigpt4-bench-"))
     models.ours().save_pretrained(folder / "model")
     models.processor().save_pretrained(folder / "model")
@@ -77,7 +77,7 @@ def ours(folder: Path, stage: str, cached: bool) -> StageTrainer:
 
 
 def peer(folder: Path, stage: str) -> Trainer:
-    """What a user of BLIP-2 writes: all but the projection frozen, the same rows padded, all towers in every step."""
+    """What a BLIP-2 user would write: only the projection trained, the same rows padded, all towers in every step."""
     read = recipe(folder, stage, cached=False)
     model = models.peer().requires_grad_(False)
     model.language_projection.requires_grad_(True)
@@ -105,7 +105,7 @@ def peer(folder: Path, stage: str) -> Trainer:
 
 
 def first_step(trainer: Trainer) -> tuple[float, int]:
-    """Loss and operations of the first batch, forward and backward, which change nothing."""
+    """Loss and operations of the first batch, forward and backward, without an update."""
     batch = next(iter(trainer.get_train_dataloader()))
     with FlopCounterMode(display=False) as counter:
         loss = trainer.compute_loss(trainer.model.train(), batch)
@@ -115,7 +115,7 @@ def first_step(trainer: Trainer) -> tuple[float, int]:
 
 
 def speed(stage: str, cached: bool) -> Figures:
-    """Samples per second of `train()`, from the files of the pictures to the changed weights."""
+    """Samples per second of `train()`, from image files to updated weights."""
     trainers = ours(workplace(), stage, cached), peer(workplace(), stage)
     (loss, flops), (peer_loss, peer_flops) = map(first_step, trainers)
     if abs(loss - peer_loss) > 1e-3:
@@ -128,7 +128,7 @@ def speed(stage: str, cached: bool) -> Figures:
     counted, peer_counted = (median(each[1:]) for each in processor_seconds)
     notes = {
         "gflop_per_sample": [round(count / BATCH[stage] / 1e9, 2) for count in (flops, peer_flops)],
-        # Of the processor's time, which others on the machine do not stretch as much.
+        # CPU time: other load on the machine affects it less.
         "processor_seconds": [round(counted, 2), round(peer_counted, 2)],
         "processor_ratio": round(peer_counted / counted, 2),
     }
@@ -142,7 +142,7 @@ def _train_counted(trainer: Trainer, seconds: list[float]) -> None:
 
 
 def memory(stage: str, cached: bool) -> Figures:
-    """MiB at the peak of building the trainer with its model, and of `train()`."""
+    """Peak MiB of building the trainer with its model, and of `train()`."""
     folder = workplace()
     peaks = [
         peak_memory(partial(_train, build)) / 2**20
@@ -157,7 +157,7 @@ def _train(build: Callable[[], Trainer]) -> Callable[[], object]:
 
 
 def held_bytes(build: Callable[[], Trainer]) -> int:
-    """Weights, and what the forward pass of the first batch keeps for the backward pass."""
+    """Weights, and what the forward pass of the first batch saves for the backward pass."""
     trainer = build()
     model: nn.Module = trainer.model.train()
     kept = {parameter.untyped_storage().data_ptr(): parameter.untyped_storage() for parameter in model.parameters()}

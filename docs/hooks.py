@@ -1,4 +1,4 @@
-"""How MkDocs makes the site: which files of the repository are pages, and the reference from the docstrings."""
+"""MkDocs hooks: which files of the repository are pages, and the API reference from the docstrings."""
 
 import ast
 import inspect
@@ -40,12 +40,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """What follows the language of a block is for the tests of the guides, and keeps Markdown from seeing a block."""
+    """Attributes after the language of a block are for the tests of the guides; Markdown would not see the block."""
     return re.sub(r"^```(\w+) .+$", r"```\1", markdown, flags=re.MULTILINE)
 
 
 def reference(module: str) -> str:
-    """The page of a module: its docstring, and every public name that no module before it has."""
+    """The page of a module: its docstring, and every public name that no earlier module has."""
     shown = {name for before in MODULES[: MODULES.index(module)] for name in public_names(before)}
     doc = ast.get_docstring(ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8")))
     names = {name: path for name, path in public_names(module).items() if name not in shown}
@@ -56,7 +56,7 @@ def reference(module: str) -> str:
 
 
 def public_names(module: str) -> dict[str, str]:
-    """What `__all__` lists without its submodules, and the path by which griffe knows each: files hide functions."""
+    """The names in `__all__` without submodules, and griffe's path of each: a file hides a function of its name."""
     names, home = {}, import_module(module)
     for name in sorted(home.__all__, key=str.casefold):
         if not find_spec(f"{module}.{name}"):
@@ -82,7 +82,7 @@ class TransformersDocstrings(griffe.Extension):
             obj.docstring.value = self.linked(plain_types(obj.docstring.value, without_defaults=shown))
 
     def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
-        """A public name without a docstring is a warning, which `--strict` makes an error."""
+        """A public name without a docstring is a warning, which `--strict` turns into an error."""
         for path in self.homes.values():
             try:
                 documented = pkg[path.removeprefix(f"{pkg.path}.")].has_docstring

@@ -1,4 +1,4 @@
-"""A Space of the Hugging Face Hub: the page of `minigpt4 app`. The variable MODEL names the checkpoint; without it: nano."""
+"""A Space of the Hugging Face Hub: the page of `minigpt4 app`. The variable MODEL selects the checkpoint; the default is nano."""
 
 import os
 
