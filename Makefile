@@ -1,4 +1,4 @@
-# Every target sets up what it needs by itself: a virtual environment in this folder with the pinned versions.
+# Every target sets up what it needs: a virtual environment in this folder with the pinned versions.
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for a picture of yours)"
+	@echo "make demo   draw a picture and let the embedded model describe it (IMAGE=path for your own picture)"
 	@echo "make app    open a page for the browser to talk with it (ARGS=… for minigpt4 app)"
 	@echo "make test   run all tests, offline (ARGS=… for pytest)"
 	@echo "make oldest run all tests with the oldest versions that setup.cfg allows, in .venv-oldest (ARGS=… for pytest)"
@@ -39,13 +39,13 @@ test: $(VENV)/.installed browser
 oldest:
 	@$(MAKE) --no-print-directory test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
-# The page is tested in a real browser: installed where that can be done unasked, else its tests are skipped and say so.
+# The page is tested in a real browser: it is installed where that needs no prompt, else the tests are skipped with a message.
 browser:
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium for the tests of the page."; \
 		{ timeout 120 apt-get update && DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y --no-install-recommends chromium; } >/dev/null 2>&1 \
-			|| echo "That did not work: the tests of the page will be skipped."; \
+			|| echo "Installing Chromium failed: the tests of the page will be skipped."; \
 	fi
 
 lint: $(VENV)/.installed types
@@ -60,7 +60,7 @@ docs: $(VENV)/.installed types
 bench: $(VENV)/.installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(ARGS)
 
-# mypy and the site's reference read folders, not what setup.cfg says: lay the package out for them as it is installed.
+# mypy and the API reference read folders, not setup.cfg: lay the package out for them as it is installed.
 types:
 	@rm -rf build/types && mkdir -p build/types/minigpt4
 	@ln -s $(CURDIR)/minigpt4/* build/types/minigpt4/
