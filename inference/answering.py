@@ -1,37 +1,22 @@
-"""From conversations to answers: what `describe`, `chat` and `demo` share."""
+"""From prompts to answers: the one place that generates them, for batches, conversations, evaluation and training."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import StoppingCriteria
+
+from minigpt4.inference.turns import Answer
 
 
 if TYPE_CHECKING:
-    import torch
-    from transformers import TextStreamer
-
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.inference.streaming import AnswerStreamer
 
 
-@dataclass(frozen=True)
-class Answer:
-    text: str
-    finished: bool
-    """False when the answer reached the limit of new tokens before its end."""
-
-
-def user_turn(text: str, *images: Any) -> dict:
-    """A message of the user: the images first, then the text, as MiniGPT-4 was trained.
-
-    Raises:
-        ValueError: The text is none, but bytes of another encoding than the terminal's.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the text {text!a} holds bytes that are no UTF-8: write it anew") from error
-    return {
-        "role": "user",
-        "content": [*({"type": "image", "image": image} for image in images), {"type": "text", "text": text}],
-    }
+class ContextLimitError(ValueError):
+    """A prompt leaves no room for an answer in what the language model can read."""
 
 
 def answer(
@@ -40,17 +25,19 @@ def answer(
     conversations: list[list[dict]],
     *,
     max_new_tokens: int | None = None,
-    streamer: "TextStreamer | None" = None,
+    streamer: "AnswerStreamer | None" = None,
+    **settings: Any,
 ) -> list[Answer]:
     """Answer the last user turn of each conversation.
 
     Args:
         conversations: Chat messages per conversation, images in their content.
-        max_new_tokens: Longest answer. Default: what the checkpoint's generation configuration says.
-        streamer: Gets the answer as it grows; for one conversation only.
+        max_new_tokens: Maximum length of an answer. Default: that of the checkpoint's generation configuration.
+        streamer: As for [`answer_batch`].
+        settings: Of `generate`, in place of the checkpoint's.
 
     Raises:
-        ValueError: A conversation is longer than what the language model reads.
+        ContextLimitError: A conversation is longer than what the language model can read.
     """
     inputs = processor.apply_chat_template(
         conversations,
@@ -59,21 +46,97 @@ def answer(
         return_dict=True,
         processor_kwargs={"padding": True, "return_tensors": "pt"},
     ).to(model.device, model.dtype)
-    length = inputs["input_ids"].shape[1]
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit is not None and length >= limit:
-        raise ValueError(f"the conversation takes {length} tokens and the model reads {limit}: make it shorter")
-    lengths = {} if max_new_tokens is None else {"max_new_tokens": max_new_tokens}
-    rows = model.generate(**inputs, tokenizer=processor.tokenizer, streamer=streamer, **lengths)[:, length:]
+    if max_new_tokens is not None:
+        settings["max_new_tokens"] = max_new_tokens
+    return answer_batch(model, processor, inputs, streamer=streamer, **settings)
+
+
+@torch.no_grad()
+def answer_batch(
+    model: "MiniGPT4ForConditionalGeneration",
+    processor: "MiniGPT4Processor",
+    inputs: Mapping[str, torch.Tensor],
+    *,
+    streamer: "AnswerStreamer | None" = None,
+    stopping: Event | None = None,
+    ends: Sequence[str] = (),
+    **settings: Any,
+) -> list[Answer]:
+    """Answer prompts that are tokens already.
+
+    Args:
+        inputs: Of `generate`, on the model's device: `input_ids` of shape (batch, length), padded on the left, and what
+            belongs to them: `attention_mask`, `pixel_values` or `vision_features`.
+        streamer: Receives the answer to a single prompt as it grows; with beam search, when it is complete.
+        stopping: Ends the answers when it is set.
+        ends: Texts that end an answer, besides the model's own end.
+        settings: Of `generate`, in place of the checkpoint's.
+
+    Raises:
+        ContextLimitError: A prompt is longer than what the language model can read.
+    """
+    length, limit = inputs["input_ids"].shape[1], context_limit(model)
+    check_length(length, limit)
+    config, _ = model._prepare_generation_config(**{"generation_config": None, **settings})
+    beams = (config.num_beams or 1) > 1  # the best one is known at the end only
+    if ends:
+        settings["stop_strings"] = list(ends)
+    rows = model.generate(
+        **inputs,
+        tokenizer=processor.tokenizer,
+        streamer=None if beams else streamer,
+        stopping_criteria=[_Stop(stopping, limit)],
+        **settings,
+    )[:, length:]
     texts = processor.post_process_image_text_to_text(rows)
-    return [Answer(text, is_finished(model, row)) for text, row in zip(texts, rows, strict=True)]
+    answers = [
+        Answer(text, _is_finished(model, processor, row, ends), tuple(row.tolist()))
+        for text, row in zip(texts, rows, strict=True)
+    ]
+    if beams and streamer is not None and answers[0].text:
+        streamer.write(answers[0].text)
+    return answers
 
 
-def is_finished(model: "MiniGPT4ForConditionalGeneration", row: "torch.Tensor") -> bool:
-    """Whether the new ids of one answer hold the end token, or reached what it follows with their last one."""
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    if any(token in ends for token in row.tolist()):
+def context_limit(model: "MiniGPT4ForConditionalGeneration") -> int | None:
+    """How many positions the language model can read, prompt and answer together; `None` where it has no limit."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def check_length(length: int, limit: int | None) -> None:
+    """Refuse a prompt of `length` tokens that leaves no room for an answer.
+
+    Raises:
+        ContextLimitError: It does.
+    """
+    if limit is not None and length >= limit:
+        raise ContextLimitError(
+            f"the conversation has {length} tokens, and the model can read at most {limit}: make it shorter"
+        )
+
+
+def _is_finished(
+    model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", row: torch.Tensor, ends: Sequence[str]
+) -> bool:
+    """Whether the new ids of one answer contain the end token, or end with what else ends an answer."""
+    tokens = model.generation_config.eos_token_id
+    ids = row.tolist()
+    if not set(ids).isdisjoint(tokens if isinstance(tokens, list) else [tokens]):
         return True
     sequences = getattr(model.generation_config, "end_sequences", None) or []
-    return any(row[-len(sequence) :].tolist() == sequence for sequence in sequences)
+    if any(ids[-len(sequence) :] == sequence for sequence in sequences):
+        return True
+    return bool(ends) and processor.tokenizer.decode(ids, skip_special_tokens=True).endswith(tuple(ends))
+
+
+class _Stop(StoppingCriteria):
+    """Ends a generation when asked to, or when the model can read no further."""
+
+    def __init__(self, stopping: Event | None, limit: int | None) -> None:
+        self.stopping = stopping
+        self.limit = limit
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> Any:
+        stopped = self.stopping is not None and self.stopping.is_set()
+        full = self.limit is not None and input_ids.shape[1] >= self.limit
+        return torch.full((len(input_ids),), full or stopped, device=input_ids.device)

@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass
 from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from minigpt4.inference.answering import Answer
 from minigpt4.inference.reading import Reader
 from minigpt4.inference.streaming import AnswerStreamer, Pieces, print_pieces
+from minigpt4.inference.turns import Answer, Turn
 from minigpt4.processing.image_loading import load_image
 
 
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 
 
 READING_AHEAD = "reading ahead"  # the name of its thread
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What was said, the pictures shown along with it, and the answer."""
-
-    text: str
-    pictures: "tuple[Image, ...]"
-    answer: Answer
 
 
 class Conversation:
@@ -98,7 +88,7 @@ class Conversation:
             settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
 
         Raises:
-            ValueError: `text` with the pictures is longer than what the model reads.
+            ContextLimitError: `text` with the pictures is longer than what the model can read.
             RuntimeError: Another answer of this conversation is being made.
         """
         if self._answering:

@@ -7,17 +7,16 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import StoppingCriteria
 
-from minigpt4.inference.answering import Answer, is_finished, user_turn
+from minigpt4.inference.answering import answer_batch, check_length, context_limit
 from minigpt4.inference.prompt_cache import PromptCache, may_be_shared
+from minigpt4.inference.turns import Answer, Turn, user_turn
 
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
-    from minigpt4.inference.conversation import Turn
     from minigpt4.inference.streaming import AnswerStreamer
 
 
@@ -74,14 +73,13 @@ class Reader:
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self.model = model
         self.processor = processor
-        text_config = model.config.get_text_config()
-        self.limit: int | None = getattr(text_config, "max_position_embeddings", None)
-        self._cache = PromptCache(text_config)
+        self.limit = context_limit(model)
+        self._cache = PromptCache(model.config.get_text_config())
         self._looks: dict[int, _Look] = {}
         self._numbers = count(-1, -1)
 
     def fit(
-        self, turns: "Sequence[Turn]", forgotten: int, text: str, pictures: "Sequence[Image]", settings: dict
+        self, turns: Sequence[Turn], forgotten: int, text: str, pictures: "Sequence[Image]", settings: dict
     ) -> tuple[Prompt, int]:
         """The prompt for `text`, without as many of the oldest turns as leaves room for an answer.
 
@@ -96,7 +94,7 @@ class Reader:
             The prompt, and how many turns are left out.
 
         Raises:
-            ValueError: The last text with all pictures is longer than what the model reads.
+            ContextLimitError: The last text with all pictures is longer than what the model can read.
         """
         room = 0
         if self.limit is not None:
@@ -106,13 +104,10 @@ class Reader:
             prompt = self._prompt(turns, start, text, pictures)
             if self.limit is None or len(prompt.ids) + room <= self.limit:
                 return prompt, start
-        if self.limit is not None and len(prompt.ids) >= self.limit:
-            raise ValueError(
-                f"the conversation takes {len(prompt.ids)} tokens and the model reads {self.limit}: make it shorter"
-            )
+        check_length(len(prompt.ids), self.limit)
         return prompt, len(turns)
 
-    def _prompt(self, turns: "Sequence[Turn]", start: int, text: str, pictures: "Sequence[Image]") -> Prompt:
+    def _prompt(self, turns: Sequence[Turn], start: int, text: str, pictures: "Sequence[Image]") -> Prompt:
         shown = [picture for turn in turns[:start] for picture in turn.pictures]
         messages = []
         every = list(shown)
@@ -132,38 +127,24 @@ class Reader:
         """Answer a prompt.
 
         Args:
-            streamer: Gets the answer as it grows; with beams, when it is whole.
-            stopping: Ends the answer when it is set.
-            settings: Of `generate`, before those of the checkpoint.
+            streamer, stopping: As for [`answer_batch`].
+            settings: Of `generate`, in place of the checkpoint's.
         """
-        images = {}
-        looks = self._look(prompt.pictures)
-        if looks:
-            images["vision_features"] = torch.stack([look.features for look in looks])
+        inputs = {"input_ids": torch.tensor([prompt.ids], device=self.model.device)}
+        if looks := self._look(prompt.pictures):
+            inputs["vision_features"] = torch.stack([look.features for look in looks])
         positions = self._positions(prompt.ids, looks)
         config, others = self.model._prepare_generation_config(**{"generation_config": None, **settings})
-        beams = (config.num_beams or 1) > 1
         shared = may_be_shared(config, others.get("assistant_model"))
         cache = self._cache.take(positions) if shared else None
-        [row] = self.model.generate(
-            input_ids=torch.tensor([prompt.ids], device=self.model.device),
-            past_key_values=cache,
-            tokenizer=self.processor.tokenizer,
-            streamer=None if beams else streamer,
-            stopping_criteria=[_Stop(stopping, self.limit)],
-            **images,
-            **settings,
-        )
-        new = row[len(prompt.ids) :]
+        settings = {**settings, "past_key_values": cache}
+        [answer] = answer_batch(self.model, self.processor, inputs, streamer=streamer, stopping=stopping, **settings)
         if cache is not None:
-            self._cache.keep([*positions, *new.tolist()], cache)
-        result = Answer(self.processor.post_process_image_text_to_text(new), is_finished(self.model, new))
-        if beams and result.text:
-            streamer.write(result.text)
-        return result
+            self._cache.keep([*positions, *answer.ids], cache)
+        return answer
 
     @torch.no_grad()
-    def read_ahead(self, turns: "Sequence[Turn]", forgotten: int, stopping: Event) -> None:
+    def read_ahead(self, turns: Sequence[Turn], forgotten: int, stopping: Event) -> None:
         """Read what every prompt after `turns` begins with.
 
         The form of the chat tokenizes the last answer anew, mostly in other tokens than were generated. Read before it is
@@ -210,15 +191,3 @@ class Reader:
         size = self.processor.num_image_tokens
         numbers = iter([look.number for look in looks for _ in range(size)])
         return [next(numbers) if token == self.processor.image_token_id else token for token in ids]
-
-
-class _Stop(StoppingCriteria):
-    """Ends a generation when asked to, or when the model can read no further."""
-
-    def __init__(self, stopping: Event, limit: int | None) -> None:
-        self.stopping = stopping
-        self.limit = limit
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> Any:
-        full = self.limit is not None and input_ids.shape[1] >= self.limit
-        return torch.full((len(input_ids),), full or self.stopping.is_set(), device=input_ids.device)

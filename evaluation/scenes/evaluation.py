@@ -4,16 +4,15 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
-import torch
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from minigpt4.inference.answering import is_finished
+from minigpt4.inference.answering import answer
+from minigpt4.inference.turns import Answer, user_turn
 
 from .drawing import draw
 from .scoring import DescriptionScore, answer_is_right, score_description, summarise_descriptions
@@ -23,11 +22,6 @@ from .world import Scene, sample_scenes
 
 QUESTIONS_PER_SCENE = 4
 MAX_NEW_TOKENS = 120  # the longest right description has 73 tokens of nano's
-
-
-class Answer(NamedTuple):
-    text: str
-    finished: bool
 
 
 def evaluate_scenes(
@@ -50,15 +44,17 @@ def evaluate_scenes(
 
     instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
     descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions")
-    scores = [score_description(scene, *answer) for scene, answer in zip(held_out, descriptions, strict=True)]
+    scores = [
+        score_description(scene, made.text, made.finished) for scene, made in zip(held_out, descriptions, strict=True)
+    ]
 
     asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
     answers = answer_all(
         model, processor, [pictures[i] for i, _ in asked], [q.text for _, q in asked], batch_size, "questions"
     )
     right = defaultdict(list)
-    for (_, question), answer in zip(asked, answers, strict=True):
-        right[question.kind].append(answer_is_right(question, answer.text))
+    for (_, question), made in zip(asked, answers, strict=True):
+        right[question.kind].append(answer_is_right(question, made.text))
     everything = [value for values in right.values() for value in values]
     return {
         "scenes": scenes,
@@ -76,7 +72,6 @@ def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Questio
         yield ask(scene, QUESTION_KINDS[(index * QUESTIONS_PER_SCENE + turn) % len(QUESTION_KINDS)], rng)
 
 
-@torch.inference_mode()
 def answer_all(
     model: PreTrainedModel,
     processor: ProcessorMixin,
@@ -92,31 +87,10 @@ def answer_all(
     with tqdm(total=len(requests), desc=title, unit="answer", dynamic_ncols=True) as progress:
         for start in range(0, len(requests), batch_size):
             batch = order[start : start + batch_size]
-            chats = [
-                [
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "image", "image": pictures[index]},
-                            {"type": "text", "text": requests[index]},
-                        ],
-                    }
-                ]
-                for index in batch
-            ]
-            inputs = processor.apply_chat_template(
-                chats,
-                tokenize=True,
-                return_dict=True,
-                add_generation_prompt=True,
-                processor_kwargs={"return_tensors": "pt", "padding": True},
-            ).to(model.device)
-            rows = model.generate(**inputs, do_sample=False, max_new_tokens=MAX_NEW_TOKENS)
-            generated = rows[:, inputs["input_ids"].shape[1] :]
-            finished = [is_finished(model, row) for row in generated]
-            texts = processor.post_process_image_text_to_text(generated)
-            answers.update(zip(batch, map(Answer, texts, finished), strict=True))
-            progress.update(len(chats))
+            chats = [[user_turn(requests[index], pictures[index])] for index in batch]
+            made = answer(model, processor, chats, do_sample=False, max_new_tokens=MAX_NEW_TOKENS)
+            answers.update(zip(batch, made, strict=True))
+            progress.update(len(batch))
     return [answers[index] for index in range(len(requests))]
 
 

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from transformers.utils.chat_template_utils import _get_template_variables
 
+from minigpt4.inference.answering import check_length, context_limit
 from minigpt4.inference.reading import prompt_ids
 from minigpt4.inference.serving.pictures import READER, read_picture
 from minigpt4.inference.serving.requests import (
@@ -72,8 +73,7 @@ class Door:
         self._app = app
         self._name = name
         self._processor = processor
-        text_config = model.config.get_text_config()
-        self._limits = Limits(getattr(text_config, "max_position_embeddings", None), text_config.vocab_size)
+        self._limits = Limits(context_limit(model), model.config.get_text_config().vocab_size)
         self._held = 0  # bytes of bodies
         self._fetching = CapacityLimiter(FETCHED_AT_ONCE)
         self._reading = CapacityLimiter(READ_AT_ONCE)
@@ -166,11 +166,7 @@ class Door:
         """
         request = read_request(kind, body, self._limits)
         self._check_name(self._name if request.model is None else request.model)
-        length = len(self._ids(request))
-        if self._limits.positions is not None and length >= self._limits.positions:
-            raise ValueError(
-                f"the conversation takes {length} tokens and the model reads {self._limits.positions}: make it shorter"
-            )
+        check_length(len(self._ids(request)), self._limits.positions)
         return request
 
     def _check_name(self, name: str) -> None:

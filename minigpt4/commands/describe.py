@@ -12,7 +12,7 @@ from minigpt4.commands.pictures import find_pictures, read_picture
 
 
 if TYPE_CHECKING:
-    from minigpt4.inference.answering import Answer
+    from minigpt4.inference.turns import Answer
 
 
 def describe(
@@ -65,20 +65,16 @@ def _stream(
     name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
 ) -> None:
     from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.answering import answer, user_turn
+    from minigpt4.inference.answering import answer
     from minigpt4.inference.streaming import AnswerStreamer
+    from minigpt4.inference.turns import user_turn
 
     picture = read_picture(name)
     with working("Loading the model"):
         model, processor = load(checkpoint, trust_remote_code)
     streamer = AnswerStreamer(processor.tokenizer, processor.end_marks)
     conversations = [[user_turn(prompt, picture)]]
-    beams = (model.generation_config.num_beams or 1) > 1  # of which the best one is known in the end
-    [result] = answer(
-        model, processor, conversations, max_new_tokens=max_new_tokens, streamer=None if beams else streamer
-    )
-    if beams:
-        streamer.write(result.text)
+    [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
     print(flush=True)
     if not result.finished:
         _note_cut(name)
@@ -94,7 +90,8 @@ def _answers(
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
     from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.answering import answer, user_turn
+    from minigpt4.inference.answering import answer
+    from minigpt4.inference.turns import user_turn
 
     with working("Loading the model"):
         model, processor = load(checkpoint, trust_remote_code)

@@ -17,10 +17,10 @@ from transformers import MistralConfig, MistralForCausalLM
 
 from minigpt4.checkpoints.loading import load
 from minigpt4.inference import reading
-from minigpt4.inference.answering import Answer, user_turn
-from minigpt4.inference.conversation import READING_AHEAD, Conversation, Turn
+from minigpt4.inference.conversation import READING_AHEAD, Conversation
 from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache
 from minigpt4.inference.reading import Reader
+from minigpt4.inference.turns import Answer, Turn, user_turn
 from minigpt4.processing.templates import chat_template
 
 

@@ -6,7 +6,8 @@ import pytest
 from openai import BadRequestError, OpenAI
 
 from minigpt4.checkpoints.loading import load
-from minigpt4.inference.answering import answer, user_turn
+from minigpt4.inference.answering import answer
+from minigpt4.inference.turns import user_turn
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, Seq2SeqTrai
 
 from minigpt4 import nano_path
 from minigpt4.evaluation.scenes import draw, sample_scenes
-from minigpt4.inference.answering import answer, user_turn
+from minigpt4.inference.answering import answer
+from minigpt4.inference.turns import user_turn
 
 
 COLOURS = ("red", "blue", "green")

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from transformers import Trainer, TrainerCallback
 
+from minigpt4.inference.answering import ContextLimitError, answer_batch
 from minigpt4.training.sequences.collation import SequenceCollator, row_images
 
 
@@ -39,7 +39,6 @@ class SampleAnswers(TrainerCallback):
             part.write_text(text + "\n", encoding="utf-8")
             part.replace(self.file)
 
-    @torch.no_grad()
     def answer(self, row: Mapping) -> dict:
         collator: SequenceCollator = self.trainer.data_collator
         processor, model = collator.processor, self.trainer.model
@@ -48,18 +47,19 @@ class SampleAnswers(TrainerCallback):
         prompt = "".join(segment.text for segment in segments[:learned])
         images = row_images(row)[: prompt.count(processor.image_token)]  # later questions may show others
         inputs = processor(images=images or None, text=prompt, add_special_tokens=False, return_tensors="pt")
+        # Stage 1 ends its captions with a line break, which no generation config knows.
+        ends = ["\n"] if segments[learned].text.endswith("\n") else []
+        number = {"row": row["row"]} if "row" in row else {}
+        sample = {**number, "prompt": prompt, "expected": segments[learned].text}
         was_training = model.training
         model.eval()
-        with self.trainer.accelerator.autocast():
-            output = model.generate(
-                **inputs.to(model.device),
-                do_sample=False,
-                max_new_tokens=ANSWER_TOKENS,
-                # Stage 1 ends its captions with a line break, which no generation config knows.
-                stop_strings=["\n"] if segments[learned].text.endswith("\n") else None,
-                tokenizer=processor.tokenizer,
-            )
-        model.train(was_training)
-        text = processor.post_process_image_text_to_text(output[:, inputs["input_ids"].shape[1] :])[0]
-        number = {"row": row["row"]} if "row" in row else {}
-        return {**number, "prompt": prompt, "expected": segments[learned].text, "answer": text}
+        try:
+            with self.trainer.accelerator.autocast():
+                [answer] = answer_batch(
+                    model, processor, inputs.to(model.device), ends=ends, do_sample=False, max_new_tokens=ANSWER_TOKENS
+                )
+        except ContextLimitError as error:  # training reads what fits
+            return {**sample, "answer": "", "error": str(error)}
+        finally:
+            model.train(was_training)
+        return {**sample, "answer": answer.text}

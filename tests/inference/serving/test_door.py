@@ -15,10 +15,11 @@ from PIL import Image
 
 from benchmarks.hostile import bomb, encoded, site
 from minigpt4.checkpoints.loading import load
-from minigpt4.inference.answering import answer, user_turn
+from minigpt4.inference.answering import answer
 from minigpt4.inference.serving import door as serving_door
 from minigpt4.inference.serving.pictures import MOST_MEGAPIXELS
 from minigpt4.inference.serving.requests import KINDS
+from minigpt4.inference.turns import user_turn
 from minigpt4.processing.image_loading import load_image
 
 
@@ -111,7 +112,7 @@ def test_bad_settings(client, settings, line, stream):
         ),
         ([{"role": "assistant", "tool_calls": [{}]}], "messages.0.tool_calls: the model calls no tools"),
         ([user("What is <ImageHere>?")], "the conversation holds 1 <ImageHere> and 0 pictures"),
-        ([user("long " * 3_000)], "the conversation takes "),
+        ([user("long " * 3_000)], "the conversation has "),
         ([user("x" * 1_000_001)], "the text has 1000001 characters, at most 1000000 are read"),
     ],
     ids=str,
