@@ -1,28 +1,15 @@
 """By which names a server may be called: where it listens on this machine only, by those of this machine only."""
 
-import ipaddress
-import socket
 from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from minigpt4.inference.serving.listening import listens_on_loopback
+
 
 # As browsers write them.
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-
-
-def listens_on_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens on `host`.
-
-    Raises:
-        OSError: There is no such host.
-    """
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}: it is no address of this machine ({error})") from error
-    return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in found)
 
 
 def trusted_hosts(host: str) -> Middleware:

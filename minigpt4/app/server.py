@@ -1,6 +1,5 @@
 """Putting the page on the network: on this machine only unless told otherwise, and closed to everything but the page."""
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -9,6 +8,7 @@ from starlette.middleware import Middleware
 from minigpt4.app.page import style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 from minigpt4.inference.serving.hosts import trusted_hosts
+from minigpt4.inference.serving.listening import check_address
 
 
 if TYPE_CHECKING:
@@ -52,14 +52,9 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
         port: Default: the first free one from 7860 on.
 
     Raises:
-        OSError: The port is taken, or the address is not one of this machine.
+        OSError: The port is in use, or the host is not an address of this machine.
     """
-    try:
-        # Gradio would try each of its ports, five seconds long.
-        [(family, _, _, _, free), *_] = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-        socket.create_server(free[:2], family=family).close()
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}: it is no address of this machine ({error})") from error
+    check_address(host, port or 0)  # Gradio would try each of its ports, for five seconds
     try:
         _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=host,
@@ -87,7 +82,5 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
         )
     except OSError as error:
         where = f"port {port}" if port else f"one of the ports {FIRST_PORT} to {LAST_PORT}"
-        raise OSError(
-            f"cannot listen on {host}, {where}: it is taken, or no address of this machine ({error})"
-        ) from error
+        raise OSError(f"cannot listen on {host}, {where}: {error}") from error
     return address

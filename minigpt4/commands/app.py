@@ -7,6 +7,7 @@ import typer
 
 from minigpt4.commands.console import note, working
 from minigpt4.commands.options import Model, TrustRemoteCode
+from minigpt4.inference.serving.listening import check_address
 
 
 def app(
@@ -22,6 +23,7 @@ def app(
     """Open a page for the browser: chat about pictures; with MiniGPT-v2 also find and name things in them."""
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
+    check_address(host, port or 0)
     with working("Loading the model"):
         from minigpt4.app import about, build_page, serve
         from minigpt4.checkpoints.loading import load

@@ -7,7 +7,7 @@ import typer
 
 from minigpt4.commands.console import note, working
 from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode
-from minigpt4.commands.pictures import read_picture
+from minigpt4.commands.pictures import check_exists, read_picture
 
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ def chat(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Talk with the model about pictures; add one in any turn with /image PATH."""
-    from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.conversation import Conversation
-
-    picture = read_picture(image) if image else None
+    if image:
+        check_exists(image)
     with working("Loading the model"):
+        from minigpt4.checkpoints.loading import load
+        from minigpt4.inference.conversation import Conversation
+
+        picture = read_picture(image) if image else None
         conversation = Conversation(*load(model, trust_remote_code), max_new_tokens=max_new_tokens)
     if picture is not None:
         conversation.show(picture)

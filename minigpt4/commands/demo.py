@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from minigpt4.commands.console import working
-from minigpt4.commands.pictures import read_picture
+from minigpt4.commands.pictures import check_exists, read_picture
 
 
 if TYPE_CHECKING:
@@ -25,22 +25,23 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Which picture to draw.")] = 0,
 ) -> None:
     """Draw a picture, let nano describe it and answer questions about it, and say what is true."""
-    from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.conversation import Conversation
-
     if image is None:
         scene = _scene(seed)
         path = _save(scene, seed)
         exchanges = _exchanges(scene, seed)
     else:
+        check_exists(image)
         path = image
         exchanges = {INSTRUCTION: None, "How many objects are there?": None}
-    picture = read_picture(path)
+    with working("Loading nano"):
+        from minigpt4.checkpoints.loading import load
+        from minigpt4.inference.conversation import Conversation
+
+        picture = read_picture(path)
+        conversation = Conversation(*load())
     print(f"The picture: {path}")
     if image is not None:
         print("nano knows drawn scenes of simple shapes only; it takes this picture for one of them.")
-    with working("Loading nano"):
-        conversation = Conversation(*load())
     conversation.show(picture)
     for text, truth in exchanges.items():
         print(f"\n  you:   {text}\n  nano:  ", end="", flush=True)

@@ -64,13 +64,13 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
 def _stream(
     name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
 ) -> None:
-    from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.answering import answer
-    from minigpt4.inference.streaming import AnswerStreamer
-    from minigpt4.inference.turns import user_turn
-
-    picture = read_picture(name)
     with working("Loading the model"):
+        from minigpt4.checkpoints.loading import load
+        from minigpt4.inference.answering import answer
+        from minigpt4.inference.streaming import AnswerStreamer
+        from minigpt4.inference.turns import user_turn
+
+        picture = read_picture(name)
         model, processor = load(checkpoint, trust_remote_code)
     streamer = AnswerStreamer(processor.tokenizer, processor.end_marks)
     conversations = [[user_turn(prompt, picture)]]
@@ -89,11 +89,11 @@ def _answers(
     batch_size: int,
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
-    from minigpt4.checkpoints.loading import load
-    from minigpt4.inference.answering import answer
-    from minigpt4.inference.turns import user_turn
-
     with working("Loading the model"):
+        from minigpt4.checkpoints.loading import load
+        from minigpt4.inference.answering import answer
+        from minigpt4.inference.turns import user_turn
+
         model, processor = load(checkpoint, trust_remote_code)
     for start in range(0, len(names), batch_size):
         batch = names[start : start + batch_size]

@@ -27,10 +27,10 @@ def scenes(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Score descriptions of, and answers about, drawn scenes that were never trained on."""
-    from minigpt4.checkpoints.loading import load
-    from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
-
     with working("Loading the model"):
+        from minigpt4.checkpoints.loading import load
+        from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
+
         loaded = load(model, trust_remote_code)
     scores = evaluate_scenes(*loaded, scenes=count, seed=seed, batch_size=batch_size)
     if as_json:

@@ -23,12 +23,9 @@ def find_pictures(source: str) -> tuple[list[str], int]:
         PermissionError: A folder cannot be read.
         ValueError: The folder holds no picture.
     """
-    if not source:  # the current folder, to Path
-        raise FileNotFoundError("an empty name: no such file or folder")
+    check_exists(source)
     path = Path(source)
     if not path.is_dir():
-        if not path.exists() and not source.startswith(("http://", "https://")):
-            raise FileNotFoundError(f"{source}: no such file or folder")
         return [source], 0
     from minigpt4.processing.image_loading import extensions
 
@@ -37,6 +34,18 @@ def find_pictures(source: str) -> tuple[list[str], int]:
     if not pictures:
         raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
     return pictures, len(files) - len(pictures)
+
+
+def check_exists(source: str) -> None:
+    """Refuse a name that nothing has, before what reads pictures is imported.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder, and it is not a URL.
+    """
+    if not source:  # the current folder, to Path
+        raise FileNotFoundError("an empty name: no such file or folder")
+    if not source.startswith(("http://", "https://", "data:")) and not Path(source).exists():
+        raise FileNotFoundError(f"{source}: no such file or folder")
 
 
 def _files(folder: Path) -> Iterator[Path]:

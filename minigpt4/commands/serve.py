@@ -7,6 +7,7 @@ import typer
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import Model, TrustRemoteCode
+from minigpt4.inference.serving.listening import check_address
 
 
 def serve(
@@ -15,14 +16,18 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on. 0.0.0.0: everyone who can reach this machine.")
     ] = "localhost",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = 8000,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer over HTTP as OpenAI's API does, with pictures and streaming.
 
-    All further options are those of transformers serve: --port, --device, --dtype, --quantization and more.
+    All further options are those of transformers serve: --device, --dtype, --quantization and more.
     Whoever reaches the port can have it read pictures from addresses and from this machine: it listens on localhost
     unless --host says otherwise.
     """
+    check_address(host, port)
     from transformers import AutoModelForMultimodalLM, AutoProcessor
     from transformers.cli.serving import server, utils
     from transformers.cli.transformers import app
@@ -66,4 +71,8 @@ def serve(
     server.build_server = build_guarded
     note(f"Requests name the model {name}")
     trust = ["--trust-remote-code"] if trust_remote_code else []
-    app(["serve", name, "--host", host, *trust, *context.args], prog_name="minigpt4", standalone_mode=False)
+    app(
+        ["serve", name, "--host", host, "--port", str(port), *trust, *context.args],
+        prog_name="minigpt4",
+        standalone_mode=False,
+    )

@@ -24,7 +24,7 @@ def question():
 
 def test_finished_is_what_reached_its_end(nano, question):
     """Also where the mark is the last token that there was room for."""
-    model, processor = nano
+    _, processor = nano
     [whole] = answer(*nano, [[question]])
     length = len(processor.tokenizer.encode(whole.text + "###", add_special_tokens=False))
     assert whole.finished
@@ -35,7 +35,6 @@ def test_finished_is_what_reached_its_end(nano, question):
 
 
 def test_finished_is_also_what_reached_an_end_of_the_callers(nano, question):
-    model, processor = nano
     [whole] = answer(*nano, [[question]])
     word = whole.text.split()[3]
     [ended] = answer(*nano, [[question]], ends=[word])
@@ -70,7 +69,16 @@ def test_answers_of_a_batch_end_where_the_model_can_read_no_further(tiny_checkpo
 
 def test_no_other_place_generates():
     """Of the whole package; the server's model passes the call of transformers' server on."""
-    folders = ("minigpt4", "training", "evaluation", "conversion", "checkpoints", "hub_cards", "inference", "processing")
+    folders = (
+        "minigpt4",
+        "training",
+        "evaluation",
+        "conversion",
+        "checkpoints",
+        "hub_cards",
+        "inference",
+        "processing",
+    )
     places = [
         file.relative_to(ROOT).as_posix()
         for folder in folders

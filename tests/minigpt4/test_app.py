@@ -101,7 +101,7 @@ def test_the_space_as_the_guide_puts_it_together(tmp_path, port):
 
 
 def test_address_that_is_not_of_this_machine(capfd):
-    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1: it is no address of this machine"):
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1: it is not an address of this machine"):
         serve(gr.Blocks(), "192.0.2.1")
     assert capfd.readouterr() == ("", "")
 

@@ -1,11 +1,14 @@
 """The page and the server are called by names of this machine, where they listen on it alone."""
 
+import socket
+
 import httpx
 import pytest
 
 from minigpt4.app import build_page, serve
 from minigpt4.checkpoints.loading import load
-from minigpt4.inference.serving.hosts import listens_on_loopback, trusted_hosts
+from minigpt4.inference.serving.hosts import trusted_hosts
+from minigpt4.inference.serving.listening import check_address, listens_on_loopback
 
 
 @pytest.mark.parametrize(
@@ -26,8 +29,18 @@ def test_what_is_loopback(host, expected):
 
 
 def test_a_host_that_does_not_exist():
-    with pytest.raises(OSError, match=r"cannot listen on no-such-host\.invalid: it is no address of this machine"):
+    with pytest.raises(OSError, match=r"cannot listen on no-such-host\.invalid: it is not an address of this machine"):
         listens_on_loopback("no-such-host.invalid")
+
+
+def test_addresses_on_which_no_server_can_listen():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=rf"cannot listen on localhost, port {port}: .* in use; choose another"):
+            check_address("localhost", port)
+    check_address("localhost", port)
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1: it is not an address of this machine"):
+        check_address("192.0.2.1")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,46 @@
+"""Where a server listens. Checked before anything is loaded, so nothing heavy is imported here."""
+
+import errno
+import ipaddress
+import os
+import socket
+
+
+def check_address(host: str, port: int = 0) -> None:
+    """Refuse an address on which no server can listen.
+
+    Args:
+        host: Name or address, as `--host` takes it.
+        port: Default: any that is free.
+
+    Raises:
+        OSError: The port is in use or reserved, or the host is not an address of this machine.
+    """
+    failed = []
+    found = _resolve(host, port)
+    for family, _, _, _, (address, *_) in found:
+        try:
+            socket.create_server((address, port), family=family).close()
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                reason = f"{os.strerror(error.errno)}; choose another with --port"
+                raise OSError(f"cannot listen on {host}, port {port}: {reason}") from error
+            failed.append(error)
+    if len(failed) == len(found):
+        raise OSError(f"cannot listen on {host}: it is not an address of this machine ({failed[0]})")
+
+
+def listens_on_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`.
+
+    Raises:
+        OSError: There is no such host.
+    """
+    return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in _resolve(host))
+
+
+def _resolve(host: str, port: int = 0) -> list:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}: it is not an address of this machine ({error})") from error
