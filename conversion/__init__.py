@@ -1,11 +1,17 @@
 """The published files <-> complete folders: convert, verify, export, assemble."""
 
-from minigpt4.checkpoints.families import FAMILIES, Family, get_family
-
-from .assemble import assemble
-from .convert import convert
-from .export import export
-from .verify import print_report, verify
+from minigpt4.lazy import lazy
 
 
-__all__ = ["FAMILIES", "Family", "assemble", "convert", "export", "get_family", "print_report", "verify"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..checkpoints.families import FAMILIES as FAMILIES
+    from ..checkpoints.families import Family as Family
+    from ..checkpoints.families import get_family as get_family
+    from .assemble import assemble as assemble
+    from .convert import convert as convert
+    from .export import export as export
+    from .verify import print_report as print_report
+    from .verify import verify as verify
+else:
+    __all__ = lazy(__name__)

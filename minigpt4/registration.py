@@ -4,7 +4,10 @@ import sys
 from functools import cache
 from types import ModuleType
 
-import wrapt
+
+TYPE_CHECKING = False  # as type checkers know it, without importing typing
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
 @cache
@@ -62,11 +65,37 @@ def register_when_needed() -> None:
     if "transformers.models.auto.configuration_auto" in sys.modules:
         register()
     else:
-        # Not the module `transformers` itself, which transformers replaces in `sys.modules` while it loads.
-        wrapt.when_imported("transformers.utils.import_utils")(_watch_lazy_modules)
+        sys.meta_path.insert(0, _UntilTransformers())
+
+
+class _UntilTransformers:
+    """An import hook that waits for `transformers`, and only then imports `wrapt`, which costs more than an empty Python."""
+
+    # Not the module `transformers` itself, which transformers replaces in `sys.modules` while it loads.
+    awaited = "transformers.utils.import_utils"
+
+    def find_spec(self, name: str, path=None, target=None) -> "ModuleSpec | None":
+        if name != self.awaited:
+            return None
+        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+
+        import wrapt
+
+        wrapt.when_imported(name)(_watch_lazy_modules)
+        return find_spec(name)
 
 
 def _watch_lazy_modules(import_utils: ModuleType) -> None:
+    """
+    Registers before anybody gets an Auto class from `transformers`.
+
+    A patch, since there is no public way: transformers looks for no entry points of models outside of it, and
+    `register` of its Auto classes needs the classes themselves, which import torch.
+    """
+
+    import wrapt
+
     def take_attribute(take, lazy_module, names, _):
         value = take(*names)
         is_auto = names[0].startswith("Auto") or names[0] == "pipeline"

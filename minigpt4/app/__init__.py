@@ -1,7 +1,12 @@
 """A page to talk with a model in a browser."""
 
-from .page import about, build_page
-from .server import serve
+from minigpt4.lazy import lazy
 
 
-__all__ = ["about", "build_page", "serve"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .page import about as about
+    from .page import build_page as build_page
+    from .server import serve as serve
+else:
+    __all__ = lazy(__name__)
