@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from minigpt4.processing.tasks import TASKS
+
 
 @dataclass(frozen=True)
 class Family:
@@ -16,6 +18,7 @@ class Family:
         lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
         generation (`dict`): defaults of the published demo.
         task_identifiers (`list[str]`): the tasks that an instruction can ask for by name.
+        answer_start (`str`): after which of the chat template's words an answer begins.
     """
 
     title: str
@@ -25,6 +28,7 @@ class Family:
     lora_alpha: int | None = None
     generation: dict = field(default_factory=dict)
     task_identifiers: tuple[str, ...] = ()
+    answer_start: str = "[/INST]"
 
 
 # The demo of MiniGPT-4 samples like this.
@@ -39,7 +43,14 @@ SAMPLING = {
 
 # A family's name is also that of its chat template.
 FAMILIES = {
-    "vicuna": Family("MiniGPT-4 (Vicuna)", image_size=224, qformer=True, stop_strings=("###",), generation=SAMPLING),
+    "vicuna": Family(
+        "MiniGPT-4 (Vicuna)",
+        image_size=224,
+        qformer=True,
+        stop_strings=("###",),
+        generation=SAMPLING,
+        answer_start="###Assistant:",
+    ),
     "llama2": Family("MiniGPT-4 (LLaMA-2-Chat)", image_size=224, qformer=False, generation=SAMPLING),
     "v2": Family(
         "MiniGPT-v2",
@@ -47,7 +58,7 @@ FAMILIES = {
         qformer=False,
         lora_alpha=16,
         generation=SAMPLING | {"temperature": 0.6, "max_new_tokens": 500},
-        task_identifiers=("vqa", "caption", "grounding", "refer", "identify", "detection"),
+        task_identifiers=tuple(TASKS),
     ),
 }
 """The published models by family: `vicuna`, `llama2` and `v2`."""

@@ -162,6 +162,7 @@ def write_rest(
         num_image_tokens=config.num_image_tokens,
         stop_strings=[*record.stop_strings, tokenizer.eos_token],
         task_identifiers=record.task_identifiers,
+        answer_starts=[record.answer_start],
     ).save_pretrained(folder)
     write_card(folder, family, how, made)
     for weights in folder.glob("*.safetensors"):  # which safetensors lets only their owner read

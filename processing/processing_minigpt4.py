@@ -9,8 +9,6 @@ from transformers.utils import to_py_obj
 from .boxes import Grounding, parse_grounding
 
 
-# Where the answer begins in the published prompts.
-_ANSWER_START = re.compile(r"###Assistant:|\[/INST\]")
 # What the published code cuts off answers, whatever the model: what follows the first, and what comes before the second.
 _NEXT_TURN, _ROLE = "###", "Assistant:"
 
@@ -42,6 +40,9 @@ class MiniGPT4Processor(ProcessorMixin):
         task_identifiers (`list[str]`, defaults to none):
             The tasks that the model was trained to do when an instruction begins with their name in square brackets:
             `vqa`, `caption`, `grounding`, `refer`, `identify` and `detection` in MiniGPT-v2.
+        answer_starts (`list[str]`, defaults to `["###Assistant:", "[/INST]"]`):
+            After which of these an answer begins in a chat, as `chat_template` writes it. The default knows the published
+            chats.
 
     Raises:
         ValueError: in a call, where the text is empty, where placeholders and images do not match, or where
@@ -59,6 +60,7 @@ class MiniGPT4Processor(ProcessorMixin):
         image_token: str = "<ImageHere>",
         stop_strings: list[str] | tuple[str, ...] = ("###", "</s>"),
         task_identifiers: list[str] | tuple[str, ...] = (),
+        answer_starts: list[str] | tuple[str, ...] = ("###Assistant:", "[/INST]"),
     ):
         if num_image_tokens < 1:
             raise ValueError(f"num_image_tokens is {num_image_tokens}, but an image takes at least one position.")
@@ -72,6 +74,7 @@ class MiniGPT4Processor(ProcessorMixin):
             )
         self.stop_strings = list(stop_strings)
         self.task_identifiers = list(task_identifiers)
+        self.answer_starts = list(answer_starts)
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
     @property
@@ -242,9 +245,8 @@ class MiniGPT4Processor(ProcessorMixin):
     def _with_prompt(self, text: str) -> str:
         # With one space before the answer, whatever the tokens say: the pipeline takes the text of the prompt off
         # the front of this one, and what remains is the answer alone.
-        if starts := list(_ANSWER_START.finditer(text)):
-            prompt, answer = text[: starts[-1].end()], text[starts[-1].end() :]
-            return f"{prompt} {self._answer(answer)}"
+        if start := max((text.rfind(mark) + len(mark) for mark in self.answer_starts if mark in text), default=0):
+            return f"{text[:start]} {self._answer(text[start:])}"
         marks = "|".join(map(re.escape, self.end_marks))
         return re.sub(rf"\s*({marks})\s*$", "", text)
 

@@ -88,7 +88,7 @@ class Actions:
     def hint(self, task: str) -> Any:
         """Say in the textbox what the task takes."""
         asked = self._tasks.get(task)
-        hint = (asked.hint or f"Optional: {asked.default}") if asked else HINT
+        hint = (asked.hint or f"Optional: {asked.wording.default}") if asked else HINT
         return gr.MultimodalTextbox(placeholder=hint)
 
     def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, str | None]:
@@ -123,10 +123,10 @@ class Actions:
         if not picture and not files:
             raise ValueError(f"The task [{task}] is about a picture: add one.")
         if asked.takes_box:
-            return asked.form.format(_checked_box(box))
-        if not (text or asked.default):
+            return asked.wording.asked.format(_checked_box(box))
+        if not (text or asked.wording.default):
             raise ValueError(f"The task [{task}] needs words. {asked.hint}.")
-        return asked.form.replace("{}", text or asked.default)
+        return asked.wording.asked.replace("{}", text or asked.wording.default)
 
     def _answer(
         self, chat: Chat, growing: Generator[list[dict], None, None], message: dict | None = None

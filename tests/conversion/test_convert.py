@@ -331,6 +331,11 @@ def test_whoever_may_read_the_card_may_read_the_weights(converted):
         assert len({file.stat().st_mode for file in folder.iterdir()}) == 1
 
 
+@pytest.mark.parametrize(("family", "start"), [("vicuna", "###Assistant:"), ("llama2", "[/INST]"), ("v2", "[/INST]")])
+def test_where_an_answer_starts_is_saved(converted, family, start):
+    assert json.loads((converted(family) / "processor_config.json").read_text())["answer_starts"] == [start]
+
+
 def test_the_code_that_the_folder_names_is_in_it(converted):
     folder = converted("llama2")
     settings = [json.loads((folder / "processor_config.json").read_text())]

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from transformers import pipeline
+from transformers import AutoProcessor, pipeline
 
 
 FAMILIES = ["vicuna", "llama2", "v2"]
@@ -316,6 +316,26 @@ def test_only_the_checkpoints_own_mark_is_left_out(make_processor):
     processor = make_processor("llama2", stop_strings=["</s>"])
     ids = processor.tokenizer("a title ###</s>", add_special_tokens=False).input_ids
     assert processor.decode(ids, skip_special_tokens=True) == "a title ###"
+
+
+def test_where_an_answer_starts_is_saved_with_the_chat_form(make_processor, tmp_path):
+    make_processor(
+        "vicuna", chat_template="{{ '<s>' + messages[0].content + '\\nBot>' }}", answer_starts=["Bot>"]
+    ).save_pretrained(tmp_path)
+    processor = AutoProcessor.from_pretrained(tmp_path)
+    chat = processor.tokenizer("<s>[INST] Which? [/INST]\nBot> A cat. ### You?").input_ids
+    assert processor.post_process_image_text_to_text([chat]) == ["[INST] Which? [/INST]\nBot> A cat."]
+
+
+def test_checkpoints_of_before_know_the_published_chat_forms(make_processor, tmp_path):
+    make_processor("llama2").save_pretrained(tmp_path)
+    file = tmp_path / "processor_config.json"
+    settings = json.loads(file.read_text())
+    assert settings.pop("answer_starts") == ["###Assistant:", "[/INST]"]
+    file.write_text(json.dumps(settings))
+    processor = AutoProcessor.from_pretrained(tmp_path)
+    chat = processor.tokenizer("<s>[INST] Which? [/INST] A cat. ### You?").input_ids
+    assert processor.post_process_image_text_to_text([chat]) == ["[INST] Which? [/INST] A cat."]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

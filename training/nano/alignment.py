@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
+from minigpt4.checkpoints.families import get_family
 from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE, draw
 from minigpt4.evaluation.scenes.wording import caption, describe
 from minigpt4.evaluation.scenes.world import sample_scenes
@@ -73,6 +74,7 @@ def assemble(
         tokenizer,
         chat_template=chat_template("vicuna"),
         num_image_tokens=NUM_QUERY_TOKENS,
+        answer_starts=[get_family("vicuna").answer_start],
     )
     return model.eval(), processor
 

@@ -3,35 +3,16 @@
 import random
 from functools import partial
 
+from minigpt4.processing.tasks import TASKS
+
 from .annotations import KEY, TEXT, Row, read_key
 from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption
 
 
-FORMS = (
-    "Briefly describe this image.",
-    "Provide a concise depiction of this image.",
-    "Present a short description of this image.",
-    "Summarize this image in a few words.",
-    "A short image caption:",
-    "A short image description:",
-    "A photo of ",
-    "An image that shows ",
-    "Write a short description for the image. ",
-    "Write a description for the photo.",
-    "Provide a description of what is presented in the photo.",
-    "Briefly describe the content of the image.",
-    "Can you briefly explain what you see in the image?",
-    "Could you use a few words to describe what you perceive in the photo?",
-    "Please provide a short depiction of the picture.",
-    "Using language, provide a short account of the image.",
-    "Use a few words to illustrate what is happening in the picture.",
-)
-
-
 def _caption(row: Row, rng: random.Random, field: str) -> dict:
-    return ask(f"[caption] {rng.choice(FORMS)}", clean_caption(row[field]))
+    return ask(rng.choice(TASKS["caption"].forms), clean_caption(row[field]))
 
 
 def _described(row: Row, rng: random.Random) -> dict:

@@ -3,29 +3,26 @@
 import random
 from functools import partial
 
+from minigpt4.processing.tasks import TASKS
+
 from .annotations import KEY, TEXT, Row
 from .images import named
 from .published_set import PublishedSet, ask
 
 
-FORMS = (
-    "[grounding] please describe this image in details",
-    "[grounding] describe this image as detailed as possible",
-    "[grounding] summarize this image in details",
-    "[grounding] give a thorough description of what you see in this image",
-)
+DETECTION = TASKS["detection"].asked
 
 
 def _grounded(row: Row, rng: random.Random) -> dict:
-    return ask(rng.choice(FORMS), row["grounded_caption"])
+    return ask(rng.choice(TASKS["grounding"].forms), row["grounded_caption"])
 
 
 def _detected(row: Row, rng: random.Random) -> dict:
-    return ask(f"[detection] {row['caption']}", row["output"])
+    return ask(DETECTION.format(row["caption"]), row["output"])
 
 
 def _phrase(row: Row, rng: random.Random) -> dict:
-    return ask(f"[detection] {row['phrase']}", f"<p>{row['phrase']}</p> {row['bbox']}")
+    return ask(DETECTION.format(row["phrase"]), f"<p>{row['phrase']}</p> {row['bbox']}")
 
 
 def _flickr(task: str, file: str, fields: tuple[str, ...], make) -> PublishedSet:

@@ -6,17 +6,16 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from minigpt4.processing.tasks import TASKS
+
 from .annotations import NUMBER, TEXT, TEXTS, PlacedRow, Row, read_json
 from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption, draw_answer
 
 
-FORMS = ("[vqa] {}", "[vqa] Based on the image, respond to this question with a short answer: {}")
-
-
 def _ask(row: Row, answer: str, rng: random.Random) -> dict:
-    return ask(rng.choice(FORMS).format(clean_caption(row["question"])), clean_caption(answer))
+    return ask(rng.choice(TASKS["vqa"].forms).format(clean_caption(row["question"])), clean_caption(answer))
 
 
 def _one_of(row: Row, rng: random.Random, field: str) -> dict:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from minigpt4.processing.boxes import format_box
+from minigpt4.processing.tasks import TASKS
 
 from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, PlacedRow, Row, placed, read_json
 from .images import named
@@ -15,24 +16,6 @@ from .published_set import PublishedSet, ask
 from .text import clean_caption
 
 
-REFER_FORMS = (
-    "[refer] {}",
-    "[refer] give me the location of {}",
-    "[refer] where is {} ?",
-    "[refer] from this image, tell me the location of {}",
-    "[refer] the location of {} is",
-    "[refer] could you tell me the location for {} ?",
-    "[refer] where can I locate the {} ?",
-)
-IDENTIFY_FORMS = (
-    "[identify] {}",
-    "[identify] what object is in this location {}",
-    "[identify] identify the object present at this location {}",
-    "[identify] what is it in {}",
-    "[identify] describe this object in {}",
-    "[identify] this {} is",
-    "[identify] the object in {} is",
-)
 REGION_PIXELS = 16384  # of Visual Genome, smaller regions only
 
 
@@ -46,11 +29,11 @@ def _sentence(row: Row, rng: random.Random) -> str:
 
 
 def _refer(row: Row, rng: random.Random) -> dict:
-    return ask(rng.choice(REFER_FORMS).format(_sentence(row, rng)), _box(row))
+    return ask(rng.choice(TASKS["refer"].forms).format(_sentence(row, rng)), _box(row))
 
 
 def _identify(row: Row, rng: random.Random) -> dict:
-    return ask(rng.choice(IDENTIFY_FORMS).format(_box(row)), _sentence(row, rng))
+    return ask(rng.choice(TASKS["identify"].forms).format(_box(row)), _sentence(row, rng))
 
 
 def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
@@ -118,7 +101,7 @@ def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedRow]:
 
 def _region(row: Row, rng: random.Random) -> dict:
     box = [row["x"], row["y"], row["width"], row["height"]]
-    return ask(rng.choice(REFER_FORMS).format(clean_caption(row["phrase"])), _box({**row, "bbox": box}))
+    return ask(rng.choice(TASKS["refer"].forms).format(clean_caption(row["phrase"])), _box({**row, "bbox": box}))
 
 
 def _too_large(row: Row) -> str | None:

@@ -5,20 +5,21 @@ from collections import Counter
 
 import pytest
 
+from minigpt4.processing.tasks import TASKS
 from minigpt4.training import SequenceArguments, SequenceCollator
 from minigpt4.training.data.sets import SETS, open_set
-from minigpt4.training.data.sets.captions import FORMS as CAPTION
-from minigpt4.training.data.sets.flickr import FORMS as GROUNDING
-from minigpt4.training.data.sets.referring import IDENTIFY_FORMS, REFER_FORMS
 
 
+CAPTION, REFER_FORMS, IDENTIFY_FORMS, GROUNDING = (
+    TASKS[task].forms for task in ("caption", "refer", "identify", "grounding")
+)
 BOX = "{<10><10><60><55>}"  # of x 20.5 to 120.5 and y 10 to 55, in a picture of 200 x 100
 CAT = ["the left cat", "cat"]
 VQA = ["[vqa] {}", "[vqa] Based on the image, respond to this question with a short answer: {}"]
 # Every question that may be asked, and every answer to it that may be learned.
 EXAMPLES = {
-    "coco_caption": ([f"[caption] {form}" for form in CAPTION], ["a red, red box"]),
-    "textcaps_caption": ([f"[caption] {form}" for form in CAPTION], ["a sign old"]),
+    "coco_caption": (list(CAPTION), ["a red, red box"]),
+    "textcaps_caption": (list(CAPTION), ["a sign old"]),
     **dict.fromkeys(
         ("coco_vqa", "ok_vqa", "aok_vqa"), ([form.format("what colour is it?") for form in VQA], ["red", "dark red"])
     ),
@@ -93,13 +94,12 @@ def test_stage_2_leaves_captions_as_they_are(published_once):
 def test_the_published_number_of_forms_and_their_spaces():
     assert [len(set(forms)) for forms in (CAPTION, REFER_FORMS, IDENTIFY_FORMS, GROUNDING)] == [17, 7, 7, 4]
     assert [form for form in CAPTION if form.endswith(" ")] == [
-        "A photo of ",
-        "An image that shows ",
-        "Write a short description for the image. ",
+        "[caption] A photo of ",
+        "[caption] An image that shows ",
+        "[caption] Write a short description for the image. ",
     ]
-    assert all(form.startswith("[refer] ") for form in REFER_FORMS)
-    assert all(form.startswith("[identify] ") for form in IDENTIFY_FORMS)
-    assert all(form.startswith("[grounding] ") for form in GROUNDING)
+    for identifier, task in TASKS.items():
+        assert all(form.startswith(f"[{identifier}] ") for form in (*task.forms, task.asked))
 
 
 def test_every_set_has_an_example():
