@@ -15,7 +15,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from minigpt4.training import Recipe, SequenceCollator, StageTrainer, read_recipe
 from minigpt4.training.data.features import cache_features
-from minigpt4.training.data.sources import load_train_rows, number_rows
+from minigpt4.training.data.rows import number_rows
+from minigpt4.training.data.sources import load_train_rows
 from minigpt4.training.model import load_model, load_processor
 
 from . import models

@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .arguments import DataArguments as DataArguments
     from .arguments import ModelArguments as ModelArguments
+    from .arguments import SequenceArguments as SequenceArguments
     from .arguments import StageArguments as StageArguments
     from .data.mixtures import MixedSet as MixedSet
     from .data.mixtures import Mixture as Mixture
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import load_recipe as load_recipe
     from .recipe import read_recipe as read_recipe
-    from .sequences.collation import SequenceArguments as SequenceArguments
     from .sequences.collation import SequenceCollator as SequenceCollator
     from .sequences.packing import PackingCollator as PackingCollator
     from .sequences.packing import use_packed_attention as use_packed_attention

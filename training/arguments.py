@@ -1,4 +1,4 @@
-"""What a recipe says, beside the form of the sequences: how to train, on which model, on which data."""
+"""What a recipe says: how to train, on which sequences, on which model, on which data."""
 
 from dataclasses import dataclass, field
 
@@ -61,6 +61,50 @@ class StageArguments(TrainingArguments):
 
 
 @dataclass
+class SequenceArguments:
+    """
+    The training sequence: `<s>`, a prompt around the image, an answer and its end; or a whole chat.
+
+    Args:
+        prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
+            For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
+            image.
+        answer_end (`str`, *optional*):
+            What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
+            end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
+        max_answer_tokens (`int`, *optional*, defaults to 32):
+            The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
+        training_template (`str`, *optional*):
+            For rows with `messages`: a name of a [`~minigpt4.training.sequences.templates.training_template`] or the path of a
+            Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
+        max_length (`int`, *optional*, defaults to 1024):
+            What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
+            tokens, as MiniGPT-v2's is.
+        max_context_length (`int`, *optional*, defaults to 3800):
+            The first prompt of any row, its images included and its `<s>` not, keeps its first so many tokens.
+
+    An image is never cut.
+
+    Raises:
+        ValueError: a limit is below 1.
+    """
+
+    prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
+    answer_end: str | None = None
+    max_answer_tokens: int = 32
+    training_template: str | None = None
+    max_length: int = 1024
+    max_context_length: int = 3800
+
+    def __post_init__(self):
+        for name in ("max_answer_tokens", "max_length", "max_context_length"):
+            if (limit := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1 (got {limit}).")
+        if isinstance(self.prompts, str):
+            self.prompts = [self.prompts]
+
+
+@dataclass
 class ModelArguments(ModelConfig):
     """
     TRL's `ModelConfig` with the published LoRA as its default, for a recipe that says `use_peft: true`.
@@ -95,7 +139,7 @@ class DataArguments:
 
     Args:
         data (`str`, *optional*):
-            A name of [`minigpt4.training.data.sources.READERS`] or of a published set ([`minigpt4.training.data.sets.SETS`]), a folder
+            A name of [`minigpt4.training.data.sources.SCENES`] or of a published set ([`minigpt4.training.data.sets.SETS`]), a folder
             of images with a `metadata.jsonl` or `metadata.csv`, a `.json` file in LLaVA's form, a folder saved by
             `datasets`, webdataset shards (`laion/{00000..10488}.tar`, also `hf://…`, `s3://…`), or the name of a set on
             the Hub. In a recipe also a list of [`SetArguments`] such as `{name: …, ratio: 2, batch_size: 6}`.

@@ -9,8 +9,7 @@ import torch
 import yaml
 from trl import TrlParser
 
-from .arguments import DataArguments, ModelArguments, StageArguments
-from .sequences.collation import SequenceArguments
+from .arguments import DataArguments, ModelArguments, SequenceArguments, StageArguments
 
 
 RECIPES = Path(__file__).parent / "recipes"

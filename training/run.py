@@ -2,8 +2,7 @@
 
 import re
 import shutil
-from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from peft import PeftModel
@@ -13,8 +12,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
-from .data.mixtures import MixedBatches, Mixture
-from .data.sources import load_eval_rows, load_train_rows, number_rows
+from .data.sources import load_eval_rows, load_train_rows
 from .model import checkpoint_name, load_model, load_processor
 from .recipe import Recipe
 from .reports.curve import draw_loss_curve
@@ -36,8 +34,8 @@ WEIGHT_FILES = re.compile(r"(adapter_)?model.*\.safetensors(\.index\.json)?|(ada
 def show(recipe: Recipe, count: int) -> None:
     """Print `count` rows of a recipe as training sequences, on stdout. Nothing is trained, no weights are loaded."""
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
-    rows = number_rows(load_train_rows(recipe.data), recipe.args.seed)
-    print_sequences(collator, islice(_each(rows), count), Console())
+    rows = load_train_rows(recipe.data).preview(recipe.args.seed)
+    print_sequences(collator, islice(rows, count), Console())
 
 
 def run(recipe: Recipe, resume: bool = False) -> Path:
@@ -85,11 +83,11 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
             f"use_peft adds LoRA, of which the mask {args.mask!r} trains nothing: say mask=projector+lora."
         )
     if trainer.is_world_process_zero():
-        first = list(islice(_each(trainer.train_dataset), args.per_device_train_batch_size))
+        first = list(islice(rows.preview(args.seed), args.per_device_train_batch_size))
         print_sequences(trainer.data_collator, first[:1])
         print_memory(trainer.model, trainer.data_collator(first), bool(args.gradient_checkpointing))
     if eval_rows is not None and args.samples:
-        fixed = list(islice(_each(trainer.eval_dataset), args.samples))
+        fixed = list(islice(eval_rows.preview(args.seed), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.recipe, trainer.data = recipe.name, data_names(recipe.data.data)
@@ -98,13 +96,6 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     if trainer.is_world_process_zero():
         draw_loss_curve(trainer.state.log_history, output / "loss.png")
     return output
-
-
-def _each(rows):
-    if isinstance(rows, Mixture):
-        quick = replace(rows, buffer=1)  # nobody waits for the whole buffer of a stream to see one of it
-        return chain.from_iterable(batch.rows for batch in MixedBatches(quick, batch_size=1, seed=0))
-    return (rows[index] for index in range(len(rows))) if hasattr(rows, "__len__") else iter(rows)
 
 
 def _save(trainer: StageTrainer, output: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,11 +20,11 @@ from minigpt4.processing.image_loading import load_image
 from minigpt4.training.model import load_processor
 from minigpt4.training.recipe import Recipe
 from minigpt4.training.reports.preview import print_sequences
-from minigpt4.training.sequences.collation import SequenceCollator, row_images
+from minigpt4.training.row import Row, row_images, row_texts
+from minigpt4.training.sequences.collation import SequenceCollator
 
-from .sets import SetReport, SetRows
-from .shards import Shards
-from .sources import load_entry, load_rows, named_data, number_rows
+from .rows import Rows
+from .sources import load_entry, load_rows, named_data
 
 
 CHUNK = 256  # rows whose images are read side by side
@@ -48,7 +48,7 @@ class SetCheck:
         broken (`list[str]`): that are not as they should be, or have nothing to learn.
         cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
         stops (`list[str]`): those of them at which training stops, whatever `max_broken` says.
-        first (`list[dict]`): the first usable rows.
+        first (`list[Row]`): the first usable rows.
         failure (`str`, *optional*): why the set cannot be read, or not to its end.
     """
 
@@ -61,7 +61,7 @@ class SetCheck:
     broken: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
-    first: list[dict] = field(default_factory=list)
+    first: list[Row] = field(default_factory=list)
     failure: str | None = None
 
     @property
@@ -121,16 +121,17 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
 
 def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, keep: int) -> None:
-    data, report, is_listed = recipe.data, SetReport(), isinstance(recipe.data.data, list)
+    data, is_listed = recipe.data, isinstance(recipe.data.data, list)
     if is_listed:
-        _, rows = load_entry(entry, data, report)
+        _, rows = load_entry(entry, data, keep_going=True)
     else:
-        rows = load_rows(entry, data, data.data_split, data.data_rows, report)
-    check.left_out, check.missing, check.broken = report.left_out, report.missing, report.broken
-    if not isinstance(rows, SetRows):  # a folder must be whole
+        rows = load_rows(entry, data, data.data_split, data.data_rows, keep_going=True)
+    report = rows.report
+    check.left_out, check.missing, check.broken = report.left_out, [*report.missing], [*report.broken]
+    if report.must_be_whole:
         check.stops += report.unusable
     # Mixtures pass over images that cannot be read.
-    is_mixed = is_listed or not hasattr(rows, "__len__")
+    is_mixed = is_listed or rows.length is None
     lost_shards = 0
     for chunk in _chunks(check.name, rows, recipe.args.seed):
         _read_images(chunk, images)
@@ -138,23 +139,20 @@ def _check_set(check: SetCheck, entry, recipe: Recipe, collator, images: dict, k
             if _check_row(check, row, collator, images, is_mixed) and len(check.first) < keep:
                 check.first.append(row)
             lost_shards += (row.get("broken") or "").endswith("shard")
-    if isinstance(rows, Shards) and lost_shards > check.max_broken * rows.num_shards:
+    if lost_shards > check.max_broken * rows.num_shards:
         raise ValueError(
             f"{lost_shards} of {rows.num_shards} shards cannot be used, and max_broken allows {check.max_broken:.1%}."
         )
 
 
-def _chunks(name: str, rows, seed: int) -> Iterator[list[dict]]:
-    total = len(rows) if hasattr(rows, "__len__") else None
-    numbered = number_rows(rows.stream(str(seed)) if isinstance(rows, Shards) else rows, seed)
-    each: Iterable = (numbered[number] for number in range(total)) if total is not None else numbered
-    console = Console(stderr=True)
-    each = iter(track(each, name, total, console=console, transient=True, disable=not console.is_terminal))
+def _chunks(name: str, rows: Rows, seed: int) -> Iterator[list[Row]]:
+    console, quiet = Console(stderr=True), not Console(stderr=True).is_terminal
+    each = iter(track(rows.numbered(seed), name, rows.length, console=console, transient=True, disable=quiet))
     while chunk := list(islice(each, CHUNK)):
         yield chunk
 
 
-def _read_images(rows: list[dict], images: dict[str, Problem | None]) -> None:
+def _read_images(rows: list[Row], images: dict[str, Problem | None]) -> None:
     """Note for each image file that is not known yet what is wrong with it, or `None`."""
     paths = {image for row in rows if not row.get("broken") for image in row_images(row) if isinstance(image, str)}
     new = [path for path in paths if path not in images]
@@ -173,7 +171,7 @@ def _wrong_with(image) -> Problem | None:
 
 
 def _check_row(
-    check: SetCheck, row: dict, collator: SequenceCollator, images: dict[str, Problem | None], is_mixed: bool
+    check: SetCheck, row: Row, collator: SequenceCollator, images: dict[str, Problem | None], is_mixed: bool
 ) -> bool:
     """Count a row; whether it can be used."""
     name = row.get("source") or row.get("key") or f"{check.name}, row {row.get('row')}"
@@ -206,7 +204,7 @@ def _draw(check: SetCheck, count: int, output: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number, row in enumerate(check.first[:count]):
-        texts = [text for message in row.get("messages", []) for text in _texts(message["content"])] or [row["text"]]
+        texts = row_texts(row)
         for place, image in enumerate(row_images(row)):
             picture = load_image(image)
             phrases = [phrase for text in texts for phrase in parse_grounding(text, picture.size).phrases]
@@ -214,10 +212,6 @@ def _draw(check: SetCheck, count: int, output: Path) -> None:
             draw_boxes(picture, phrases).save(folder / name, quality=90)
             lines.append({"file_name": name, "source": row.get("source"), "text": "\n".join(texts)})
     (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-
-
-def _texts(content) -> list[str]:
-    return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
 
 
 def _print(checks: list[SetCheck], collator: SequenceCollator) -> None:

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
-import datasets
 import torch
 from accelerate import PartialState
 from peft import PeftModel
@@ -15,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, ProcessorMixin
 
 from minigpt4.modeling_minigpt4 import MiniGPT4Model
@@ -24,10 +22,10 @@ from minigpt4.training.arguments import StageArguments
 from minigpt4.training.masks import apply_mask
 from minigpt4.training.model import load_model, load_processor
 from minigpt4.training.recipe import Recipe
-from minigpt4.training.sequences.collation import row_images
+from minigpt4.training.row import row_images
 
-from .mixtures import Mixture
-from .shards import Shards, read_shards
+from .readers import Share
+from .rows import Rows
 from .sources import load_eval_rows, load_train_rows
 
 
@@ -199,19 +197,17 @@ def cache_features(recipe: Recipe) -> FeatureCache:
 class _Images(IterableDataset):
     """The images of data sets that are not cached yet, each once, as `key` and `pixel_values`: the part of one process."""
 
-    def __init__(self, data: Sequence, processor: ProcessorMixin, cache: FeatureCache, rank: int, ranks: int):
+    def __init__(self, data: Sequence[Rows], processor: ProcessorMixin, cache: FeatureCache, rank: int, ranks: int):
         self.data, self.processor, self.cache, self.rank, self.ranks = data, processor, cache, rank, ranks
 
     def __iter__(self) -> Iterator[dict]:
-        worker = get_worker_info()
-        workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
         seen: set[str] = set()
         for data in self.data:
-            for row in _share(data, self.rank, self.ranks, number, workers):
+            for row in data.each_once(Share.of_worker(self.rank, self.ranks)):
                 try:
                     images = [load_image(image) for image in row_images(row)]
                 except (FileNotFoundError, ValueError):
-                    if not isinstance(data, Mixture):
+                    if not data.counts_lost:
                         raise
                     continue
                 for image in images:
@@ -219,21 +215,6 @@ class _Images(IterableDataset):
                         seen.add(key)
                         pixels = self.processor.image_processor(image, return_tensors="pt")["pixel_values"][0]
                         yield {"key": key, "pixel_values": pixels}
-
-
-def _share(rows, rank: int, ranks: int, worker: int, workers: int) -> Iterator[Mapping]:
-    """The rows of a data set that one worker of one process has to do with: all of them together, every row once."""
-    if isinstance(rows, Mixture):
-        for each in rows.sets:
-            yield from _share(each.rows, rank, ranks, worker, workers)
-    elif isinstance(rows, datasets.IterableDataset):
-        yield from islice(rows, rank, None, ranks)  # it shares itself out between workers
-    else:
-        if isinstance(rows, Shards):
-            every: Iterable[Mapping] = (row for row in read_shards(rows.shards) if not row["broken"])
-        else:
-            every = (rows[index] for index in range(len(rows)))
-        yield from islice(every, rank * workers + worker, None, ranks * workers)
 
 
 def _save_shard(folder: Path, features: dict[str, torch.Tensor]) -> None:

@@ -2,12 +2,16 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, ClassVar
 
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset
+
+from minigpt4.training.row import Row
 
 from .readers import Lost, RowReader, Share, StreamReader, refuse_too_few_shards
+from .rows import Rows, as_rows
 
 
 # A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
@@ -21,7 +25,8 @@ class MixedSet:
 
     Args:
         name (`str`): what reports call it.
-        rows ([`Shards`], `datasets.IterableDataset`, or a data set with a length): where its rows come from.
+        rows ([`Shards`], `datasets.IterableDataset`, or a data set with a length): where its rows come from, as [`Rows`]
+            from now on.
         ratio (`float`, *optional*, defaults to 1.0): how many batches come from it, beside the other sets' ratios.
         batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
         max_broken (`float`, *optional*): in place of the mixture's.
@@ -38,12 +43,13 @@ class MixedSet:
             raise ValueError(f"The ratio of {self.name} is {self.ratio}: say a number above 0, or leave the set out.")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"The batch size of {self.name} is {self.batch_size}: say 1 at least.")
-        if hasattr(self.rows, "__len__") and len(self.rows) == 0:
+        object.__setattr__(self, "rows", as_rows(self.rows))
+        if self.rows.length == 0:
             raise ValueError(f"{self.name} has no rows.")
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(Rows):
     """
     Sets to train on at once, without an end: `max_steps` says when it is enough.
 
@@ -56,6 +62,7 @@ class Mixture:
     sets: Sequence[MixedSet]
     buffer: int = 1000
     max_broken: float = 0.01
+    counts_lost: ClassVar[bool] = True
 
     def __post_init__(self):
         if self.buffer < 1:
@@ -64,13 +71,24 @@ class Mixture:
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"{sorted(twice)[0]} is in the mixture twice: add up its ratios.")
 
+    def numbered(self, seed: int = 0, drawn_anew: bool = True) -> "Mixture":
+        """Itself: it numbers its rows when it draws them."""
+        return self
+
+    def each_once(self, share: Share) -> Iterator[Row]:
+        return chain.from_iterable(each.rows.each_once(share) for each in self.sets)
+
+    def preview(self, seed: int = 0) -> Iterator[Row]:
+        quick = replace(self, buffer=1)  # nobody waits for the whole buffer of a stream to see one of it
+        return chain.from_iterable(batch.rows for batch in MixedBatches(quick, batch_size=1, seed=0))
+
 
 @dataclass(frozen=True)
 class MixedBatch:
     """Rows of one set, by its number, and what was lost on the way to them."""
 
     set: int
-    rows: list[dict]
+    rows: list[Row]
     lost: list[Lost] = field(default_factory=list)
 
 
@@ -103,18 +121,13 @@ class MixedBatches(IterableDataset):
     def refuse_too_few_shards(self, workers: int) -> None:
         """Raise before anything is started what would be raised in one of `workers` workers."""
         for each in self.mixture.sets:
-            if not hasattr(each.rows, "__len__"):
+            if each.rows.length is None:
                 refuse_too_few_shards(each.name, each.rows.num_shards, self.ranks, max(1, workers))
 
     def __iter__(self) -> Iterator[MixedBatch]:
-        worker = get_worker_info()
-        workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
-        reader = self.rank * workers + number
-        share = Share(self.rank, self.ranks, reader, self.ranks * workers)
+        share = Share.of_worker(self.rank, self.ranks)
         self._readers = [
-            RowReader(each.name, each.rows, number, self.seed, share)
-            if hasattr(each.rows, "__len__")
-            else StreamReader(each.name, each.rows, number, self.seed, share, self.mixture.buffer)
+            each.rows.open(each.name, number, self.seed, share, self.mixture.buffer)
             for number, each in enumerate(self.mixture.sets)
         ]
         self._drawn = 0
@@ -125,7 +138,7 @@ class MixedBatches(IterableDataset):
             self._state = None
         ratios = [each.ratio for each in self.mixture.sets]
         while True:
-            [drawn] = random.Random(f"{self.seed} {reader} {self._drawn}").choices(range(len(ratios)), ratios)
+            [drawn] = random.Random(f"{self.seed} {share.reader} {self._drawn}").choices(range(len(ratios)), ratios)
             self._drawn += 1
             yield self._batch(drawn)
 

@@ -8,12 +8,10 @@ from typing import NamedTuple
 import datasets
 import numpy as np
 from datasets.distributed import split_dataset_by_node
+from torch.utils.data import get_worker_info
 
 from minigpt4.processing.image_loading import load_image
-from minigpt4.training.sequences.collation import row_images
-
-from .sets import SetRows
-from .shards import Shards
+from minigpt4.training.row import Row, number_row, replace_images, row_images
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,13 @@ class Share(NamedTuple):
     ranks: int
     reader: int
     readers: int
+
+    @classmethod
+    def of_worker(cls, rank: int, ranks: int) -> "Share":
+        """The part of the worker that asks, in process `rank` of `ranks`."""
+        worker = get_worker_info()
+        workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
+        return cls(rank, ranks, rank * workers + number, ranks * workers)
 
 
 def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> None:
@@ -55,7 +60,7 @@ class RowReader:
 
     Args:
         name (`str`): what the set is called.
-        rows: a data set with a length.
+        rows (`IndexedRows`): where they come from.
         number (`int`): of the set in the mixture; with `seed`, it decides the order.
         seed (`int`): of the run.
         share (`Share`): which part is read.
@@ -65,16 +70,16 @@ class RowReader:
         self.name, self.rows, self.number, self.seed, self.share, self.taken = name, rows, number, seed, share, 0
         self._pass, self._order = -1, np.empty(0, int)
 
-    def next(self) -> dict | Lost:
-        rows, size = self.rows, len(self.rows)
+    def next(self) -> Row | Lost:
+        size = len(self.rows)
         epoch, place = divmod(self.share.reader + self.taken * self.share.readers, size)
         self.taken += 1
         if epoch != self._pass:
-            key = _as_number(f"{self.seed} {self.number} {epoch}")
+            key = as_number(f"{self.seed} {self.number} {epoch}")
             self._pass, self._order = epoch, np.random.default_rng(key).permutation(size)
         index = int(self._order[place])
-        row = rows.draw(index, self.seed, epoch) if isinstance(rows, SetRows) else rows[index]
-        return _with_images({"source": f"{self.name}, row {index}", **row, "row": index, "epoch": epoch})
+        row = self.rows.draw(index, self.seed, epoch)
+        return _with_images(number_row(row, index, epoch, source=f"{self.name}, row {index}"))
 
     def state_dict(self) -> dict:
         return {"taken": self.taken}
@@ -92,7 +97,7 @@ class StreamReader:
 
     Args:
         name, number, seed, share: as in [`RowReader`].
-        rows ([`Shards`] or `datasets.IterableDataset`): the stream.
+        rows (`StreamedRows`): the stream.
         buffer (`int`): samples of a block.
     """
 
@@ -101,14 +106,11 @@ class StreamReader:
         self.share, self.buffer = share, buffer
         self.taken, self._pass, self._state = 0, 0, None
         self._stream: datasets.IterableDataset | None = None
-        self._iterator: Iterator[dict] | None = None
+        self._iterator: Iterator[Row] | None = None
 
-    def _begin(self) -> Iterator[dict]:
-        seed, rows = f"{self.seed} {self.number} {self._pass}", self.rows
-        if isinstance(rows, Shards):
-            rows = rows.stream(seed)
-        else:  # its files in another order
-            rows = rows.shuffle(seed=_as_number(seed), buffer_size=1, max_buffer_input_shards=1)
+    def _begin(self) -> Iterator[Row]:
+        seed = f"{self.seed} {self.number} {self._pass}"
+        rows = self.rows.stream(seed)
         refuse_too_few_shards(self.name, rows.num_shards, self.share.ranks, self.share.readers // self.share.ranks)
         rows = rows.map(_shuffled, batched=True, batch_size=self.buffer, with_indices=True, fn_kwargs={"seed": seed})
         # The part of this process; `datasets` shares it out between the workers by itself.
@@ -120,7 +122,7 @@ class StreamReader:
             self._stream.load_state_dict(self._state)
         return iter(self._stream)
 
-    def next(self) -> dict | Lost:
+    def next(self) -> Row | Lost:
         if self._iterator is None:
             self._iterator = self._begin()
         row = next(self._iterator, None)
@@ -134,7 +136,7 @@ class StreamReader:
         self.taken += 1
         if why := row.pop("broken", None):
             return Lost(why, row["source"])
-        return _with_images({"source": f"{self.name}, row {number}", **row, "row": number, "epoch": 0})
+        return _with_images(number_row(row, number, source=f"{self.name}, row {number}"))
 
     def state_dict(self) -> dict:
         rows = self._stream.state_dict() if self._stream is not None else None
@@ -144,7 +146,7 @@ class StreamReader:
         self.taken, self._pass, self._state = state["taken"], state["pass"], state["rows"]
 
 
-def _as_number(seed: str) -> int:
+def as_number(seed: str) -> int:
     return random.Random(seed).getrandbits(32)
 
 
@@ -154,7 +156,7 @@ def _shuffled(block: Mapping[str, list], indices: list[int], seed: str) -> dict[
     return {name: [column[index] for index in order] for name, column in block.items()}
 
 
-def _with_images(row: dict) -> dict | Lost:
+def _with_images(row: Row) -> Row | Lost:
     """A row with its images decoded, or why it has none."""
     try:
         images = [load_image(image) for image in row_images(row)]
@@ -162,4 +164,4 @@ def _with_images(row: dict) -> dict | Lost:
         return Lost("missing image", row["source"])
     except ValueError:
         return Lost("damaged image", row["source"])
-    return {**row, "images": images} if row.get("images") else {**row, "image": images[0]} if images else row
+    return replace_images(row, images)

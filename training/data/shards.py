@@ -7,12 +7,17 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from glob import glob
+from itertools import islice
 from pathlib import Path
 
 import datasets
 import fsspec
 from datasets.utils.file_utils import xopen
 
+from minigpt4.training.row import Row
+
+from .readers import Share
+from .rows import StreamedRows
 from .sets.text import clean_caption
 
 
@@ -21,7 +26,7 @@ NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
 READ_BYTES = 2**20
 
 
-class Shards:
+class Shards(StreamedRows):
     """
     The samples of tar files: `KEY.jpg` (or `.png`, `.webp`) with `KEY.json`, which has a `caption`, or `KEY.txt`.
 
@@ -44,13 +49,17 @@ class Shards:
             )
 
     @property
-    def num_shards(self) -> int:
+    def num_shards(self) -> int:  # type: ignore[override]
         return len(self.shards)
 
     def stream(self, seed: str) -> datasets.IterableDataset:
         """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""
         order = random.Random(seed).sample(self.shards, len(self.shards))
         return datasets.IterableDataset.from_generator(read_shards, gen_kwargs={"shards": order})
+
+    def each_once(self, share: Share) -> Iterator[Row]:
+        usable = (row for row in read_shards(self.shards) if not row["broken"])
+        return islice(usable, share.reader, None, share.readers)
 
 
 def is_shards(name: str) -> bool:
@@ -75,7 +84,7 @@ def expand_shards(name: str) -> list[str]:
     return sorted(glob(name))  # noqa: PTH207, as a Path's glob takes no absolute patterns
 
 
-def read_shards(shards: list[str]) -> Iterator[dict]:
+def read_shards(shards: list[str]) -> Iterator[Row]:
     """
     Read tar files from start to end.
 
@@ -138,7 +147,7 @@ def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield current, parts
 
 
-def _row(source: str, parts: dict[str, bytes]) -> dict:
+def _row(source: str, parts: dict[str, bytes]) -> Row:
     image = next((parts[ending] for ending in IMAGE_ENDINGS if ending in parts), None)
     if not image:
         return _broken(source, "missing image")
@@ -154,5 +163,5 @@ def _row(source: str, parts: dict[str, bytes]) -> dict:
     )
 
 
-def _broken(source: str, why: str) -> dict:
-    return {"source": source, "image": None, "text": None, "broken": why}
+def _broken(source: str, why: str) -> Row:
+    return {"source": source, "image": None, "text": None, "broken": why}  # type: ignore[typeddict-item]

@@ -2,90 +2,38 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import datasets
-import torch
 from accelerate import PartialState
 from rich.console import Console
-from torch.utils.data import Dataset
 
 from minigpt4.processing.image_loading import extensions
 from minigpt4.training.arguments import DataArguments, SetArguments
-from minigpt4.training.sequences.collation import row_images
+from minigpt4.training.row import Row, row_images
 
+from .drawn import DrawnScenes
 from .mixtures import MixedSet, Mixture
-from .sets import SETS, ImageFolder, OutsideError, SetReport, SetRows, open_set
+from .rows import Rows, as_rows
+from .set_report import SetReport
+from .sets import SETS, ImageFolder, OutsideError, SetRows, open_set
 from .shards import Shards, is_shards
 
 
-def _scenes(detailed: bool) -> Callable[[str, int], Dataset]:
-    def read(split: str, count: int) -> Dataset:
-        from minigpt4.training.nano.alignment import DrawnScenes
-
-        return DrawnScenes(f"recipe {split}", count, detailed=detailed)
-
-    return read
-
-
-# Data that is known by name: a function of the split and the number of rows.
-READERS: dict[str, Callable[[str, int], Dataset]] = {
-    "scene-captions": _scenes(detailed=False),
-    "scene-descriptions": _scenes(detailed=True),
-}
+# Data that is known by name, and whether its texts are detailed.
+SCENES: dict[str, bool] = {"scene-captions": False, "scene-descriptions": True}
 DRAWN_ROWS = 3500
 
 
-class NumberedRows(Dataset):
-    """
-    Rows of a data set, each with its number as `row` and the epoch it is read in as `epoch`.
-
-    The numbers name rows in errors, and decide what else is drawn for a row, so that a run which goes on draws the same.
-
-    Args:
-        rows: a data set with a length.
-        seed (`int`, *optional*, defaults to 0): decides what rows with choices of their own draw.
-        drawn_anew (`bool`, *optional*, defaults to `True`): in each epoch; rows to evaluate on must stay what they are.
-    """
-
-    def __init__(self, rows, seed: int = 0, drawn_anew: bool = True):
-        self.rows, self.seed, self.drawn_anew = rows, seed, drawn_anew
-        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()  # workers that stay for several epochs see it
-
-    @property
-    def epoch(self) -> int:
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        if self.drawn_anew:  # accelerate counts the passes of an evaluation loader that stays, too
-            self._epoch.fill_(epoch)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict:
-        row = self.rows.draw(index, self.seed, self.epoch) if isinstance(self.rows, SetRows) else self.rows[index]
-        return {**row, "row": index, "epoch": self.epoch}
-
-
-def number_rows(rows, seed: int = 0, drawn_anew: bool = True):
-    """[`NumberedRows`] of a data set with a length; streams of `datasets` get the numbers of epoch 0 always. A mixture
-    numbers its rows itself."""
-    if isinstance(rows, Mapping):  # several sets to evaluate on, by name
-        return {name: number_rows(each, seed, drawn_anew) for name, each in rows.items()}
-    if isinstance(rows, datasets.IterableDataset):
-        return rows.map(lambda row, index: {**row, "row": index, "epoch": 0}, with_indices=True)
-    return NumberedRows(rows, seed, drawn_anew) if hasattr(rows, "__len__") else rows
-
-
-def load_train_rows(data: DataArguments):
+def load_train_rows(data: DataArguments) -> Rows:
     """The rows that a recipe trains on, see [`load_rows`]; streams, and several sets, as a [`Mixture`]."""
     named = named_data(data)
     if isinstance(named, str):
         rows = load_rows(named, data, data.data_split, data.data_rows)
-        return rows if hasattr(rows, "__len__") else _mix([MixedSet(named, rows)], data)
+        return _mix([MixedSet(named, rows)], data) if rows.length is None else rows
     return _mix([_load_set(entry, data) for entry in named], data)
 
 
@@ -94,7 +42,7 @@ def named_data(data: DataArguments) -> str | list:
     if not data.data:
         raise ValueError(
             "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
-            f"{', '.join(READERS)}."
+            f"{', '.join(SCENES)}."
         )
     return data.data
 
@@ -109,7 +57,7 @@ def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
     return MixedSet(each.name, rows, float(each.ratio), each.batch_size and int(each.batch_size), limit)
 
 
-def load_entry(entry: Mapping, data: DataArguments, report: SetReport | None = None) -> tuple:
+def load_entry(entry: Mapping, data: DataArguments, keep_going: bool = False) -> tuple[SetArguments, Rows]:
     """One set of the list that `data` may be: what is said of it, as [`SetArguments`], and its rows. See [`load_rows`]."""
     known = [field.name for field in fields(SetArguments)]
     if not isinstance(entry, Mapping) or "name" not in entry or set(entry) - set(known):
@@ -122,10 +70,10 @@ def load_entry(entry: Mapping, data: DataArguments, report: SetReport | None = N
         data_columns=each.columns or data.data_columns,
         max_broken=data.max_broken if each.max_broken is None else float(each.max_broken),
     )
-    return each, load_rows(each.name, own, split, each.rows or data.data_rows, report)
+    return each, load_rows(each.name, own, split, each.rows or data.data_rows, keep_going)
 
 
-def load_eval_rows(data: DataArguments):
+def load_eval_rows(data: DataArguments) -> Rows | None:
     """The rows that a recipe evaluates on, or `None`; those of a stream in memory, undecoded. See [`load_rows`]."""
     if not data.eval_data:
         return None
@@ -133,26 +81,25 @@ def load_eval_rows(data: DataArguments):
         raise ValueError(f"eval_data is {data.eval_data!r}: name one set with an end, no shards and no list.")
     rows = load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
     # Processes can share out evenly only what has a length.
-    return list(rows) if isinstance(rows, datasets.IterableDataset) else rows
+    return as_rows(list(rows)) if rows.length is None else rows
 
 
-def load_rows(name: str, data: DataArguments, split: str, count: int | None = None, report: SetReport | None = None):
+def load_rows(name: str, data: DataArguments, split: str, count: int | None = None, keep_going: bool = False) -> Rows:
     """
     Read a data set.
 
     Args:
-        name (`str`): a name of `READERS` or of [`minigpt4.training.data.sets.SETS`], a folder, a `.json` file in LLaVA's form,
+        name (`str`): a name of `SCENES` or of [`minigpt4.training.data.sets.SETS`], a folder, a `.json` file in LLaVA's form,
             webdataset shards (`.tar`), or the name of a set on the Hub.
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
         count (`int`, *optional*): only so many rows.
-        report ([`SetReport`], *optional*):
-            Gets every row of a set or folder that cannot be used, whatever `max_broken` says; without it, more of them
-            than that allows are refused, and in a folder the first.
+        keep_going (`bool`, *optional*, defaults to `False`):
+            Leave all rows out that cannot be used, whatever `max_broken` says; else more of them than that allows are
+            refused, and in a folder the first. The `report` of the result names them.
 
     Returns:
-        `Dataset`, `datasets.Dataset`, `datasets.IterableDataset` or [`Shards`]: its rows have `text` or `messages`, and
-        `image` or `images` in any form that the processor takes.
+        [`Rows`]: with `text` or `messages`, and `image` or `images` in any form that the processor takes.
 
     Raises:
         FileNotFoundError: an image that `metadata` names is not there.
@@ -160,13 +107,13 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     """
     if count is not None and count < 1:
         raise ValueError(f"Of {name} {count} rows are asked for: say 1 at least, or leave the number out for all.")
-    if name in READERS:
-        return READERS[name](split, count or DRAWN_ROWS)
+    if name in SCENES:
+        return DrawnScenes(f"recipe {split}", count or DRAWN_ROWS, detailed=SCENES[name])
     if is_shards(name):
         return _open_shards(name, data, split, count)
     if name in SETS or name.endswith(".json"):
-        return _open_set(name, data, split, count, report)
-    rows = _read(name, data, split, report)
+        return _open_set(name, data, split, count, keep_going)
+    rows, report = _read(name, data, split, keep_going)
     for ours, theirs in (data.data_columns or {}).items():
         if theirs not in rows.column_names:
             raise ValueError(f"{name} has no column {theirs!r}: it has {', '.join(rows.column_names)}.")
@@ -176,7 +123,9 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         rows = rows.take(count)
     # Images stay as files until the processor reads them: its errors name them, and it refuses decompression bombs.
     rows = _undecoded(rows)
-    return _with_their_images(rows) if report and report.unusable else rows
+    if report.unusable:  # what is there may change, and a cache would not see it
+        rows = rows.filter(_has_images, **({} if data.streaming else {"load_from_cache_file": False}))
+    return as_rows(rows, report)
 
 
 def _open_shards(name: str, data: DataArguments, split: str, count: int | None) -> Shards:
@@ -190,34 +139,30 @@ def _open_shards(name: str, data: DataArguments, split: str, count: int | None) 
     return Shards(f"{root.rstrip('/')}/{name}" if root else name)
 
 
-def _open_set(name: str, data: DataArguments, split: str, count: int | None, report: SetReport | None) -> SetRows:
+def _open_set(name: str, data: DataArguments, split: str, count: int | None, keep_going: bool) -> SetRows:
     if split != "train":
         raise ValueError(f"{name} has no split {split!r}: it is read whole, as 'train'.")
-    rows = open_set(name, data.data_root, data.max_broken if report is None else 1.0)
-    if report is not None:
-        report.add(rows.report)
-    elif len(rows) < rows.report.read and PartialState().is_main_process:
+    rows = open_set(name, data.data_root, 1.0 if keep_going else data.max_broken)
+    if not keep_going and len(rows) < rows.report.read and PartialState().is_main_process:
         Console(stderr=True).print(f"{name}: {rows.report}", soft_wrap=True, markup=False, highlight=False)
     return rows if count is None else rows.take(count)
 
 
-def _read(name: str, data: DataArguments, split: str, report: SetReport | None):
-    folder = Path(name)
+def _read(name: str, data: DataArguments, split: str, keep_going: bool) -> tuple[Any, SetReport]:
+    folder, report = Path(name), SetReport()
     if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
         rows = datasets.load_from_disk(name)
         if isinstance(rows, Mapping) and split not in rows:
             raise ValueError(f"{name} has no split {split!r}: it has {', '.join(rows)}.")
-        return rows[split] if isinstance(rows, Mapping) else rows
+        return rows[split] if isinstance(rows, Mapping) else rows, report
     if folder.is_dir():
-        found = _check_folder(folder)
-        if report is not None:
-            report.add(found)
-        elif found.missing:
-            raise FileNotFoundError(f"{found.missing[0]}.")
-        elif found.broken:
-            raise ValueError(f"{found.broken[0]}.")
+        report = _check_folder(folder)
+        if report.missing and not keep_going:
+            raise FileNotFoundError(f"{report.missing[0]}.")
+        if report.broken and not keep_going:
+            raise ValueError(f"{report.broken[0]}.")
         try:
-            return datasets.load_dataset("imagefolder", data_dir=name, split=split, streaming=data.streaming)
+            return datasets.load_dataset("imagefolder", data_dir=name, split=split, streaming=data.streaming), report
         except datasets.exceptions.DatasetGenerationError as error:
             raise ValueError(f"{name} cannot be read: {error.__cause__}") from error
     if folder.is_file():
@@ -225,7 +170,7 @@ def _read(name: str, data: DataArguments, split: str, report: SetReport | None):
             f"{name} is a file: give the folder of the images, with a metadata.jsonl or metadata.csv in it."
         )
     try:
-        return datasets.load_dataset(name, data.data_config, split=split, streaming=data.streaming)
+        return datasets.load_dataset(name, data.data_config, split=split, streaming=data.streaming), report
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"{name} is no folder here, and cannot be read from the Hub: {reason[0]}") from error
@@ -239,7 +184,7 @@ def _check_folder(folder: Path) -> SetReport:
             f"{folder} has no metadata.jsonl or metadata.csv: write one, with the columns file_name and text, "
             'for example {"file_name": "cat.jpg", "text": "A cat on a mat."} on each line.'
         )
-    named, report = set(), SetReport()
+    named, report = set(), SetReport(must_be_whole=True)
     for file in files:
         images = ImageFolder(file.parent)
         for number, names in enumerate(map(_image_names, _lines(file)), start=1):
@@ -294,14 +239,7 @@ def _check_columns(name: str, columns: list[str]) -> None:
         raise ValueError(f"{has}: 'text' or 'messages' is missing. Another name: --set 'data_columns={{text: NAME}}'.")
 
 
-def _with_their_images(rows):
-    """The rows of a folder that name images which are there."""
-    # What is there may change, and a cache would not see it.
-    afresh = {} if isinstance(rows, datasets.IterableDataset) else {"load_from_cache_file": False}
-    return rows.filter(_has_images, **afresh)
-
-
-def _has_images(row: Mapping) -> bool:
+def _has_images(row: Row) -> bool:
     images = row_images(row)
     return bool(images) and all(Path(image).is_file() for image in images)
 

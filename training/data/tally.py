@@ -7,7 +7,6 @@ from rich.table import Table
 
 from .mixtures import MixedSet, Mixture
 from .readers import Lost
-from .shards import Shards
 
 
 # A share is not judged by fewer samples.
@@ -75,10 +74,9 @@ class Tally:
 
     def _check(self, mixed: MixedSet, tally: SetTally) -> None:
         samples = sum(tally.lost.values()) - len(tally.shards)
-        enough = min(ENOUGH_TO_JUDGE, len(mixed.rows)) if hasattr(mixed.rows, "__len__") else ENOUGH_TO_JUDGE
-        shards = len(mixed.rows.shards) if isinstance(mixed.rows, Shards) else 1
+        enough = min(ENOUGH_TO_JUDGE, mixed.rows.length or ENOUGH_TO_JUDGE)
         limit = self.mixture.max_broken if mixed.max_broken is None else mixed.max_broken
-        if samples > limit * max(enough, samples + tally.rows) or len(tally.shards) > limit * shards:
+        if samples > limit * max(enough, samples + tally.rows) or len(tally.shards) > limit * mixed.rows.num_shards:
             raise ValueError(
                 f"{mixed.name}: more than {limit:.2%} cannot be used: {tally}. Mend it, or say --set max_broken=SHARE."
             )

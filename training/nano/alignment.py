@@ -1,41 +1,21 @@
 """nano put together from its parts, and its projection trained in the two stages of MiniGPT-4."""
 
-import random
-from itertools import islice
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from torch.utils.data import Dataset
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
 from minigpt4.checkpoints.families import get_family
-from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE, draw
-from minigpt4.evaluation.scenes.wording import caption, describe
-from minigpt4.evaluation.scenes.world import sample_scenes
+from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import StageTrainer, load_recipe
+from minigpt4.training.data.drawn import DrawnScenes
 
 from .settings import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
-
-
-class DrawnScenes(Dataset):
-    """`count` pictures to train on, drawn from `seed` when they are asked for, each with its `text`: a short caption, or
-    the detailed description. Same index, same row."""
-
-    def __init__(self, seed: str, count: int, detailed: bool):
-        self.seed, self.detailed = seed, detailed
-        self.scenes = list(islice(sample_scenes(seed), count))
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, index: int) -> dict:
-        scene, rng = self.scenes[index], random.Random(f"{self.seed} {index}")
-        return {"image": draw(scene, rng=rng), "text": describe(scene) if self.detailed else caption(scene, rng)}
 
 
 def assemble(

@@ -9,10 +9,11 @@ from rich.text import Text
 from tokenizers.decoders import ByteFallback
 from transformers import PreTrainedModel
 
-from minigpt4.training.sequences.collation import IGNORED, SequenceCollator, row_images
+from minigpt4.training.row import Row, row_images
+from minigpt4.training.sequences.collation import IGNORED, SequenceCollator
 
 
-def print_sequences(collator: SequenceCollator, rows: Iterable[dict], console: Console | None = None) -> None:
+def print_sequences(collator: SequenceCollator, rows: Iterable[Row], console: Console | None = None) -> None:
     """
     Print rows as training sequences. Tokens with loss stand between ⟦ and ⟧, in green on a terminal.
 

@@ -1,13 +1,14 @@
 """What the model answers while it learns: a few fixed pictures, at every evaluation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from transformers import Trainer, TrainerCallback
 
 from minigpt4.inference.answering import ContextLimitError, answer_batch
-from minigpt4.training.sequences.collation import SequenceCollator, row_images
+from minigpt4.training.row import Row, row_images
+from minigpt4.training.sequences.collation import SequenceCollator
 
 
 ANSWER_TOKENS = 200
@@ -23,7 +24,7 @@ class SampleAnswers(TrainerCallback):
         file (`Path`): each evaluation adds one JSON line for each row: `step`, `row`, `prompt`, `expected`, `answer`.
     """
 
-    def __init__(self, trainer: Trainer, rows: Sequence[Mapping], file: Path):
+    def __init__(self, trainer: Trainer, rows: Sequence[Row], file: Path):
         self.trainer, self.rows, self.file = trainer, rows, file
 
     def on_evaluate(self, args, state, control, **kwargs):
@@ -39,7 +40,7 @@ class SampleAnswers(TrainerCallback):
             part.write_text(text + "\n", encoding="utf-8")
             part.replace(self.file)
 
-    def answer(self, row: Mapping) -> dict:
+    def answer(self, row: Row) -> dict:
         collator: SequenceCollator = self.trainer.data_collator
         processor, model = collator.processor, self.trainer.model
         segments = collator.segments(row)

@@ -1,68 +1,29 @@
 """From rows of pictures and texts to the published training sequences."""
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
 from transformers.utils.chat_template_utils import render_jinja_template
 from trl.data_utils import prepare_multimodal_messages
 
+from minigpt4.training.arguments import SequenceArguments
+from minigpt4.training.row import Row, row_images, row_name
+
 from .answer_ends import AnswerEnds
 from .templates import training_template
-
-
-if TYPE_CHECKING:
-    from minigpt4.training.data.features import FeatureCache
 
 
 IGNORED = -100
 
 
-@dataclass
-class SequenceArguments:
-    """
-    The training sequence: `<s>`, a prompt around the image, an answer and its end; or a whole chat.
+class FeatureSource(Protocol):
+    """What has the features of images ready, as `FeatureCache` does."""
 
-    Args:
-        prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
-            For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
-            image.
-        answer_end (`str`, *optional*):
-            What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
-            end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
-        max_answer_tokens (`int`, *optional*, defaults to 32):
-            The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
-        training_template (`str`, *optional*):
-            For rows with `messages`: a name of a [`~minigpt4.training.sequences.templates.training_template`] or the path of a
-            Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
-        max_length (`int`, *optional*, defaults to 1024):
-            What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
-            tokens, as MiniGPT-v2's is.
-        max_context_length (`int`, *optional*, defaults to 3800):
-            The first prompt of any row, its images included and its `<s>` not, keeps its first so many tokens.
-
-    An image is never cut.
-
-    Raises:
-        ValueError: a limit is below 1.
-    """
-
-    prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
-    answer_end: str | None = None
-    max_answer_tokens: int = 32
-    training_template: str | None = None
-    max_length: int = 1024
-    max_context_length: int = 3800
-
-    def __post_init__(self):
-        for name in ("max_answer_tokens", "max_length", "max_context_length"):
-            if (limit := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1 (got {limit}).")
-        if isinstance(self.prompts, str):
-            self.prompts = [self.prompts]
+    def read(self, images: Sequence) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +42,7 @@ class SequenceCollator:
     prompt ends in. Padding is on the right. Rows with no image, one and several may stand in one batch.
 
     The prompt of a batch depends on `seed` and on the epoch and number of its first row, as
-    [`minigpt4.training.data.sources.NumberedRows`] adds them, and on nothing else: a run that goes on draws as if it had never
+    [`minigpt4.training.data.rows.NumberedRows`] adds them, and on nothing else: a run that goes on draws as if it had never
     stopped. Without numbers it is drawn with torch's global generator.
 
     Args:
@@ -106,7 +67,7 @@ class SequenceCollator:
         processor: ProcessorMixin,
         arguments: SequenceArguments,
         seed: int = 0,
-        features: "FeatureCache | None" = None,
+        features: FeatureSource | None = None,
     ):
         self.processor = processor
         self.features = features
@@ -118,7 +79,7 @@ class SequenceCollator:
             training_template(arguments.training_template) if arguments.training_template else processor.chat_template
         )
 
-    def __call__(self, rows: Sequence[Mapping]) -> BatchFeature:
+    def __call__(self, rows: Sequence[Row]) -> BatchFeature:
         prompt = self._draw_prompt(rows)
         sequences, labels, images = [], [], []
         for row in rows:
@@ -151,19 +112,19 @@ class SequenceCollator:
             "logits_to_keep": (padded != IGNORED).roll(-1, dims=-1),
         }
 
-    def segments(self, row: Mapping, prompt: str | None = None) -> list[Segment]:
+    def segments(self, row: Row, prompt: str | None = None) -> list[Segment]:
         """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
         if row.get("messages"):
             return self._chat_segments(row)
         if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
             shown = ", ".join(f"{name} {value!r:.80}" for name, value in row.items() if name not in ("row", "epoch"))
             raise ValueError(
-                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {_which(row).lower()} has {shown}."
+                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {row_name(row).lower()} has {shown}."
             )
         start = (self.processor.tokenizer.bos_token or "") + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.answer_end, True)]
 
-    def _chat_segments(self, row: Mapping) -> list[Segment]:
+    def _chat_segments(self, row: Row) -> list[Segment]:
         try:
             messages = prepare_multimodal_messages(row["messages"], images=row_images(row) or None)
             [text], [spans] = render_jinja_template(
@@ -174,7 +135,7 @@ class SequenceCollator:
             )
         except Exception as error:  # messages of strangers: whatever shape they have
             raise ValueError(
-                f"{_which(row)} has messages {row['messages']!r:.200} that are no chat: {error}"
+                f"{row_name(row)} has messages {row['messages']!r:.200} that are no chat: {error}"
             ) from error
         segments, end = [], 0
         for start, stop in spans:
@@ -182,9 +143,9 @@ class SequenceCollator:
             end = stop
         return [segment for segment in (*segments, Segment(text[end:], False)) if segment.text]
 
-    def _tokenize(self, row: Mapping, segments: Sequence[Segment]) -> tuple[list[int], list[int], int]:
+    def _tokenize(self, row: Row, segments: Sequence[Segment]) -> tuple[list[int], list[int], int]:
         """The ids and labels of a row, and how many tokens were cut off. What is learned first ends the context."""
-        processor, which = self.processor, _which(row)
+        processor, which = self.processor, row_name(row)
         first = next((place for place, segment in enumerate(segments) if segment.learned), len(segments))
         (context, _), (rest, labels) = self._encode(segments[:first]), self._encode(segments[first:])
         placeholders, given = (context + rest).count(processor.image_token_id), len(row_images(row))
@@ -231,30 +192,12 @@ class SequenceCollator:
             )
         return min(len(ids), limit + uncounted)
 
-    def count_cut(self, row: Mapping) -> int:
+    def count_cut(self, row: Row) -> int:
         """How many tokens of a row are cut off, at `max_context_length`, `max_answer_tokens` or `max_length`."""
         return self._tokenize(row, self.segments(row))[2]
 
-    def _draw_prompt(self, rows: Sequence[Mapping]) -> str:
+    def _draw_prompt(self, rows: Sequence[Row]) -> str:
         prompts = self.arguments.prompts
         if "row" in rows[0]:
             return random.Random(f"{self.seed} {rows[0]['epoch']} {rows[0]['row']}").choice(prompts)
         return prompts[int(torch.randint(len(prompts), ()))]
-
-
-def row_images(row: Mapping) -> list:
-    """The images of a row, in the form they have there."""
-    if row.get("images"):
-        return [_image(image) for image in row["images"]]
-    return [] if row.get("image") is None else [_image(row["image"])]
-
-
-def _which(row: Mapping) -> str:
-    return f"Row {row['row']}" if "row" in row else "A row"
-
-
-def _image(image):
-    """What `datasets` leaves undecoded is a path with or without the bytes of the file."""
-    if isinstance(image, Mapping):
-        return image["bytes"] if image.get("bytes") is not None else image["path"]
-    return image

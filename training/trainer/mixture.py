@@ -11,7 +11,8 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 from transformers import BatchFeature, TrainerCallback
 
-from minigpt4.training.data.mixtures import MixedBatch, MixedBatches, Mixture
+from minigpt4.training.data.mixtures import MixedBatch, MixedBatches
+from minigpt4.training.data.rows import as_rows, number_rows
 from minigpt4.training.data.tally import Drawn, Tally
 
 from .resuming import ResumingTrainer
@@ -29,19 +30,20 @@ class MixtureTrainer(ResumingTrainer):
 
     tally: Tally | None = None
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if isinstance(self.train_dataset, Mixture):
-            self.tally = Tally(self.train_dataset)
+    def __init__(self, model, args, train_dataset=None, **kwargs):
+        rows = None if train_dataset is None else as_rows(train_dataset)
+        super().__init__(model, args, train_dataset=number_rows(rows, args.seed), **kwargs)
+        if rows is not None and rows.counts_lost:
+            self.tally = Tally(rows)  # type: ignore[arg-type]  # a mixture, as nothing else counts
             self.args.ignore_data_skip = True  # Trainer would read again all that was read, to skip it
             self.add_callback(_MixtureCallback(self.tally))
 
     def get_train_dataloader(self) -> DataLoader:
-        if not isinstance(self.train_dataset, Mixture):
+        if self.tally is None:
             return super().get_train_dataloader()
         args = self.args
         self.batches = MixedBatches(
-            self.train_dataset,
+            self.tally.mixture,
             args.per_device_train_batch_size,
             args.seed if args.data_seed is None else args.data_seed,
             args.process_index,
@@ -108,7 +110,7 @@ class MixtureTrainer(ResumingTrainer):
         return {
             "processes": self.args.world_size,
             "dataloader_num_workers": self.args.dataloader_num_workers,
-            "sets": [each.name for each in self.train_dataset.sets],
+            "sets": [each.name for each in self.batches.mixture.sets],
         }
 
     def _state_file(self, checkpoint: str) -> Path:

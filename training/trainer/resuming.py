@@ -7,7 +7,7 @@ from accelerate.utils import gather_object
 from rich.console import Console
 from transformers import Trainer, TrainerState
 from transformers.trainer import SCALER_NAME, TRAINER_STATE_NAME
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint, has_length
 
 from .damage import find_damage, find_missing
 
@@ -68,7 +68,7 @@ class ResumingTrainer(Trainer):
     def _refuse_other_batches(self, checkpoint: Path) -> None:
         """`Trainer` counts in steps what was read: with larger ones it would pass over rows, with smaller ones repeat them."""
         args, rows = self.args, self.train_dataset
-        if args.ignore_data_skip or args.auto_find_batch_size or not hasattr(rows, "__len__"):
+        if args.ignore_data_skip or args.auto_find_batch_size or not has_length(rows):
             return
         state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
         size, accumulated = args.train_batch_size * args.world_size, args.gradient_accumulation_steps

@@ -12,12 +12,12 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from minigpt4.checkpoints.learned import holds_learned, learned_modules, load_learned, save_learned
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse_another_base
-from minigpt4.training.arguments import StageArguments
+from minigpt4.training.arguments import SequenceArguments, StageArguments
 from minigpt4.training.data.features import open_features
-from minigpt4.training.data.sources import number_rows
+from minigpt4.training.data.rows import number_rows
 from minigpt4.training.masks import apply_mask, print_learning_table
 from minigpt4.training.recipe import load_recipe
-from minigpt4.training.sequences.collation import SequenceArguments, SequenceCollator
+from minigpt4.training.sequences.collation import SequenceCollator
 from minigpt4.training.sequences.packing import PackingCollator, use_packed_attention, why_not_packed
 
 from .disk import full_disk_in_one_line
@@ -96,10 +96,8 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
                 processing_class, sequence, seed=args.seed, features=open_features(model, processing_class, args)
             ),
             processing_class=processing_class,
-            train_dataset=train_dataset if train_dataset is None else number_rows(train_dataset, args.seed),
-            eval_dataset=eval_dataset
-            if eval_dataset is None
-            else number_rows(eval_dataset, args.seed, drawn_anew=False),
+            train_dataset=train_dataset,
+            eval_dataset=number_rows(eval_dataset, args.seed, drawn_anew=False),
             **kwargs,
         )
         if self.is_world_process_zero():

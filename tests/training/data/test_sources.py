@@ -8,8 +8,9 @@ from torch.utils.data import DataLoader
 
 from minigpt4.training import DataArguments, SequenceArguments, SequenceCollator
 from minigpt4.training.data.mixtures import MixedBatches
-from minigpt4.training.data.sources import load_eval_rows, load_train_rows, number_rows
-from minigpt4.training.sequences.collation import row_images
+from minigpt4.training.data.rows import number_rows
+from minigpt4.training.data.sources import load_eval_rows, load_train_rows
+from minigpt4.training.row import row_images
 
 
 COLOURS = ["red", "green", "blue", "white"]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from minigpt4.training.data.set_report import SetReport
+
 from .captions import CAPTION_SETS
 from .conversations import CONVERSATION_SETS, own_conversations
 from .flickr import FLICKR_SETS
@@ -9,7 +11,7 @@ from .images import ImageFolder, OutsideError
 from .published_set import PublishedSet
 from .questions import QUESTION_SETS
 from .referring import REFERRING_SETS
-from .rows import SetReport, SetRows
+from .set_rows import SetRows
 from .text import clean_caption
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 
 # A row is what the file says; its place is what an error names, and what its random choices depend on.
-Row = Mapping[str, Any]
-PlacedRow = tuple[str, Row]
+Annotation = Mapping[str, Any]
+PlacedAnnotation = tuple[str, Annotation]
 
 
 def read_json(path: Path):
@@ -25,13 +25,13 @@ def read_json(path: Path):
         raise ValueError(f"{path} is no JSON: {error}") from error
 
 
-def read_list(*paths: Path) -> Iterator[PlacedRow]:
+def read_list(*paths: Path) -> Iterator[PlacedAnnotation]:
     """The rows of files that are a list."""
     for path in paths:
         yield from placed(path, read_json(path))
 
 
-def read_key(path: Path, key: str) -> Iterator[PlacedRow]:
+def read_key(path: Path, key: str) -> Iterator[PlacedAnnotation]:
     """The rows of a file that is an object with the list under `key`."""
     content = read_json(path)
     if not isinstance(content, Mapping) or key not in content:
@@ -39,7 +39,7 @@ def read_key(path: Path, key: str) -> Iterator[PlacedRow]:
     yield from placed(path, content[key])
 
 
-def placed(path: Path, rows: Iterable) -> Iterator[PlacedRow]:
+def placed(path: Path, rows: Iterable) -> Iterator[PlacedAnnotation]:
     """
     Each row with its file and number, from 1.
 

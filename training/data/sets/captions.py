@@ -4,23 +4,24 @@ import random
 from functools import partial
 
 from minigpt4.processing.tasks import TASKS
+from minigpt4.training.row import Row
 
-from .annotations import KEY, TEXT, Row, read_key
+from .annotations import KEY, TEXT, Annotation, read_key
 from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption
 
 
-def _caption(row: Row, rng: random.Random, field: str) -> dict:
+def _caption(row: Annotation, rng: random.Random, field: str) -> Row:
     return ask(rng.choice(TASKS["caption"].forms), clean_caption(row[field]))
 
 
-def _described(row: Row, rng: random.Random) -> dict:
+def _described(row: Annotation, rng: random.Random) -> Row:
     # As it stands; the recipe of stage 2 has the prompts.
     return {"text": row["caption"]}
 
 
-def _not_train2014(row: Row) -> str | None:
+def _not_train2014(row: Annotation) -> str | None:
     return None if "train" in row["image"] else "image not of train2014"
 
 

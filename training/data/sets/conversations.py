@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from .annotations import KEY, LIST, PlacedRow, Row, read_list
+from minigpt4.training.row import Row
+
+from .annotations import KEY, LIST, Annotation, PlacedAnnotation, read_list
 from .images import named
 from .published_set import PublishedSet, ask, chat
 from .text import clean_caption
@@ -14,7 +16,7 @@ from .text import clean_caption
 SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
 
 
-def _turns(row: Row) -> list[tuple[str, str]]:
+def _turns(row: Annotation) -> list[tuple[str, str]]:
     """The questions and answers of a published conversation."""
     talk = row["conversations"]
     speakers = [turn["from"] for turn in talk]
@@ -25,11 +27,11 @@ def _turns(row: Row) -> list[tuple[str, str]]:
     return list(zip(texts[::2], texts[1::2], strict=True))
 
 
-def _conversation(row: Row, rng: random.Random) -> dict:
+def _conversation(row: Annotation, rng: random.Random) -> Row:
     return chat(_turns(row))
 
 
-def _one_turn(row: Row, rng: random.Random) -> dict:
+def _one_turn(row: Annotation, rng: random.Random) -> Row:
     question, answer = _turns(row)[0]
     return ask(clean_caption(question), answer)
 
@@ -45,7 +47,7 @@ def _llava(task: str, file: str, make) -> PublishedSet:
     )
 
 
-def _instruction(row: Row, rng: random.Random) -> dict:
+def _instruction(row: Annotation, rng: random.Random) -> Row:
     instance = row["instances"][0]
     constraints = instance["constraints"]
     instruction = instance["instruction_with_input"] + (f" {constraints}" if constraints is not None else "")
@@ -68,7 +70,7 @@ CONVERSATION_SETS = {
 }
 
 
-def _read_own(path: Path) -> Iterator[PlacedRow]:
+def _read_own(path: Path) -> Iterator[PlacedAnnotation]:
     for where, row in read_list(path):
         if isinstance(row, Mapping):
             images = row.get("image") or []
@@ -76,7 +78,7 @@ def _read_own(path: Path) -> Iterator[PlacedRow]:
         yield where, row
 
 
-def _own(row: Row, rng: random.Random) -> dict:
+def _own(row: Annotation, rng: random.Random) -> Row:
     """Each `<image>` is an image where it stands; images that no text shows go before the first question."""
     messages: list[dict] = []
     for turn in row["conversations"]:
@@ -99,7 +101,7 @@ def _own(row: Row, rng: random.Random) -> dict:
     return {"messages": messages}
 
 
-def _own_images(row: Row) -> list[str]:
+def _own_images(row: Annotation) -> list[str]:
     return row["images"]
 
 

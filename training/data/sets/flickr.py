@@ -4,8 +4,9 @@ import random
 from functools import partial
 
 from minigpt4.processing.tasks import TASKS
+from minigpt4.training.row import Row
 
-from .annotations import KEY, TEXT, Row
+from .annotations import KEY, TEXT, Annotation
 from .images import named
 from .published_set import PublishedSet, ask
 
@@ -13,15 +14,15 @@ from .published_set import PublishedSet, ask
 DETECTION = TASKS["detection"].asked
 
 
-def _grounded(row: Row, rng: random.Random) -> dict:
+def _grounded(row: Annotation, rng: random.Random) -> Row:
     return ask(rng.choice(TASKS["grounding"].forms), row["grounded_caption"])
 
 
-def _detected(row: Row, rng: random.Random) -> dict:
+def _detected(row: Annotation, rng: random.Random) -> Row:
     return ask(DETECTION.format(row["caption"]), row["output"])
 
 
-def _phrase(row: Row, rng: random.Random) -> dict:
+def _phrase(row: Annotation, rng: random.Random) -> Row:
     return ask(DETECTION.format(row["phrase"]), f"<p>{row['phrase']}</p> {row['bbox']}")
 
 

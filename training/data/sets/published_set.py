@@ -4,14 +4,16 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .annotations import PlacedRow, Row, read_list
+from minigpt4.training.row import Row
+
+from .annotations import Annotation, PlacedAnnotation, read_list
 
 
-def no_images(row: Row) -> list[str]:
+def no_images(row: Annotation) -> list[str]:
     return []
 
 
-def nothing_left_out(row: Row) -> None:
+def nothing_left_out(row: Annotation) -> None:
     return None
 
 
@@ -37,20 +39,20 @@ class PublishedSet:
     task: str
     files: tuple[str, ...]
     fields: Mapping[str, str]
-    make: Callable[[Row, random.Random], dict]
+    make: Callable[[Annotation, random.Random], Row]
     images: str | None = None
-    image_paths: Callable[[Row], list[str]] = no_images
-    read: Callable[..., Iterator[PlacedRow]] = read_list
-    left_out: Callable[[Row], str | None] = nothing_left_out
+    image_paths: Callable[[Annotation], list[str]] = no_images
+    read: Callable[..., Iterator[PlacedAnnotation]] = read_list
+    left_out: Callable[[Annotation], str | None] = nothing_left_out
     upright: bool = False
 
 
-def ask(question: str, answer: str) -> dict:
+def ask(question: str, answer: str) -> Row:
     """A row with one question and its answer."""
     return chat([(question, answer)])
 
 
-def chat(turns: list[tuple[str, str]]) -> dict:
+def chat(turns: list[tuple[str, str]]) -> Row:
     """A row with several questions and their answers."""
     roles = ("user", "assistant")
     return {

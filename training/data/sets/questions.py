@@ -7,35 +7,36 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from minigpt4.processing.tasks import TASKS
+from minigpt4.training.row import Row
 
-from .annotations import NUMBER, TEXT, TEXTS, PlacedRow, Row, read_json
+from .annotations import NUMBER, TEXT, TEXTS, Annotation, PlacedAnnotation, read_json
 from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption, draw_answer
 
 
-def _ask(row: Row, answer: str, rng: random.Random) -> dict:
+def _ask(row: Annotation, answer: str, rng: random.Random) -> Row:
     return ask(rng.choice(TASKS["vqa"].forms).format(clean_caption(row["question"])), clean_caption(answer))
 
 
-def _one_of(row: Row, rng: random.Random, field: str) -> dict:
+def _one_of(row: Annotation, rng: random.Random, field: str) -> Row:
     return _ask(row, draw_answer(row[field], rng), rng)
 
 
-def _only(row: Row, rng: random.Random) -> dict:
+def _only(row: Annotation, rng: random.Random) -> Row:
     return _ask(row, row["answer"], rng)
 
 
-def _aok_images(row: Row) -> list[str]:
+def _aok_images(row: Annotation) -> list[str]:
     # The authors' own file has COCO's number only.
     return without_folders(row) if "image" in row else named(row, "COCO_train2014_{image_id:012d}.jpg")
 
 
-def _not_for_training(row: Row) -> str | None:
+def _not_for_training(row: Annotation) -> str | None:
     return None if row["split"] == 1 else "not of the split for training"
 
 
-def _read_ocrvqa(path: Path) -> Iterator[PlacedRow]:
+def _read_ocrvqa(path: Path) -> Iterator[PlacedAnnotation]:
     books = read_json(path)
     if not isinstance(books, Mapping):
         raise ValueError(f"{path} is no object with a book under each key, as it was published: is it another file?")

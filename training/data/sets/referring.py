@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from minigpt4.processing.boxes import format_box
 from minigpt4.processing.tasks import TASKS
+from minigpt4.training.row import Row
 
-from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, PlacedRow, Row, placed, read_json
+from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, Annotation, PlacedAnnotation, placed, read_json
 from .images import named
 from .pickles import read_plain_pickle
 from .published_set import PublishedSet, ask
@@ -19,24 +20,24 @@ from .text import clean_caption
 REGION_PIXELS = 16384  # of Visual Genome, smaller regions only
 
 
-def _box(row: Row) -> str:
+def _box(row: Annotation) -> str:
     x, y, width, height = row["bbox"]
     return format_box((x, y, x + width, y + height), row["image_size"], clip=False)
 
 
-def _sentence(row: Row, rng: random.Random) -> str:
+def _sentence(row: Annotation, rng: random.Random) -> str:
     return clean_caption(rng.choice(row["sentences"]))
 
 
-def _refer(row: Row, rng: random.Random) -> dict:
+def _refer(row: Annotation, rng: random.Random) -> Row:
     return ask(rng.choice(TASKS["refer"].forms).format(_sentence(row, rng)), _box(row))
 
 
-def _identify(row: Row, rng: random.Random) -> dict:
+def _identify(row: Annotation, rng: random.Random) -> Row:
     return ask(rng.choice(TASKS["identify"].forms).format(_box(row)), _sentence(row, rng))
 
 
-def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
+def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedAnnotation]:
     """The references of a pickle, each with its box and its image out of COCO's instances."""
     coco = read_json(instances)
     try:
@@ -59,7 +60,7 @@ def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedRow]:
             yield where, {**ref, **found}
 
 
-def _not_for_training(row: Row) -> str | None:
+def _not_for_training(row: Annotation) -> str | None:
     return None if row["split"] == "train" else "not of the split for training"
 
 
@@ -76,7 +77,7 @@ def _refcoco(folder: str, refs: str, task: str) -> PublishedSet:
     )
 
 
-def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedRow]:
+def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedAnnotation]:
     """The regions of Visual Genome, each with its image."""
     try:
         images = {
@@ -99,12 +100,12 @@ def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedRow]:
             yield f"{where}, region {number}", {**region, **found[1]} if isinstance(region, Mapping) else region
 
 
-def _region(row: Row, rng: random.Random) -> dict:
+def _region(row: Annotation, rng: random.Random) -> Row:
     box = [row["x"], row["y"], row["width"], row["height"]]
     return ask(rng.choice(TASKS["refer"].forms).format(clean_caption(row["phrase"])), _box({**row, "bbox": box}))
 
 
-def _too_large(row: Row) -> str | None:
+def _too_large(row: Annotation) -> str | None:
     return None if row["width"] * row["height"] < REGION_PIXELS else f"{REGION_PIXELS:,} square pixels or more"
 
 

@@ -17,7 +17,7 @@ from minigpt4.training.data.features import cache_features
 from minigpt4.training.data.mixtures import MixedBatches
 from minigpt4.training.data.sets import clean_caption, open_set
 from minigpt4.training.data.sources import load_train_rows
-from minigpt4.training.sequences.collation import row_images
+from minigpt4.training.row import row_images
 
 
 OVER_THE_EDGE = "{<31><30><95><157>}"

@@ -4,61 +4,21 @@ import json
 import random
 from collections import Counter
 from copy import copy
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.compute as pc
-from torch.utils.data import Dataset
 
 from minigpt4.processing.image_loading import AsStored
+from minigpt4.training.data.rows import IndexedRows
+from minigpt4.training.data.set_report import SetReport
+from minigpt4.training.row import Row
 
 from .images import ImageFolder, OutsideError
 from .index import read_index
 from .published_set import PublishedSet
 
 
-@dataclass
-class SetReport:
-    """
-    What became of the rows of a set's annotations.
-
-    Args:
-        read (`int`): rows in the annotations.
-        left_out (`Counter[str]`): rows that the published training does not use, by reason.
-        missing (`list[str]`): rows with an image that is not there; each names file, row and image.
-        broken (`list[str]`): rows that are not as they should be; each names file and row, and says what is wrong.
-    """
-
-    read: int = 0
-    left_out: Counter = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-
-    def add(self, other: "SetReport") -> None:
-        self.read += other.read
-        self.left_out += other.left_out
-        self.missing += other.missing
-        self.broken += other.broken
-
-    @property
-    def unusable(self) -> list[str]:
-        return self.missing + self.broken
-
-    @property
-    def share(self) -> float:
-        """Of the rows that the published training would use, the share that cannot be used."""
-        return len(self.unusable) / max(1, self.read - sum(self.left_out.values()))
-
-    def __str__(self) -> str:
-        usable = self.read - sum(self.left_out.values()) - len(self.unusable)
-        parts = [f"{usable} of {self.read} rows"]
-        parts += [f"{count} left out ({reason})" for reason, count in self.left_out.most_common()]
-        parts += [f"{len(self.missing)} without their image"] * bool(self.missing)
-        parts += [f"{len(self.broken)} broken"] * bool(self.broken)
-        return ", ".join(parts) + (f"; first: {self.unusable[0]}" if self.unusable else "")
-
-
-class SetRows(Dataset):
+class SetRows(IndexedRows):
     """
     The usable rows of a set, each made when it is asked for.
 
@@ -82,17 +42,14 @@ class SetRows(Dataset):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, index: int) -> dict:
-        return self.draw(index, seed=0, epoch=0)
-
-    def draw(self, index: int, seed: int, epoch: int) -> dict:
+    def draw(self, index: int, seed: int, epoch: int) -> Row:
         """
         A row with its random choices made: the form of the instruction, the answer among several.
 
         They depend on the arguments and the place of the row in its file, and on nothing else.
 
         Returns:
-            `dict`: `messages` and `images`, or `text` and `image`; `task`, and the `source`: the set, its file and row.
+            [`Row`]: `messages` and `images`, or `text` and `image`; `task`, and the `source`: the set, its file and row.
         """
         entry = self.index[index]
         rng = random.Random(f"{seed} {epoch} {self.name} {entry['where']}")
@@ -100,7 +57,7 @@ class SetRows(Dataset):
         images = [self.folder.path(image) for image in entry["images"]]
         if not self.published.upright:
             images = [AsStored(image) for image in images]
-        shown = {"images": images} if "messages" in row else {"image": images[0]}
+        shown: Row = {"images": images} if "messages" in row else {"image": images[0]}
         return {**row, **shown, "task": self.published.task, "source": f"{self.name}: {entry['where']}"}
 
     def take(self, count: int) -> "SetRows":
