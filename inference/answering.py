@@ -11,8 +11,9 @@ from minigpt4.inference.turns import Answer
 
 
 if TYPE_CHECKING:
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
     from minigpt4.inference.streaming import AnswerStreamer
+    from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+    from minigpt4.processing import MiniGPT4Processor
 
 
 class ContextLimitError(ValueError):

@@ -15,7 +15,8 @@ from minigpt4.processing.image_loading import load_image
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+    from minigpt4.processing import MiniGPT4Processor
 
 
 READING_AHEAD = "reading ahead"  # the name of its thread

@@ -16,8 +16,9 @@ from minigpt4.inference.turns import Answer, Turn, user_turn
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
     from minigpt4.inference.streaming import AnswerStreamer
+    from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+    from minigpt4.processing import MiniGPT4Processor
 
 
 # So many positions are read ahead before a look at whether somebody waits.

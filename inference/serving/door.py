@@ -35,7 +35,8 @@ from minigpt4.processing.image_loading import shrunk
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+    from minigpt4.processing import MiniGPT4Processor
 
 MEGABYTE = 1_000_000
 MOST_BODY_MEGABYTES = 32
