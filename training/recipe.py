@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 import yaml
-from trl import TrlParser
 
-from .arguments import DataArguments, ModelArguments, SequenceArguments, StageArguments
+from .recipe_keys import recipe_keys
+
+
+if TYPE_CHECKING:
+    from .arguments import DataArguments, ModelArguments, SequenceArguments, StageArguments
 
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -20,10 +23,10 @@ class Recipe:
     """A recipe that was read: its name, and what it says on training, sequences, model and data."""
 
     name: str
-    args: StageArguments
-    sequence: SequenceArguments
-    model: ModelArguments
-    data: DataArguments
+    args: "StageArguments"
+    sequence: "SequenceArguments"
+    model: "ModelArguments"
+    data: "DataArguments"
 
 
 def read_recipe(name: str | Path, **overrides) -> Recipe:
@@ -51,13 +54,23 @@ def read_recipe(name: str | Path, **overrides) -> Recipe:
         raise ValueError(f"{path} is no recipe: it must say 'key: value' on each line.")
     if "trust_remote_code" in content:
         raise ValueError(f"{path} says trust_remote_code, which only who runs it can say: --trust-remote-code.")
-    parser = _Parser([StageArguments, SequenceArguments, ModelArguments, DataArguments])  # type: ignore[list-item]
-    # Recipes are written for accelerators: without one, TrainingArguments wants to be told that the CPU is meant.
-    defaults = {"use_cpu": not torch.accelerator.is_available(), "output_dir": f"runs/{path.stem}"}
-    return Recipe(path.stem, *parser.parse({**defaults, **content, **overrides}, source=str(name)))
+    values = {"output_dir": f"runs/{path.stem}", **content, **overrides}
+    _refuse_unknown(values, str(name))
+    from .recipe_values import parse  # imports torch: whatever can be refused before has been
+
+    return Recipe(path.stem, *parse(values))
 
 
-def load_recipe(name: str | Path, **overrides) -> tuple[StageArguments, SequenceArguments]:
+def _refuse_unknown(values: dict, source: str) -> None:
+    known = recipe_keys()
+    for key in values:
+        if key not in known:
+            close = get_close_matches(str(key), known, n=1)
+            hint = f": did you mean {close[0]!r}?" if close else "; see the docstrings of minigpt4.training.arguments."
+            raise ValueError(f"Recipe {source}: there is no key {key!r}{hint}")
+
+
+def load_recipe(name: str | Path, **overrides) -> "tuple[StageArguments, SequenceArguments]":
     """The part of [`read_recipe`] that [`StageTrainer`] takes."""
     recipe = read_recipe(name, **overrides)
     return recipe.args, recipe.sequence
@@ -83,27 +96,3 @@ def parse_overrides(settings: Sequence[str]) -> dict:
             raise ValueError(f"--set {setting!r} is not of the form key=value.")
         overrides[key.strip()] = yaml.safe_load(value) if value[:1] in ("[", "{", '"', "'") else value
     return overrides
-
-
-class _Parser(TrlParser):
-    """TRL's parser, with every mistake an exception of one line."""
-
-    def error(self, message: str):
-        raise ValueError(f"The recipe says something that cannot be: {message}")
-
-    def parse(self, values: dict, source: str) -> tuple:
-        # allow_abbrev and aliases are for people who type options; a recipe names keys in full.
-        known = {action.dest: action for action in self._actions}
-        for key, value in values.items():
-            if key not in known:
-                close = get_close_matches(str(key), known, n=1)
-                hint = (
-                    f": did you mean {close[0]!r}?"
-                    if close
-                    else "; see the docstrings of minigpt4.training.arguments."
-                )
-                raise ValueError(f"Recipe {source}: there is no key {key!r}{hint}")
-            if value is False and known[key].nargs != "?":
-                values[key] = "no"  # what YAML makes of `save_strategy: no`
-        self.set_defaults_with_config(**values)
-        return self.parse_args_into_dataclasses(args=[], look_for_args_file=False)

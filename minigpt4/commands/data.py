@@ -35,13 +35,14 @@ def check(
     Exits with 1 where training would stop: where a set has more of that than the recipe's max_broken (1 % by default),
     or a row that training does not pass over.
     """
-    from minigpt4.training.data.check import check_data
-
     if bool(show) != (output is not None):
         raise typer.BadParameter("--show N draws into --output FOLDER: give both, or neither")
     if output is not None and output.exists():
         raise FileExistsError(f"{output} exists: name a new folder for the pictures.")
-    passed = check_data(read(name, settings, trust_remote_code), show, output)
+    recipe = read(name, settings, trust_remote_code)
+    from minigpt4.training.data.check import check_data
+
+    passed = check_data(recipe, show, output)
     if output is not None and output.is_dir():
         note(f"The pictures are in {output}.")
     if not passed:

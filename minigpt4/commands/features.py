@@ -14,11 +14,12 @@ def cache_features(
 
     With the same key, `minigpt4 train` reads it there in place of running the towers. What is stored already stays.
     """
+    recipe = read(name, settings, trust_remote_code)
     from accelerate import PartialState
 
     from minigpt4.training.data.features import cache_features
 
-    cache = cache_features(read(name, settings, trust_remote_code))
+    cache = cache_features(recipe)
     if not PartialState().is_main_process:
         return
     size = sum(file.stat().st_size for file in cache.folder.iterdir())

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minigpt4.commands.console import working
+
 
 if TYPE_CHECKING:
     from minigpt4.training.recipe import Recipe
@@ -20,5 +22,6 @@ def read(name: str, settings: list[str] | None, trust_remote_code: bool, **more:
     """The recipe, with what the command line says in the place of its own."""
     from minigpt4.training.recipe import parse_overrides, read_recipe
 
-    said = {key: value for key, value in {"trust_remote_code": trust_remote_code, **more}.items() if value}
-    return read_recipe(name, **(parse_overrides(settings or []) | said))
+    options = {key: value for key, value in {"trust_remote_code": trust_remote_code, **more}.items() if value}
+    with working("Reading the recipe"):
+        return read_recipe(name, **(parse_overrides(settings or []) | options))

@@ -50,11 +50,11 @@ def recipe(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Train as RECIPE says."""
+    said = read(name, settings, trust_remote_code, save=save)
     from accelerate import PartialState
 
     from minigpt4.training import run
 
-    said = read(name, settings, trust_remote_code, save=save)
     if show:
         run.show(said, show)
     else:
