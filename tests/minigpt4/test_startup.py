@@ -1,5 +1,8 @@
 """The command as it is installed: it starts quickly, and its page is one that a stranger can use."""
 
+import contextlib
+import os
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -22,6 +25,45 @@ def test_help_imports_nothing_heavy():
     code = "import sys; from minigpt4.cli import run; run(sys.argv[1:]); print(sorted({'torch', 'transformers', 'PIL'} & set(sys.modules)))"
     for arguments in (["--help"], ["describe", "--help"], ["--version"]):
         assert start(sys.executable, "-c", code, *arguments).stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["describe", "nope.png"], "nope.png: no such file or folder"),
+        (["chat", "nope.png"], "nope.png: no such file or folder"),
+        (["demo", "nope.png"], "nope.png: no such file or folder"),
+        (["app", "--port", "{taken}"], "port {taken}: Address already in use; choose another with --port"),
+        (["serve", "--port", "{taken}"], "port {taken}: Address already in use; choose another with --port"),
+        (["serve", "--host", "192.0.2.1"], "192.0.2.1: it is not an address of this machine"),
+        (["train", "nope"], "There is no recipe 'nope'"),
+        (["train", "stage1", "--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
+        (["data", "check", "nope"], "There is no recipe 'nope'"),
+        (["cache-features", "stage1", "--set", "nope=1"], "there is no key 'nope'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_refused_before_torch_is_imported(arguments, line):
+    code = "import sys; from minigpt4.cli import run; run(sys.argv[1:]); print('torch' in sys.modules)"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = start(sys.executable, "-c", code, *(word.format(taken=port) for word in arguments))
+    assert line.format(taken=port) in refused.stderr
+    assert refused.stdout == "False\n"
+
+
+def test_a_terminal_shows_what_is_loading_before_torch_is_imported(picture):
+    screen, terminal = os.openpty()
+    command = [sys.executable, "-X", "importtime", "-m", "minigpt4", "describe", picture, "--max-new-tokens", "3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+            while piece := os.read(screen, 65536):
+                shown += piece
+    os.close(screen)
+    assert process.returncode == 0
+    assert 0 < shown.index(b"Loading the model") < shown.index(b" torch\r\n")
 
 
 @pytest.mark.parametrize("command", [(SCRIPT,), (sys.executable, "-m", "minigpt4")])

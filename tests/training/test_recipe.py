@@ -1,7 +1,17 @@
 import pytest
+from trl import TrlParser
 
-from minigpt4.training import MASKS, load_recipe, read_recipe
+from minigpt4.training import (
+    MASKS,
+    DataArguments,
+    ModelArguments,
+    SequenceArguments,
+    StageArguments,
+    load_recipe,
+    read_recipe,
+)
 from minigpt4.training.recipe import parse_overrides, shipped_recipes
+from minigpt4.training.recipe_keys import recipe_keys
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -105,3 +115,9 @@ def test_no_such_recipe(tmp_path):
     path.write_text("- 1\n")
     with pytest.raises(ValueError, match=r"list\.yaml is no recipe"):
         read_recipe(path)
+
+
+def test_keys_are_those_of_the_arguments():
+    """They are read from sources, without importing what they belong to."""
+    parser = TrlParser([StageArguments, SequenceArguments, ModelArguments, DataArguments])
+    assert recipe_keys() == {action.dest for action in parser._actions} - {"help", "config"}
