@@ -15,8 +15,8 @@ from transformers.utils import logging
 
 from .case import Case, Figures
 from .chat import CASES as CHAT
+from .data_loading import CASES as LOADING
 from .generation import CASES as GENERATION
-from .loading import CASES as LOADING
 from .startup import CASES as STARTUP
 from .training import CASES as TRAINING
 

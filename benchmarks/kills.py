@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.table import Table
 
 from minigpt4 import cli
+from minigpt4.checkpoints.writing import STAGING
 from minigpt4.training.data.drawn import DrawnScenes
-from minigpt4.training.trainer.stages import STAGING
 
 
 EPOCHS, STEPS, SAVE_STEPS = 3, 8, 2  # eight steps in each epoch

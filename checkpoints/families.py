@@ -14,16 +14,24 @@ class Family:
         title (`str`): what to call the model.
         image_size (`int`): pixels of a side.
         qformer (`bool`): whether BLIP-2's Q-Former stands before the projection; else 4 patches are merged into one token.
-        stop_strings (`list[str]`): what ends an answer, besides the language model's own end. Their ids are saved.
+        paper (`str`): link to it, in Markdown.
+        licence (`str`): of the published language model.
+        license (`str`): what the Hub calls that licence.
+        training (`str`): what the paper says of the training.
+        stop_strings (`tuple[str, ...]`): what ends an answer, besides the language model's own end. Their ids are saved.
         lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
         generation (`dict`): defaults of the published demo.
-        task_identifiers (`list[str]`): the tasks that an instruction can ask for by name.
+        task_identifiers (`tuple[str, ...]`): the tasks that an instruction can ask for by name.
         answer_start (`str`): after which of the chat template's words an answer begins.
     """
 
     title: str
     image_size: int
     qformer: bool
+    paper: str
+    licence: str
+    license: str
+    training: str
     stop_strings: tuple[str, ...] = ()
     lora_alpha: int | None = None
     generation: dict = field(default_factory=dict)
@@ -31,6 +39,9 @@ class Family:
     answer_start: str = "[/INST]"
 
 
+MINIGPT_4 = "[MiniGPT-4](https://huggingface.co/papers/2304.10592)"
+MINIGPT_V2 = "[MiniGPT-v2](https://huggingface.co/papers/2310.09478)"
+LORA_ALPHA = 16
 # The demo of MiniGPT-4 samples like this.
 SAMPLING = {
     "do_sample": True,
@@ -47,16 +58,37 @@ FAMILIES = {
         "MiniGPT-4 (Vicuna)",
         image_size=224,
         qformer=True,
+        paper=MINIGPT_4,
+        licence="Vicuna v0: that of LLaMA, for research and not for commerce",
+        license="other",
+        training="The projection was trained, and nothing else: the vision tower, the Q-Former and the language model were "
+        "frozen. Stage 1: pictures with captions of LAION, Conceptual Captions and SBU, about 5 million pairs. Stage 2: "
+        "3,439 detailed descriptions.",
         stop_strings=("###",),
         generation=SAMPLING,
         answer_start="###Assistant:",
     ),
-    "llama2": Family("MiniGPT-4 (LLaMA-2-Chat)", image_size=224, qformer=False, generation=SAMPLING),
+    "llama2": Family(
+        "MiniGPT-4 (LLaMA-2-Chat)",
+        image_size=224,
+        qformer=False,
+        paper=MINIGPT_4,
+        licence="LLaMA 2 Community License",
+        license="llama2",
+        training="The projection was trained, and nothing else: the vision tower and the language model were frozen. Stage 1: "
+        "pictures with captions of LAION, Conceptual Captions and SBU. Stage 2: 3,439 detailed descriptions.",
+        generation=SAMPLING,
+    ),
     "v2": Family(
         "MiniGPT-v2",
         image_size=448,
         qformer=False,
-        lora_alpha=16,
+        paper=MINIGPT_V2,
+        licence="LLaMA 2 Community License",
+        license="llama2",
+        training="The projection was trained, and LoRA (rank 64) on queries and values of the language model; the vision "
+        "tower was frozen.",
+        lora_alpha=LORA_ALPHA,
         generation=SAMPLING | {"temperature": 0.6, "max_new_tokens": 500},
         task_identifiers=tuple(TASKS),
     ),

@@ -14,11 +14,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base
 
+from .fit import misfit
 
-WEIGHTS = "adapter_model.safetensors"
+
 PREFIX = "base_model.model."  # PEFT's name of the model inside it
 
 
@@ -59,7 +61,7 @@ def save_learned(
     state = state if state is not None else dict(model.named_parameters())
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     tensors = {PREFIX + name: state[name].detach().cpu().contiguous() for name in names}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, folder / ADAPTER_SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
     LoraConfig(
         target_modules=DUMMY_TARGET_MODULES,
         modules_to_save=modules,
@@ -71,11 +73,6 @@ def save_learned(
     note_base(folder, base)
 
 
-def holds_learned(folder: str | Path | None) -> bool:
-    """Whether a checkpoint holds what learned alone."""
-    return folder is not None and (Path(folder) / WEIGHTS).is_file()
-
-
 @torch.no_grad()
 def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
     """
@@ -85,13 +82,10 @@ def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
         ValueError: its keys are not those of what learns, or a shape is another one.
     """
     learning = {PREFIX + name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    with safe_open(Path(folder) / WEIGHTS, "pt") as file:
-        keys = set(file.keys())
-        if differing := sorted(keys ^ set(learning)):
-            which = "is not learned here" if differing[0] in keys else "is not in it"
-            raise ValueError(f"{folder} is of a run with another mask: {differing[0].removeprefix(PREFIX)} {which}.")
+    with safe_open(Path(folder) / ADAPTER_SAFE_WEIGHTS_NAME, "pt") as file:
+        stored = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+        other = [key for key, parameter in learning.items() if stored.get(key, parameter.shape) != parameter.shape]
+        if found := misfit(learning.keys() - stored.keys(), stored.keys() - learning.keys(), other):
+            raise ValueError(f"{folder} is of a run with another mask: {found.replace(PREFIX, '')}.")
         for key, parameter in learning.items():
-            tensor = file.get_tensor(key)
-            if tensor.shape != parameter.shape:
-                raise ValueError(f"{folder}: {key} has the shape {tuple(tensor.shape)}, not {tuple(parameter.shape)}.")
-            parameter.copy_(tensor)
+            parameter.copy_(file.get_tensor(key))

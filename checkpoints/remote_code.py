@@ -18,7 +18,6 @@ FILES = (
 )
 OWN = "_minigpt4."  # our modules, which travel with a checkpoint for those who have not installed this package
 ADVICE = "read it, and say --trust-remote-code if you trust it"
-NO_MINIGPT4 = "a MiniGPT-4 has a configuration that needs none"
 
 
 def never_ask() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from minigpt4.checkpoints.writing import unfinished_folder
+
 from .checkpoint import PROJECTION
-from .folder import MAX_SHARD_SIZE, unfinished, write_rest, write_weights
+from .folder import MAX_SHARD_SIZE, write_rest, write_weights
 from .parts import plan_parts
 from .plan import Plan
 
@@ -42,7 +44,7 @@ def assemble(
     Raises:
         FileExistsError, FileNotFoundError, ValueError: as [`convert`].
     """
-    with unfinished(output) as folder:
+    with unfinished_folder(output) as folder:
         plan, tokenizer = plan_parts(
             family, vision=vision, qformer=qformer, language_model=language_model, config=config
         )

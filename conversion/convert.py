@@ -5,11 +5,13 @@ from pathlib import Path
 
 from peft import LoraConfig
 from safetensors.torch import save_file
+from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.checkpoints.families import get_family
+from minigpt4.checkpoints.writing import unfinished_folder
 
 from .checkpoint import plan_checkpoint
-from .folder import MAX_SHARD_SIZE, refuse_non_finite, unfinished, write_rest, write_weights
+from .folder import MAX_SHARD_SIZE, refuse_non_finite, write_rest, write_weights
 from .parts import plan_parts
 from .published_lora import DROPOUT, Lora
 from .sources import open_source
@@ -77,7 +79,7 @@ def convert(
     record = get_family(family)
     if keep_lora and record.lora_alpha is None:
         raise ValueError(f"The family {family} has no LoRA to keep: leave --keep-lora out.")
-    with unfinished(output) as folder:
+    with unfinished_folder(output) as folder:
         plan, tokenizer = plan_parts(
             family, vision=vision, qformer=qformer, language_model=language_model, config=config
         )
@@ -108,4 +110,4 @@ def _write_adapter(lora: Lora, folder: Path) -> None:
     adapter = lora.adapter()
     for name, tensor in adapter.items():
         refuse_non_finite(tensor, f"{name}, from {lora.source.path},")
-    save_file(adapter, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(adapter, folder / ADAPTER_SAFE_WEIGHTS_NAME, metadata={"format": "pt"})

@@ -1,10 +1,15 @@
 """The trained part of a folder -> a checkpoint in the original's form."""
 
-import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from transformers.utils import ADAPTER_CONFIG_NAME, ADAPTER_SAFE_WEIGHTS_NAME
+
+from minigpt4.checkpoints.identity import Checkpoint, identify
+from minigpt4.checkpoints.learned import PREFIX
+from minigpt4.checkpoints.writing import unfinished_file
 
 from .checkpoint import PROJECTION
 from .names import CHECKPOINT, rename
@@ -12,11 +17,8 @@ from .plan import expected_shapes
 from .published_lora import KEY
 from .qformer import PARTS
 from .sources import Source, local_folder
-from .verify import ADAPTER, ADAPTER_CONFIG, read_config
 
 
-# PEFT's name of the model inside it.
-PREFIX = "base_model.model."
 LORA_KEY = re.compile(r"model\.language_model\.(.+)\.lora_([AB])\.weight$")
 
 
@@ -45,11 +47,10 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
     if output.exists():
         raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
     folder = local_folder(folder)
-    adapter_config = _adapter_config(folder)
-    base = folder
-    if adapter_config and not (folder / "config.json").is_file():
-        base = local_folder(adapter_config.get("base_model_name_or_path") or folder, adapter_config.get("revision"))
-    config = read_config(base)
+    found = identify(folder)
+    adapter_config = _plain_lora(found)
+    config = found.base.read_config()
+    base = local_folder(found.base.name, found.base.revision)
     if getattr(config, "merged_lora", None):
         raise ValueError(
             f"The LoRA of {base} was merged into its language model and cannot be taken out again: "
@@ -59,29 +60,24 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
     names = [name for name in wanted if name.startswith((PROJECTION, *(PARTS if towers else ())))]
     model = {rename(name, CHECKPOINT): source.read(name).clone() for name in names}
     if adapter_config:
-        model |= _adapter(folder / ADAPTER, [name for name in wanted if name.startswith((PROJECTION, *PARTS))])
+        model |= _adapter(
+            folder / ADAPTER_SAFE_WEIGHTS_NAME, [name for name in wanted if name.startswith((PROJECTION, *PARTS))]
+        )
     settings = {}
     if any(KEY.match(key) for key in model):
         settings = {"lora_r": adapter_config["r"], "lora_alpha": adapter_config["lora_alpha"]}
     output.parent.mkdir(parents=True, exist_ok=True)
-    part = output.with_name(output.name + ".unfinished")
-    try:
+    with unfinished_file(output) as part:
         torch.save({"model": model, "config": {"model": settings}}, part)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
     return output
 
 
-def _adapter_config(folder: Path) -> dict:
-    file = folder / ADAPTER_CONFIG
-    if not file.is_file():
-        return {}
-    config = json.loads(file.read_text(encoding="utf-8"))
+def _plain_lora(checkpoint: Checkpoint) -> Mapping:
     for setting in ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern"):
-        if config.get(setting):
+        if checkpoint.adapter.get(setting):
+            file = Path(checkpoint.name, ADAPTER_CONFIG_NAME)
             raise ValueError(f"{file} has {setting}, for which an original checkpoint has no place.")
-    return config
+    return checkpoint.adapter
 
 
 def _adapter(file: Path, names: list[str]) -> dict[str, torch.Tensor]:

@@ -2,13 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
-from huggingface_hub import split_torch_state_dict_into_shards
-from huggingface_hub.utils import WeakFileLock
+from huggingface_hub import ModelCard, split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedTokenizerBase
@@ -16,57 +13,21 @@ from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 
 from minigpt4.checkpoints.families import get_family
+from minigpt4.hub_cards.card import CARD, TRAINING, model_card
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 
-from .card import write_card
 from .plan import DTYPES, Plan
 
 
 # A shard, and what of its sources is mapped, are all that is in memory at a time.
 MAX_SHARD_SIZE = "1GB"
+# Of what is published beside language models.
+CHECKPOINT = "checkpoint"
+LICENCES = {"vision tower": "EVA-CLIP: MIT", "BLIP-2": "BSD-3-Clause", CHECKPOINT: "BSD-3-Clause"}
 # Pickling and JSON files beside the weights.
 ROOM_BESIDE_WEIGHTS = 50_000_000
-
-
-@contextmanager
-def unfinished(output: str | Path) -> Iterator[Path]:
-    """
-    A folder to write into, which gets its name `output` when everything went well and is removed otherwise.
-
-    What a killed run leaves is called `OUTPUT.unfinished`; the next run removes it.
-
-    Raises:
-        FileExistsError: where there is something at `output`, or another run is writing there.
-        ValueError: where `output` has no name, or is a mount point, which no folder can take the place of.
-    """
-    if Path(output).name in ("", ".."):
-        raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
-    output = Path(output).resolve()  # the place itself, not a link to it, which no folder can take the place of
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
-    if output.is_mount():
-        raise ValueError(f"--output is {output}, where a disk is mounted: name a new folder in it.")
-    folder = output.with_name(output.name + ".unfinished")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / ".lock"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(WeakFileLock(lock, timeout=0.1))
-        except TimeoutError as error:
-            raise FileExistsError(
-                f"Another run is writing {output}: wait for it, or give another --output."
-            ) from error
-        try:
-            for left in folder.iterdir():
-                if left != lock:
-                    left.unlink()
-            yield folder
-            lock.unlink()
-            folder.replace(output)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_weights(
@@ -164,6 +125,21 @@ def write_rest(
         task_identifiers=record.task_identifiers,
         answer_starts=[record.answer_start],
     ).save_pretrained(folder)
-    write_card(folder, family, how, made)
+    _card(folder, family, how, made).save(folder / CARD)
     for weights in folder.glob("*.safetensors"):  # which safetensors lets only their owner read
-        shutil.copymode(folder / "README.md", weights)
+        shutil.copymode(folder / CARD, weights)
+
+
+def _card(folder: Path, family: str, how: str, made: dict[str, str]) -> ModelCard:
+    """The card. Of an assembled model, whose language model may be any, less is known than of a published one."""
+    record, published = get_family(family), CHECKPOINT in made
+    licences = LICENCES | {"language model": record.licence if published else "its own"}
+    return model_card(
+        folder,
+        title=record.title,
+        family=family,
+        how=how,
+        parts=[(part, name, licences.get(part, "")) for part, name in made.items()],
+        sections={TRAINING: f"As published: {record.training}"} if published else {},
+        license=record.license if published else "other",
+    )

@@ -9,9 +9,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
+from transformers.utils import ADAPTER_CONFIG_NAME, ADAPTER_SAFE_WEIGHTS_NAME
 
-from minigpt4.checkpoints.families import FAMILIES
-from minigpt4.modeling_minigpt4 import MiniGPT4Config
+from minigpt4.checkpoints.families import LORA_ALPHA
+from minigpt4.checkpoints.identity import identify
 
 from .checkpoint import plan_checkpoint
 from .folder import is_finite
@@ -24,7 +25,6 @@ from .sources import Source, local_folder, open_source
 from .vision import plan_vision
 
 
-ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 # So much of the mapped files is kept in memory.
 MAPPED_BYTES = 1_000_000_000
 
@@ -89,10 +89,10 @@ def verify(
         FileNotFoundError, ValueError: a folder or a source that cannot be read, or that does not fit at all.
     """
     folder = local_folder(folder)
-    config = read_config(folder)
+    config = identify(folder).require_whole().read_config()
     plan = Plan(config)
     stored = [Source(folder)]
-    adapter = Source(folder / ADAPTER) if (folder / ADAPTER).is_file() else None
+    adapter = Source(folder / ADAPTER_SAFE_WEIGHTS_NAME) if (folder / ADAPTER_SAFE_WEIGHTS_NAME).is_file() else None
     has_lora = adapter is not None or bool(getattr(config, "merged_lora", None))
     lora = _plan_sources(plan, vision, qformer, language_model, checkpoint, has_lora=has_lora)
     kept: dict[str, torch.Tensor] = {}
@@ -106,7 +106,7 @@ def verify(
     problems = [f"{name} is missing" for name in plan.wanted if name not in homes]
     problems += [f"{name} is missing" for name in kept if name not in homes]
     if adapter is not None and lora is not None:
-        problems += _wrong_settings(folder / ADAPTER_CONFIG, lora)
+        problems += _wrong_settings(folder / ADAPTER_CONFIG_NAME, lora)
     components = {part: Component() for part in COMPONENTS}
     hashes = {part: hashlib.sha256() for part in COMPONENTS}
     total, mapped = sum(source.meta[name].nbytes for name, source in homes.items()), 0
@@ -141,24 +141,6 @@ def verify(
     return Report({part: found for part, found in components.items() if found.tensors}, problems)
 
 
-def read_config(folder: Path) -> MiniGPT4Config:
-    """
-    The configuration of the MiniGPT-4 in a folder.
-
-    Raises:
-        FileNotFoundError: where there is none.
-        ValueError: where it is another model's, or holds no settings.
-    """
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} is no checkpoint: it holds no config.json.")
-    fields, _ = MiniGPT4Config.get_config_dict(folder)
-    if not isinstance(fields, dict):
-        raise ValueError(f"{folder / 'config.json'} holds a {type(fields).__name__}, where settings are needed.")
-    if fields.get("model_type") != MiniGPT4Config.model_type:
-        raise ValueError(f"{folder} is no MiniGPT-4: its model_type is {fields.get('model_type')!r}.")
-    return MiniGPT4Config.from_dict(fields)
-
-
 def print_report(report: Report, folder: str | Path) -> None:
     """Prints the table of the parts, and what is wrong."""
     table = Table("part", "tensors", "parameters", "dtype", "sha256", "compared", title=str(folder))
@@ -190,8 +172,7 @@ def _plan_sources(plan: Plan, vision, qformer, language_model, checkpoint, *, ha
         plan_language_model(plan, open_source(local_folder(language_model)))
     if checkpoint is None:
         return None
-    alpha = FAMILIES["v2"].lora_alpha if has_lora else None
-    return plan_checkpoint(plan, open_source(checkpoint), lora_alpha=alpha)
+    return plan_checkpoint(plan, open_source(checkpoint), lora_alpha=LORA_ALPHA if has_lora else None)
 
 
 def _wrong_settings(file: Path, lora: Lora) -> list[str]:

@@ -7,10 +7,10 @@ from minigpt4.lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..checkpoints.identity import is_adapter as is_adapter
     from .gathering import Upload as Upload
     from .gathering import gather_adapter as gather_adapter
     from .gathering import gather_model as gather_model
-    from .gathering import is_adapter as is_adapter
     from .merging import merge_adapter as merge_adapter
     from .pushing import push as push
 else:

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig
+from transformers.utils import CONFIG_NAME
 
+from minigpt4.checkpoints.families import FAMILIES, Family, get_family
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 
@@ -111,7 +113,7 @@ def model_card(
     Args:
         folder (`str` or `Path`): where its `config.json` is; without one it is an adapter.
         title (`str`, *optional*): what to call it; default: by its architecture.
-        family (`str`, *optional*): `vicuna`, `llama2` or `v2`, where that is known.
+        family (`str`, *optional*): name of its [`Family`], where that is known.
         how (`str`, *optional*): how it was made, after "It was".
         parts (*optional*): what it was made from: part, name of the source, licence.
         training (`Training`, *optional*): how it was trained.
@@ -121,7 +123,8 @@ def model_card(
         sections (*optional*): further sections, heading -> text; they replace those of the same heading.
         metadata: further fields of `huggingface_hub.ModelCardData`, such as `license`.
     """
-    adapter = not (Path(folder) / "config.json").is_file()
+    known = get_family(family) if family else None
+    adapter = not (Path(folder) / CONFIG_NAME).is_file()
     config: Any = None if adapter else AutoConfig.from_pretrained(folder, trust_remote_code=False)
     told: dict[str, str] = {}
     if config is not None:
@@ -161,11 +164,11 @@ def model_card(
         data,
         template_str=files("minigpt4.hub_cards").joinpath("model_card.md").read_text(encoding="utf-8"),
         title=title,
-        summary=_summary(config, family) + (f" It was {how}." if how else ""),
+        summary=_summary(config, known) + (f" It was {how}." if how else ""),
         sections=told | dict(sections),
         adapter=adapter,
         base_link=f"[{base}](https://huggingface.co/{base})" if on_the_hub else "the model it was trained on",
-        boxes=family == "v2",
+        boxes=known is not None and bool(known.task_identifiers),
     )
     return add_results(card, results)
 
@@ -210,16 +213,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _summary(config: Any, family: str | None) -> str:
-    papers = (
-        "[MiniGPT-4](https://huggingface.co/papers/2304.10592) or "
-        "[MiniGPT-v2](https://huggingface.co/papers/2310.09478)"
+def _summary(config: Any, family: Family | None) -> str:
+    paper = (
+        family.paper if family is not None else " or ".join(dict.fromkeys(each.paper for each in FAMILIES.values()))
     )
-    paper = {
-        "vicuna": papers.split(" or ")[0],
-        "llama2": papers.split(" or ")[0],
-        "v2": papers.split(" or ")[1],
-    }.get(family or "", papers)
     text = f"A {paper}: a model that sees a picture and talks about it."
     if config is not None:
         text += (

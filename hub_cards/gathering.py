@@ -10,33 +10,41 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoProcessor
+from transformers import AutoProcessor, ProcessorMixin
 from transformers.dynamic_module_utils import custom_object_save
-from transformers.utils import CHAT_TEMPLATE_DIR, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from transformers.utils import (
+    ADAPTER_CONFIG_NAME,
+    ADAPTER_SAFE_WEIGHTS_NAME,
+    CHAT_TEMPLATE_DIR,
+    CONFIG_NAME,
+    GENERATION_CONFIG_NAME,
+    PROCESSOR_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    SAFE_WEIGHTS_NAME,
+)
 from yaml import YAMLError
 
-from minigpt4.checkpoints.remote_code import ADVICE, NO_MINIGPT4, naming_refused_code
+from minigpt4.checkpoints.identity import first_line, identify, is_adapter
+from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.checkpoints.strangers import read_weight_map
-from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4.adapters_minigpt4 import NOTE
 
 from .card import CARD, PLACEHOLDER, Result, add_results, is_path, model_card, training_of
 
 
-GENERATION = "generation_config.json"
-ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTER_NOTE = "adapter_config.json", "adapter_model.safetensors", "base.json"
-PROCESSOR = "processor_config.json"
 # What is read of a folder, with configuration, processor and tokenizer, ends in one of these.
 READ = (".safetensors", ".json", ".jinja", ".model", ".txt", ".py")
 # What a push may write, and so may take away again where an older push left it.
 OURS = (
-    "config.json",
-    GENERATION,
+    CONFIG_NAME,
+    GENERATION_CONFIG_NAME,
     SAFE_WEIGHTS_NAME,
     SAFE_WEIGHTS_INDEX_NAME,
     "model-*-of-*.safetensors",
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    ADAPTER_NOTE,
+    ADAPTER_CONFIG_NAME,
+    ADAPTER_SAFE_WEIGHTS_NAME,
+    NOTE,
     "*processor_config.json",
     "tokenizer*.json",
     "chat_template.jinja",
@@ -94,11 +102,6 @@ def is_ours(name: str) -> bool:
     return "/" not in name and any(fnmatch(name, pattern) for pattern in OURS)
 
 
-def is_adapter(folder: str | Path) -> bool:
-    """Whether a folder holds an adapter and no model."""
-    return (Path(folder) / ADAPTER_CONFIG).is_file() and not (Path(folder) / "config.json").is_file()
-
-
 def gather_model(folder: str | Path, trust_remote_code: bool = False) -> Upload:
     """
     Everything that a person without this package needs to load the model in `folder` from the Hub.
@@ -116,17 +119,15 @@ def gather_model(folder: str | Path, trust_remote_code: bool = False) -> Upload:
     """
     folder = _folder(folder)
     refuse_links_out(folder)
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} holds no model: there is no config.json.")
-    config = _load(AutoConfig, folder, "config.json", False, NO_MINIGPT4)
-    if not isinstance(config, MiniGPT4Config):
-        raise ValueError(f"{folder} holds no MiniGPT-4: its model_type is {config.model_type!r}.")
+    config = identify(folder).require_whole("push it with --adapter-only").read_config()
     files: dict[str, Path | bytes] = {name: folder / name for name in _weights(folder)}
-    files |= {name: folder / name for name in (GENERATION, ADAPTER_WEIGHTS) if _has(folder, name)}
-    if _has(folder, ADAPTER_CONFIG):  # of the model beside it, wherever that is
-        settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-        files[ADAPTER_CONFIG] = _json(settings | {"base_model_name_or_path": None})
-    processor = _load(AutoProcessor, folder, PROCESSOR, trust_remote_code)
+    files |= {
+        name: folder / name for name in (GENERATION_CONFIG_NAME, ADAPTER_SAFE_WEIGHTS_NAME) if _has(folder, name)
+    }
+    if _has(folder, ADAPTER_CONFIG_NAME):  # of the model beside it, wherever that is
+        settings = json.loads((folder / ADAPTER_CONFIG_NAME).read_text(encoding="utf-8"))
+        files[ADAPTER_CONFIG_NAME] = _json(settings | {"base_model_name_or_path": None})
+    processor = _load_processor(folder, trust_remote_code)
     files |= _packaged(config, processor, MiniGPT4ForConditionalGeneration)
     files[CARD] = (
         folder / CARD if _has(folder, CARD) else str(model_card(folder, training=training_of(folder))).encode()
@@ -149,26 +150,26 @@ def gather_adapter(folder: str | Path, base: str | None = None, trust_remote_cod
     """
     folder = _folder(folder)
     refuse_links_out(folder)
-    if not (_has(folder, ADAPTER_CONFIG) and _has(folder, ADAPTER_WEIGHTS)):
+    if not (_has(folder, ADAPTER_CONFIG_NAME) and _has(folder, ADAPTER_SAFE_WEIGHTS_NAME)):
         raise ValueError(f"{folder} holds no adapter: leave --adapter-only out to push the whole model.")
-    learned = _parameters(folder / ADAPTER_WEIGHTS)
-    settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    learned = _parameters(folder / ADAPTER_SAFE_WEIGHTS_NAME)
+    settings = json.loads((folder / ADAPTER_CONFIG_NAME).read_text(encoding="utf-8"))
     named = settings.get("base_model_name_or_path")
     if base is None and (not named or is_path(named)):
         raise ValueError(
             f"The adapter in {folder} belongs to {named or 'a model without a name'}, which others cannot load: push "
             "that first, and say its Hub id with --base, or leave --adapter-only out to push both as one model."
         )
-    files: dict[str, Path | bytes] = {ADAPTER_WEIGHTS: folder / ADAPTER_WEIGHTS}
-    note = json.loads((folder / ADAPTER_NOTE).read_text(encoding="utf-8")) if _has(folder, ADAPTER_NOTE) else None
+    files: dict[str, Path | bytes] = {ADAPTER_SAFE_WEIGHTS_NAME: folder / ADAPTER_SAFE_WEIGHTS_NAME}
+    note = json.loads((folder / NOTE).read_text(encoding="utf-8")) if _has(folder, NOTE) else None
     if base is not None:
         settings |= {"base_model_name_or_path": base, "revision": None}
         note = note and note | {"name": base, "revision": "main"}
-    files[ADAPTER_CONFIG] = _json(settings)
+    files[ADAPTER_CONFIG_NAME] = _json(settings)
     if note:
-        files[ADAPTER_NOTE] = _json(note)
-    if _has(folder, PROCESSOR):
-        files |= _packaged(_load(AutoProcessor, folder, PROCESSOR, trust_remote_code))
+        files[NOTE] = _json(note)
+    if _has(folder, PROCESSOR_NAME):
+        files |= _packaged(_load_processor(folder, trust_remote_code))
     own_card = _has(folder, CARD) and is_adapter(folder) and base is None
     files[CARD] = (
         folder / CARD
@@ -207,13 +208,12 @@ def refuse_links_out(folder: Path) -> None:
         raise ValueError(f"{linked} leads out of the folder, and is not pushed: put a copy in the place of the link.")
 
 
-def _load(auto_class, folder: Path, name: str, trust_remote_code: bool, advice: str = ADVICE):
-    with naming_refused_code(folder, advice=advice):
+def _load_processor(folder: Path, trust_remote_code: bool) -> ProcessorMixin:
+    with naming_refused_code(folder):
         try:
-            return auto_class.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+            return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
         except Exception as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ValueError(f"{folder / name} cannot be loaded: {reason}") from error
+            raise ValueError(f"{folder / PROCESSOR_NAME} cannot be loaded: {first_line(error)}") from error
 
 
 def _weights(folder: Path) -> list[str]:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from peft import PeftConfig, PeftModel
+from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.utils import PROCESSOR_NAME
 
+from minigpt4.checkpoints.identity import identify
 from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import refuse_another_base
 
@@ -28,32 +30,29 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
     """
     folder = Path(folder)
     refuse_links_out(folder)
-    settings = PeftConfig.from_pretrained(str(folder))
-    base = settings.base_model_name_or_path
+    base = identify(folder).base
     try:
-        refuse_another_base(folder, base, revision=settings.revision)
+        refuse_another_base(folder, base.name, revision=base.revision)
         without_its_own = {"subfolder": "none"}  # a LoRA beside the base is what this adapter was trained further from
-        with naming_refused_code(base, revision=settings.revision):
+        with naming_refused_code(base.name, revision=base.revision):
             model = AutoModelForImageTextToText.from_pretrained(
-                base,
-                revision=settings.revision,
+                base.name,
+                revision=base.revision,
                 dtype="auto",
                 adapter_kwargs=without_its_own,
                 trust_remote_code=trust_remote_code,
             )
     except OSError as error:
-        raise ValueError(f"{folder} belongs to the model {base}, which is not there: {error}") from error
+        raise ValueError(f"{folder} belongs to the model {base.name}, which is not there: {error}") from error
     merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     merged.save_pretrained(output)
-    if (folder / "processor_config.json").is_file():
-        name, revision = folder, None
-    else:
-        name, revision = base, settings.revision
+    own_processor = (folder / PROCESSOR_NAME).is_file()
+    name, revision = (folder, None) if own_processor else (base.name, base.revision)
     with naming_refused_code(name, revision=revision):
         processor = AutoProcessor.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
     processor.save_pretrained(output)
-    card = model_card(output, base=base, training=training_of(folder))
+    card = model_card(output, base=base.name, training=training_of(folder))
     if (written := folder / CARD).is_file() and not leaves(written):
         told = sections_of(ModelCard.load(written, ignore_metadata_errors=True), PARTS, TRAINING, RESULTS)
-        card = model_card(output, base=base, sections=told)
+        card = model_card(output, base=base.name, sections=told)
     card.save(Path(output) / CARD)

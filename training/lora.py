@@ -10,6 +10,8 @@ from peft import (
 )
 from transformers import PreTrainedModel
 
+from minigpt4.checkpoints.fit import misfit
+
 from .arguments import ModelArguments
 
 
@@ -76,8 +78,8 @@ def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) 
     peft_model = get_peft_model(model, config)
     weights = load_peft_weights(name, revision=arguments.model_revision, device="cpu")
     new = get_peft_model_state_dict(peft_model)
-    lost = [*(weights.keys() - new.keys()), *(key for key in new.keys() - weights.keys() if ".lora_" in key)]
-    if lost:
-        raise ValueError(f"The LoRA beside {name} does not fit it: {len(lost)} keys differ, first {min(lost)}.")
+    missing = [key for key in new.keys() - weights.keys() if ".lora_" in key]
+    if found := misfit(missing, weights.keys() - new.keys()):
+        raise ValueError(f"The LoRA beside {name} does not fit it: {found}.")
     set_peft_model_state_dict(peft_model, new | weights)
     return peft_model

@@ -2,15 +2,16 @@
 
 import torch
 from peft import PeftModel, get_peft_model
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 from transformers.image_utils import SizeDict
-from transformers.utils import find_adapter_config_file
 from trl import get_quantization_config
 
+from minigpt4.checkpoints.fit import refuse_misfit
+from minigpt4.checkpoints.identity import Checkpoint, identify
 from minigpt4.checkpoints.overrides import override_config
 from minigpt4.checkpoints.positions import resize_images
-from minigpt4.checkpoints.remote_code import NO_MINIGPT4, naming_refused_code
-from minigpt4.hub_cards import is_adapter, nano_path
+from minigpt4.checkpoints.remote_code import naming_refused_code
+from minigpt4.hub_cards import nano_path
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .arguments import ModelArguments
@@ -19,12 +20,13 @@ from .lora import continue_lora, lora_config
 
 # What another configuration may leave out of a checkpoint, and what may then start anew.
 DROPPED = ("model.qformer.", "model.query_tokens", "model.multi_modal_projector.")
-NEW = "model.multi_modal_projector."
+NEW = ("model.multi_modal_projector.",)
 
 
 def load_processor(arguments: ModelArguments) -> ProcessorMixin:
     """The processor beside the model, with the size of images and the tokens per image of the recipe's configuration."""
-    name, own, config = _configurations(arguments)
+    checkpoint, own, config = _configurations(arguments)
+    name = checkpoint.name
     with naming_refused_code(name, revision=arguments.model_revision):
         processor = AutoProcessor.from_pretrained(
             name, revision=arguments.model_revision, trust_remote_code=arguments.trust_remote_code
@@ -47,11 +49,11 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
         ValueError: there is no model, it is no MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
             would lose the one beside them.
     """
-    name, own, config = _configurations(arguments)
+    checkpoint, own, config = _configurations(arguments)
+    name = checkpoint.name
     image_size = _image_size(config)
     config.vision_config.image_size = _image_size(own)  # type: ignore[union-attr]  # of the weights; resized below
-    with_lora = find_adapter_config_file(name, revision=arguments.model_revision) is not None
-    if with_lora and not arguments.use_peft:
+    if checkpoint.adapter and not arguments.use_peft:
         raise ValueError(
             f"{name} holds a LoRA beside its weights, which this recipe would lose: train it further with --set "
             "use_peft=true --set mask=projector+lora, or convert without --keep-lora."
@@ -71,20 +73,10 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
             ignore_mismatched_sizes=True,
             trust_remote_code=arguments.trust_remote_code,
         )
-    missing = {
-        *report["missing_keys"],
-        *(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]),
-    }
     allowed, dropped = (NEW, DROPPED) if arguments.model_config else ((), ())
-    lost = [key for key in missing if not key.startswith(allowed)]
-    lost += [key for key in report["unexpected_keys"] if not key.startswith(dropped)]
-    if lost:
-        raise ValueError(
-            f"{len(lost)} weights of {name} do not fit its configuration, first {sorted(lost)[0]}: "
-            "nothing but the projection may start anew."
-        )
+    refuse_misfit(name, report, new=allowed, dropped=dropped, advice="nothing but the projection may start anew")
     resize_images(model, image_size)
-    if with_lora:
+    if checkpoint.adapter:
         return continue_lora(model, name, arguments)
     return get_peft_model(model, lora_config(arguments)) if arguments.use_peft else model
 
@@ -97,30 +89,21 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     return name, arguments.model_revision
 
 
-def _configurations(arguments: ModelArguments) -> tuple[str, MiniGPT4Config, MiniGPT4Config]:
-    """The name of the checkpoint, its own configuration and that of the recipe."""
-    name, _ = checkpoint_name(arguments)
-    if is_adapter(name):
-        raise ValueError(
-            f"{name} holds only what learned: make it whole first, with --resume --save full in the run that wrote it."
-        )
-    with naming_refused_code(name, revision=arguments.model_revision, advice=NO_MINIGPT4):
-        try:
-            config = AutoConfig.from_pretrained(name, revision=arguments.model_revision, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"{name} is no folder with a model, and cannot be read from the Hub: {reason}") from error
-    if not isinstance(config, MiniGPT4Config):
-        raise ValueError(f"{name} is no MiniGPT-4: its model_type is {config.model_type!r}.")
+def _configurations(arguments: ModelArguments) -> tuple[Checkpoint, MiniGPT4Config, MiniGPT4Config]:
+    """The checkpoint, its own configuration and that of the recipe."""
+    checkpoint = identify(*checkpoint_name(arguments)).require_whole(
+        "make it whole first, with --resume --save full in the run that wrote it"
+    )
+    config = checkpoint.read_config()
     if not arguments.model_config:
-        return name, config, config
+        return checkpoint, config, config
     changed = override_config(
         config.to_dict(),
         arguments.model_config,
         name="model_config",
         text_config_class=type(config.text_config),
     )
-    return name, config, changed
+    return checkpoint, config, changed
 
 
 def _image_size(config: MiniGPT4Config) -> int:

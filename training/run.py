@@ -1,7 +1,6 @@
 """A recipe from start to end."""
 
 import re
-import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from transformers import set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from minigpt4.checkpoints.writing import STAGING
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
 from .data.sources import load_eval_rows, load_train_rows
@@ -20,7 +20,7 @@ from .reports.preview import print_memory, print_sequences
 from .reports.samples import SampleAnswers
 from .sequences.collation import SequenceCollator
 from .trainer.publishing import data_names
-from .trainer.stages import STAGING, StageTrainer
+from .trainer.stages import StageTrainer
 
 
 # What a run leaves in its folder; anything else belongs to somebody else.
@@ -101,9 +101,6 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
 def _save(trainer: StageTrainer, output: Path) -> None:
     """Save the result in its place, each file at once."""
     staging = output / STAGING
-    if trainer.is_world_process_zero():
-        shutil.rmtree(staging, ignore_errors=True)  # half a checkpoint of a run that was killed
-    trainer.accelerator.wait_for_everyone()
     if trainer.args.save == "full" and isinstance(trainer.model, PeftModel):
         trainer.model = trainer.model.merge_and_unload()
     with trainer.whole_or_nothing(staging, "The model"):

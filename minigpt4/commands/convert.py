@@ -5,12 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from minigpt4.checkpoints.families import FAMILIES
 from minigpt4.commands.console import note
 
 
 FamilyName = Annotated[
-    Literal["vicuna", "llama2", "v2"],
-    typer.Argument(metavar="FAMILY", help="vicuna or llama2 (MiniGPT-4), or v2 (MiniGPT-v2)."),
+    Literal[*FAMILIES],  # type: ignore[valid-type]
+    typer.Argument(
+        metavar="FAMILY", help=", ".join(f"{name}: {family.title}" for name, family in FAMILIES.items()) + "."
+    ),
 ]
 Vision = Annotated[
     str, typer.Option("--vision", metavar="FILE", help="eva_vit_g.pth, or a folder or Hub id of BLIP-2.")

@@ -35,7 +35,7 @@ def serve(
     from transformers.utils.import_utils import is_serve_available
 
     from minigpt4 import MiniGPT4Config, nano_path
-    from minigpt4.checkpoints.loading import check_is_checkpoint
+    from minigpt4.checkpoints.identity import identify
     from minigpt4.checkpoints.remote_code import naming_refused_code
     from minigpt4.inference.serving.remembering import RememberingMiniGPT4
 
@@ -45,7 +45,7 @@ def serve(
     from minigpt4.inference.serving.hosts import trusted_hosts
 
     name = model or str(nano_path())
-    check_is_checkpoint(name)
+    identify(name).require_whole("merge it with its model: minigpt4 push does")
     with naming_refused_code(name):
         marks = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code).end_marks
     # The server looks up classes by these two, and takes no others.

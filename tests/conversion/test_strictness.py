@@ -13,8 +13,8 @@ import torch
 from helpers.published import LORA_RANK, TEXT_WIDTH, WIDTH
 from safetensors.torch import load_file, save_file
 
+from minigpt4.checkpoints.writing import unfinished_folder
 from minigpt4.conversion import convert, export, verify
-from minigpt4.conversion.folder import unfinished
 
 
 @pytest.fixture
@@ -444,7 +444,7 @@ def test_an_output_that_is_a_mount_point(files, refused, monkeypatch):
 
 def test_two_runs_into_one_output(shared_files, tmp_path):
     output = tmp_path / "output"
-    with unfinished(output) as folder:
+    with unfinished_folder(output) as folder:
         (folder / "model.safetensors").write_text("of the first")
         with pytest.raises(FileExistsError, match="Another run is writing"):
             convert("llama2", **shared_files("llama2").arguments, output=output)

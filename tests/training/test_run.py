@@ -174,11 +174,11 @@ def test_nothing_to_resume(recipe):
     ("overrides", "message"),
     [
         ({"model_name_or_path": None}, "names no model: say --set model_name_or_path=FOLDER"),
-        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is no folder with a model"),
+        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is neither a folder here nor a model"),
         ({"model_config": {"qformer": None}}, "model_config sets qformer, which MiniGPT4Config does not have"),
         (
             {"model_config": {"num_query_tokens": 8}},
-            "weights of .* do not fit its configuration, first model.query_tokens",
+            "weights of .* do not fit its configuration: .*model.query_tokens",
         ),
         ({"mask": ["projektor"]}, "mask pattern 'projektor' matches no parameter"),
     ],

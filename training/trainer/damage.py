@@ -7,10 +7,14 @@ from zipfile import BadZipFile, ZipFile
 
 from safetensors import SafetensorError, safe_open
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from transformers.utils import (
+    ADAPTER_CONFIG_NAME,
+    ADAPTER_SAFE_WEIGHTS_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    SAFE_WEIGHTS_NAME,
+)
 
 
-ADAPTER_CONFIG = "adapter_config.json"
 # In their place with FSDP and DeepSpeed, which also write weights in pieces.
 SHARDED_WEIGHTS = ("pytorch_model_fsdp*", "global_step*")
 SHARDED_OPTIMIZERS = ("optimizer.bin", "optimizer_*/.metadata", "global_step*")
@@ -53,8 +57,8 @@ def find_missing(checkpoint: Path, needed: Sequence[tuple[str, ...]]) -> str | N
 
 def _files(checkpoint: Path) -> list[tuple[str, ...]]:
     files = [(TRAINER_STATE_NAME,), (OPTIMIZER_NAME, *SHARDED_OPTIMIZERS), (SCHEDULER_NAME, "global_step*")]
-    if (checkpoint / ADAPTER_CONFIG).exists() or (checkpoint / ADAPTER_SAFE_WEIGHTS_NAME).exists():
-        return [*files, (ADAPTER_SAFE_WEIGHTS_NAME, *SHARDED_WEIGHTS), (ADAPTER_CONFIG,)]
+    if (checkpoint / ADAPTER_CONFIG_NAME).exists() or (checkpoint / ADAPTER_SAFE_WEIGHTS_NAME).exists():
+        return [*files, (ADAPTER_SAFE_WEIGHTS_NAME, *SHARDED_WEIGHTS), (ADAPTER_CONFIG_NAME,)]
     index = checkpoint / SAFE_WEIGHTS_INDEX_NAME
     if not index.exists() and not any(checkpoint.glob("model-*-of-*.safetensors")):
         return [*files, (SAFE_WEIGHTS_NAME, *SHARDED_WEIGHTS)]

@@ -10,7 +10,10 @@ from transformers import PreTrainedModel, ProcessorMixin
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
-from minigpt4.checkpoints.learned import holds_learned, learned_modules, load_learned, save_learned
+from minigpt4.checkpoints.fit import misfit
+from minigpt4.checkpoints.identity import is_adapter
+from minigpt4.checkpoints.learned import learned_modules, load_learned, save_learned
+from minigpt4.checkpoints.writing import STAGING
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base, refuse_another_base
 from minigpt4.training.arguments import SequenceArguments, StageArguments
 from minigpt4.training.data.features import open_features
@@ -26,10 +29,6 @@ from .mixture import MixtureTrainer
 from .publishing import PublishingTrainer
 from .schedule import published_schedule
 from .throughput import Throughput
-
-
-# Where checkpoints are written before they get their name.
-STAGING = ".saving"
 
 
 class StageTrainer(PublishingTrainer, MixtureTrainer):
@@ -163,9 +162,6 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         """As `Trainer`'s, but in a folder of its own, which is renamed when it is whole."""
         output, staging = Path(self.args.output_dir), Path(self.args.output_dir) / STAGING
         name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-        if self.is_world_process_zero():
-            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed while it wrote
-        self.accelerator.wait_for_everyone()
         with self.whole_or_nothing(staging, name):
             self.args.output_dir = str(staging)
             try:
@@ -194,6 +190,9 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
     @contextmanager
     def whole_or_nothing(self, staging: Path, what: str) -> Iterator[None]:
         """What is written to `staging` meanwhile is deleted if that fails, and a full disk is said in one line."""
+        if self.is_world_process_zero():
+            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed while it wrote
+        self.accelerator.wait_for_everyone()
         advice = "the checkpoints before it are whole. Make room, and go on with --resume."
         try:
             with full_disk_in_one_line(staging.parent, what, advice):
@@ -207,22 +206,21 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         if self.base is not None:
             refuse_another_base(resume_from_checkpoint, self.base.name, revision=self.base.revision)
         # By what is there: a run may go on with another `save`. FSDP keeps its own copy of everything.
-        if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or not holds_learned(resume_from_checkpoint):
+        if isinstance(self.model, PeftModel) or self.is_fsdp_enabled or not is_adapter(resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             load_learned(resume_from_checkpoint, model or self.model)
 
     def _load_best_model(self) -> None:
-        if isinstance(self.model, PeftModel) or not holds_learned(self.state.best_model_checkpoint):
+        if isinstance(self.model, PeftModel) or not is_adapter(self.state.best_model_checkpoint):
             super()._load_best_model()
         else:
             load_learned(self.state.best_model_checkpoint, self.model)
 
     def _issue_warnings_after_load(self, load_result) -> None:
         tied = set(getattr(self.model, "all_tied_weights_keys", None) or ())
-        lost = sorted({*load_result.missing_keys, *load_result.unexpected_keys} - tied)
-        if lost:
-            raise ValueError(f"The checkpoint does not fit the model: {len(lost)} keys differ, first {lost[0]}.")
+        if found := misfit({*load_result.missing_keys} - tied, {*load_result.unexpected_keys} - tied):
+            raise ValueError(f"The checkpoint does not fit the model: {found}.")
 
 
 def _refuse_lost_parameters(model: PreTrainedModel, base: Base | None) -> None:

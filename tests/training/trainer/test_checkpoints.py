@@ -149,7 +149,7 @@ def test_an_adapter_whose_keys_are_others(recipe, change, which):
 def test_a_run_with_another_mask_is_refused(recipe):
     run(recipe(save_strategy="steps", save_steps=2))
     with pytest.raises(
-        ValueError, match=r"of a run with another mask: model\.language_model\.layers\.1\..* is not in it"
+        ValueError, match=r"of a run with another mask: .* missing .model\.language_model\.layers\.1\."
     ):
         run(recipe(mask=["multi_modal_projector", "language_model.layers.1"]), resume=True)
 
@@ -160,7 +160,7 @@ def test_a_key_that_is_missing_in_a_whole_checkpoint(recipe):
     weights = load_file(checkpoint / "model.safetensors")
     del weights["model.query_tokens"]
     save_file(weights, checkpoint / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match=r"does not fit the model: 1 keys differ, first model\.query_tokens"):
+    with pytest.raises(ValueError, match=r"does not fit the model: 1 missing .model\.query_tokens"):
         run(recipe(**settings), resume=True)
 
 

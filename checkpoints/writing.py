@@ -1,0 +1,63 @@
+"""Writing whole or not at all: under a temporary name, which is replaced when everything went well."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from huggingface_hub.utils import WeakFileLock
+
+
+UNFINISHED = ".unfinished"  # after the name of what is being written
+STAGING = ".saving"  # in the folder of a training run, of what is written by several processes
+
+
+@contextmanager
+def unfinished_file(file: str | Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `file` when everything went well and is removed otherwise."""
+    file = Path(file)
+    part = file.with_name(file.name + UNFINISHED)
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished_folder(output: str | Path) -> Iterator[Path]:
+    """
+    A folder to write into, which gets its name `output` when everything went well and is removed otherwise.
+
+    What a killed run leaves is called `OUTPUT.unfinished`; the next run removes it.
+
+    Raises:
+        FileExistsError: where there is something at `output`, or another run is writing there.
+        ValueError: where `output` has no name, or is a mount point, which no folder can take the place of.
+    """
+    if Path(output).name in ("", ".."):
+        raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
+    output = Path(output).resolve()  # the place itself, not a link to it, which no folder can take the place of
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
+    if output.is_mount():
+        raise ValueError(f"--output is {output}, where a disk is mounted: name a new folder in it.")
+    folder = output.with_name(output.name + UNFINISHED)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(WeakFileLock(lock, timeout=0.1))
+        except TimeoutError as error:
+            raise FileExistsError(
+                f"Another run is writing {output}: wait for it, or give another --output."
+            ) from error
+        try:
+            for left in folder.iterdir():
+                if left != lock:
+                    left.unlink()
+            yield folder
+            lock.unlink()
+            folder.replace(output)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
