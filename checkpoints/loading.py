@@ -48,8 +48,11 @@ def load(
             trust_remote_code=trust_remote_code,
         )
         # Training saves the processor beside its adapters, PEFT alone does not.
+        own = Path(name, PROCESSOR_NAME).is_file()
         processor = AutoProcessor.from_pretrained(
-            name if Path(name, PROCESSOR_NAME).is_file() else base.name, trust_remote_code=trust_remote_code
+            name if own else base.name,
+            revision=None if own else base.revision,
+            trust_remote_code=trust_remote_code,
         )
     refuse_misfit(base.name, report)
     if base.name != name:
