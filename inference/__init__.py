@@ -1,1 +1,1 @@
-"""The one way to answer: batches, conversations, what was read before, streaming, and what a server needs."""
+"""How the model answers: batches, conversations, the prompt cache, streaming, and the core of the server."""

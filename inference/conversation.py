@@ -1,4 +1,4 @@
-"""A conversation about pictures, of which the model reads every turn once."""
+"""A conversation about pictures, in which the model reads each turn only once."""
 
 import contextlib
 from collections.abc import Generator
@@ -23,15 +23,15 @@ READING_AHEAD = "reading ahead"  # the name of its thread
 
 
 class Conversation:
-    """What has been said and shown so far, in `turns`.
+    """A conversation with the model; `turns` holds it.
 
-    A conversation that outgrows what the model reads loses the text of its oldest turns, never a picture; `forgotten`
-    says how many turns of text the model no longer sees. When an answer has been given it is read again in the background,
-    in the form that the next prompt has it in.
+    A conversation that outgrows the model's context loses the text of its oldest turns, never a picture; `forgotten` is
+    the number of turns whose text the model no longer sees. After each answer, what every next prompt begins with is read
+    in the background.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` gives them.
-        max_new_tokens: Longest answer. Default: what the checkpoint's generation configuration says.
+        model, processor: As `minigpt4.checkpoints.loading.load` returns them.
+        max_new_tokens: Maximum length of an answer. Default: that of the checkpoint's generation configuration.
     """
 
     def __init__(
@@ -45,31 +45,31 @@ class Conversation:
         self.max_new_tokens = max_new_tokens
         self._stopping = Event()
         self._answering = False
-        self._hurry = Event()
+        self._interrupt = Event()
         self._reading: Thread | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self._hurry.set()
+        self._interrupt.set()
         self.turns: list[Turn] = []
         self.forgotten = 0
         self._pictures: list[Image] = []
         self._reader = Reader(self.model, self.processor)
 
     def show(self, picture: "Image") -> None:
-        """Show a picture, as it is now, with the next thing that is said."""
+        """Show a picture, as it is now, with the next message."""
         self._pictures.append(load_image(picture).copy())
 
     def put_away(self) -> None:
-        """Take back the pictures that wait for the next thing said."""
+        """Take back the pictures that wait for the next message."""
         self._pictures = []
 
     def say(self, text: str, **settings: Any) -> Answer:
         """Print the answer to `text`, and return it.
 
-        Ctrl-C ends an answer early: what was printed of it is part of the conversation; where that is nothing, neither is
-        `text`. The same goes for errors, after which the pictures wait for the next thing said.
+        Ctrl-C ends an answer early: what was printed of it is part of the conversation; if nothing was, `text` is not
+        either. The same goes for errors, after which the pictures wait for the next message.
 
         Args:
             settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
@@ -79,40 +79,40 @@ class Conversation:
         return self.turns[-1].answer if len(self.turns) > before else Answer("", finished=False)
 
     def stream(self, text: str, **settings: Any) -> Generator[str, None, None]:
-        """Give the answer to `text` piece by piece as it is made; in the end it is the last of `turns`.
+        """Yield the answer to `text` piece by piece as it is generated; at the end it is the last of `turns`.
 
         It ends early by `stop` from another thread, by closing the iterator, or by Ctrl-C while a piece is awaited. What
-        was given of it is part of the conversation; where that is nothing, neither is `text`, and the pictures wait for
-        the next thing said. The same goes for errors.
+        was yielded of it is part of the conversation; if nothing was, `text` is not either, and the pictures wait for the
+        next message. The same goes for errors.
 
         Args:
             settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
 
         Raises:
             ContextLimitError: `text` with the pictures is longer than what the model can read.
-            RuntimeError: Another answer of this conversation is being made.
+            RuntimeError: Another answer of this conversation is being generated.
         """
         if self._answering:
-            raise RuntimeError("an answer is being made: stop it before the next thing is said")
+            raise RuntimeError("an answer is being generated: stop it before the next message")
         self._stopping.clear()
         pieces = Pieces()
-        made: list[Answer | BaseException] = []
-        worker = Thread(target=self._work, args=(text, settings, pieces, made), daemon=True)
-        given, answer, forgotten = "", None, self.forgotten
+        results: list[Answer | BaseException] = []
+        worker = Thread(target=self._work, args=(text, settings, pieces, results), daemon=True)
+        shown, answer, forgotten = "", None, self.forgotten
         self._answering = True
         try:
             worker.start()
             for index in count():
                 if (piece := self._await(pieces, index)) is None:
                     break
-                given += piece
+                shown += piece
                 yield piece
-            if isinstance(made[0], BaseException):
+            if isinstance(results[0], BaseException):
                 # Kept here, it would keep this frame, and so itself and all that failed.
-                raise made.pop()  # type: ignore[misc]  # the one just looked at
-            answer = made[0]
+                raise results.pop()  # type: ignore[misc]  # the one just looked at
+            answer = results[0]
         except (GeneratorExit, KeyboardInterrupt):
-            answer = Answer(given, finished=False)
+            answer = Answer(shown, finished=False)
             raise
         finally:
             while self._answering:
@@ -129,15 +129,15 @@ class Conversation:
                 self.forgotten = forgotten
 
     def retry(self, text: str | None = None, **settings: Any) -> Generator[str, None, None]:
-        """Give another answer to the last turn, or to `text` in its place, with the pictures shown then.
+        """Answer the last turn again, or `text` in its place, with the pictures shown then.
 
-        Otherwise like `stream`. A retry that comes to nothing leaves the turn as it was.
+        Otherwise like `stream`. A retry without an answer leaves the turn as it was.
 
         Raises:
             ValueError: There is no turn yet; and as `stream`.
         """
         if not self.turns:
-            raise ValueError("nothing was said yet that could be answered again")
+            raise ValueError("there is no turn to answer again yet")
         turns, waiting = self.turns, self._pictures
         self.turns, self._pictures = turns[:-1], list(turns[-1].pictures)
         try:
@@ -153,9 +153,9 @@ class Conversation:
         self.forgotten = 0  # what is left may fit again
 
     def stop(self) -> None:
-        """End the answer that is being made, as soon as its next token is there, and what is read in the background."""
+        """End the answer that is being generated at its next token, and what is read in the background."""
         self._stopping.set()
-        self._hurry.set()
+        self._interrupt.set()
 
     def finish_reading(self) -> None:
         """Wait until nothing is read in the background any more."""
@@ -164,16 +164,18 @@ class Conversation:
         self._reading = None
 
     def _read_ahead(self) -> None:
-        self._hurry = Event()
+        self._interrupt = Event()
         # No daemon: PyTorch must not work on while Python ends.
-        work = (self._reader, self.turns, self.forgotten, self._hurry)
+        work = (self._reader, self.turns, self.forgotten, self._interrupt)
         self._reading = Thread(target=self._read, args=work, name=READING_AHEAD)
         self._reading.start()
 
     @staticmethod
-    def _read(reader: Reader, turns: list[Turn], forgotten: int, hurry: Event) -> None:
-        with contextlib.suppress(RuntimeError, ValueError):  # the next prompt meets the same, where it can be told
-            reader.read_ahead(turns, forgotten, hurry)
+    def _read(reader: Reader, turns: list[Turn], forgotten: int, interrupt: Event) -> None:
+        with contextlib.suppress(
+            RuntimeError, ValueError
+        ):  # the next prompt fails the same way, where it can be reported
+            reader.read_ahead(turns, forgotten, interrupt)
 
     def _await(self, pieces: Pieces, index: int) -> str | None:
         while True:  # words that were held back come before the end
@@ -182,16 +184,16 @@ class Conversation:
             except KeyboardInterrupt:
                 self.stop()
 
-    def _work(self, text: str, settings: dict, pieces: Pieces, made: "list[Answer | BaseException]") -> None:
-        """Make the answer in a thread of its own, so that whoever awaits it can end it at any time."""
+    def _work(self, text: str, settings: dict, pieces: Pieces, results: "list[Answer | BaseException]") -> None:
+        """Generate the answer in a thread of its own, so that it can be ended at any time."""
         try:
-            self._hurry.set()
+            self._interrupt.set()
             self.finish_reading()
             if self.max_new_tokens is not None:
                 settings = {"max_new_tokens": self.max_new_tokens, **settings}
             streamer = AnswerStreamer(self.processor.tokenizer, self.processor.end_marks, write=pieces.write)
             prompt, self.forgotten = self._reader.fit(self.turns, self.forgotten, text, self._pictures, settings)
-            made.append(self._reader.answer(prompt, streamer, self._stopping, settings))
+            results.append(self._reader.answer(prompt, streamer, self._stopping, settings))
         except BaseException as error:  # raised where the pieces are awaited
-            made.append(error)
+            results.append(error)
         pieces.write(None)

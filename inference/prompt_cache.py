@@ -1,4 +1,4 @@
-"""Keys and values of what a model has read, kept for the next prompt that begins alike."""
+"""Keys and values of what a model has read, kept for the next prompt with the same beginning."""
 
 import copy
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from transformers import Cache, GenerationConfig, PreTrainedConfig
 
 
-# A page holds many chats, and each cache of a long one takes a gigabyte with a model of 7 billion parameters.
+# A page has many chats, and the cache of a long one takes a gigabyte with a model of 7 billion parameters.
 MOST_KEPT = 4
 
 
 class PromptCache:
-    """The key-value cache of one conversation, found again by what was read into it.
+    """The key-value cache of one conversation, reused for prompts with the same beginning.
 
-    It stands at no position of its own: each prompt takes the part that it begins with, so turns may be edited, answered
-    again or left out, and a prompt that is tokenized differently from what was generated costs the difference only.
-    Of all of them, the four used last keep what they have; the others read their prompts anew.
+    The cache is keyed by content, not by position in the chat: each prompt takes the part that it begins with, so turns
+    may be edited, answered again or left out, and a prompt that is tokenized differently from what was generated costs the
+    difference only. The four most recently used caches are kept; the others are dropped, and their prompts read again.
 
     Args:
-        config: Of the language model; its layers say what a cache looks like.
+        config: Of the language model; its layers decide the kind of cache.
     """
 
     _used_last: "ClassVar[list[ref[PromptCache]]]" = []
@@ -37,17 +37,17 @@ class PromptCache:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all that was read."""
+        """Forget everything that was read."""
         self._kept: tuple[list[int], Cache | None] = [], None
 
     def copy(self) -> "PromptCache":
-        """Another one that has read the same, and goes its own way."""
+        """An independent copy."""
         twin = PromptCache(self._config)
         twin._kept = copy.deepcopy(self._kept)
         return twin
 
     def shared(self, prompt: Sequence[int]) -> int:
-        """How many positions of `prompt`, less its last one, need not be read again."""
+        """How many positions of `prompt`, without its last one, need not be read again."""
         read = self._kept[0]
         pairs = enumerate(zip(read, prompt[:-1], strict=False))
         return next((index for index, (old, new) in pairs if old != new), min(len(read), len(prompt) - 1))
@@ -55,11 +55,11 @@ class PromptCache:
     def take(self, prompt: Sequence[int]) -> "Cache":
         """The cache of the beginning that `prompt` shares with what was read, or an empty one.
 
-        What is taken is gone until `keep` gives it back: a generation that fails half-way leaves no cache behind.
+        What is taken is gone until `keep` returns it: a generation that fails half-way leaves no cache behind.
 
         Args:
-            prompt: A number for each position: a token's id, or what tells one image from another. At least the last
-                position is left to be read.
+            prompt: A number for each position: a token's id, or one that identifies an image. At least the last position
+                is left to be read.
         """
         shared = self.shared(prompt)
         read, cache = self._kept

@@ -1,4 +1,4 @@
-"""What the model reads of a conversation, and what it needs not read again."""
+"""Prompts of a conversation, answered without reading again what the model has read before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minigpt4.processing import MiniGPT4Processor
 
 
-# So many positions are read ahead before a look at whether somebody waits.
+# Positions that are read ahead at once, before checking whether a message waits.
 STEP = 64
 
 
@@ -32,22 +32,22 @@ class Prompt:
 
 
 def prompt_ids(processor: "MiniGPT4Processor", messages: list[dict], pictures: int, **settings: Any) -> list[int]:
-    """Ids of a chat, as the processor makes them, without a look at the pictures.
+    """Ids of a chat, as the processor makes them, without reading the pictures.
 
     Args:
         messages: As for `apply_chat_template`.
-        pictures: How many there are in the messages.
+        pictures: Number of pictures in the messages.
         settings: Of the chat template.
 
     Raises:
-        ValueError: The text holds placeholders of its own.
+        ValueError: The text contains image placeholders of its own.
         jinja2.TemplateError: The chat template refuses a message.
     """
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **settings)
     if (placeholders := text.count(processor.image_token)) != pictures:
         raise ValueError(
-            f"the conversation holds {placeholders} {processor.image_token} and {pictures} pictures: "
-            "the word stands for a picture, leave it out"
+            f"the conversation contains {placeholders} {processor.image_token} but {pictures} pictures: "
+            f"{processor.image_token} is reserved for pictures, remove it from the text"
         )
     replacements = [processor.replace_image_token({}, index) for index in range(pictures)]
     [text], _ = processor.get_text_with_replacements([text], replacements)
@@ -56,8 +56,8 @@ def prompt_ids(processor: "MiniGPT4Processor", messages: list[dict], pictures: i
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What the vision tower made of a picture, under a number that is no token's id and is never given again."""
+class _Encoded:
+    """A picture and its features, under a number that is not a token id and is never reused."""
 
     picture: "Image"
     number: int
@@ -65,10 +65,10 @@ class _Look:
 
 
 class Reader:
-    """Answers prompts that mostly begin alike: the keys and values of what was read and the features of the pictures are kept.
+    """Answers prompts that share a beginning: keys and values of what was read, and features of pictures, are kept.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` gives them.
+        model, processor: As `minigpt4.checkpoints.loading.load` returns them.
     """
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
@@ -76,23 +76,23 @@ class Reader:
         self.processor = processor
         self.limit = context_limit(model)
         self._cache = PromptCache(model.config.get_text_config())
-        self._looks: dict[int, _Look] = {}
+        self._encoded: dict[int, _Encoded] = {}
         self._numbers = count(-1, -1)
 
     def fit(
         self, turns: Sequence[Turn], forgotten: int, text: str, pictures: "Sequence[Image]", settings: dict
     ) -> tuple[Prompt, int]:
-        """The prompt for `text`, without as many of the oldest turns as leaves room for an answer.
+        """The prompt for `text`, without the oldest turns where they would leave no room for an answer.
 
-        The pictures of turns that are left out stand before the first turn that is not. An answer may claim a quarter of
-        what the model reads.
+        The pictures of turns that are left out go before the first turn that is not. At most a quarter of the model's
+        context is kept free for the answer.
 
         Args:
-            turns: What was said before; the first `forgotten` of them are left out at any rate.
-            settings: Of `generate`; with the longest answer, where it is not the checkpoint's.
+            turns: The turns before; the first `forgotten` of them are always left out.
+            settings: Of `generate`, in place of the checkpoint's.
 
         Returns:
-            The prompt, and how many turns are left out.
+            The prompt, and the number of turns left out.
 
         Raises:
             ContextLimitError: The last text with all pictures is longer than what the model can read.
@@ -111,17 +111,17 @@ class Reader:
     def _prompt(self, turns: Sequence[Turn], start: int, text: str, pictures: "Sequence[Image]") -> Prompt:
         shown = [picture for turn in turns[:start] for picture in turn.pictures]
         messages = []
-        every = list(shown)
-        for said, with_it, answer in [
+        all_pictures = list(shown)
+        for message, new, answer in [
             *((t.text, t.pictures, t.answer) for t in turns[start:]),
             (text, pictures, None),
         ]:
-            messages.append(user_turn(said, *shown, *with_it))
-            every += with_it
+            messages.append(user_turn(message, *shown, *new))
+            all_pictures += new
             shown = []
             if answer is not None:
                 messages.append({"role": "assistant", "content": [{"type": "text", "text": answer.text}]})
-        return Prompt(prompt_ids(self.processor, messages, len(every)), every)
+        return Prompt(prompt_ids(self.processor, messages, len(all_pictures)), all_pictures)
 
     @torch.no_grad()
     def answer(self, prompt: Prompt, streamer: "AnswerStreamer", stopping: Event, settings: dict[str, Any]) -> Answer:
@@ -132,9 +132,9 @@ class Reader:
             settings: Of `generate`, in place of the checkpoint's.
         """
         inputs = {"input_ids": torch.tensor([prompt.ids], device=self.model.device)}
-        if looks := self._look(prompt.pictures):
-            inputs["vision_features"] = torch.stack([look.features for look in looks])
-        positions = self._positions(prompt.ids, looks)
+        if encoded := self._encode(prompt.pictures):
+            inputs["vision_features"] = torch.stack([one.features for one in encoded])
+        positions = self._positions(prompt.ids, encoded)
         config, others = self.model._prepare_generation_config(**{"generation_config": None, **settings})
         shared = may_be_shared(config, others.get("assistant_model"))
         cache = self._cache.take(positions) if shared else None
@@ -148,18 +148,18 @@ class Reader:
     def read_ahead(self, turns: Sequence[Turn], forgotten: int, stopping: Event) -> None:
         """Read what every prompt after `turns` begins with.
 
-        The form of the chat tokenizes the last answer anew, mostly in other tokens than were generated. Read before it is
-        asked for, it costs the next turn nothing.
+        The chat template tokenizes the last answer again, mostly into other tokens than were generated. Read ahead, it
+        costs the next turn nothing.
 
         Args:
             turns, forgotten: As for `fit`.
-            stopping: Ends the reading when it is set; what was read until then is kept.
+            stopping: Ends the reading when set; what was read until then is kept.
         """
         prompt, other = (self._prompt(turns, forgotten, text, ()) for text in ("", "?"))
         ids = [
             token for token, _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt.ids, other.ids, strict=False))
         ]
-        positions = self._positions(ids, self._look(prompt.pictures))
+        positions = self._positions(ids, self._encode(prompt.pictures))
         cache = self._cache.take([*positions, 0])  # all of them: the last one is left to be read
         for start in range(cache.get_seq_length(), len(ids), STEP):
             part = ids[start : start + STEP]
@@ -170,25 +170,25 @@ class Reader:
             )
         self._cache.keep(positions, cache)
 
-    def _look(self, pictures: "Sequence[Image]") -> list[_Look]:
-        """Features of the pictures; what was looked at before is looked up, what is no longer shown is dropped."""
+    def _encode(self, pictures: "Sequence[Image]") -> list[_Encoded]:
+        """Features of the pictures; known ones are reused, those no longer shown are dropped."""
         known = {}
         for picture in pictures:
-            equal = (look for look in self._looks.values() if look.picture == picture)
-            if (look := self._looks.get(id(picture)) or next(equal, None)) is not None:
-                known[id(picture)] = replace(look, picture=picture)
+            equal = (one for one in self._encoded.values() if one.picture == picture)
+            if (one := self._encoded.get(id(picture)) or next(equal, None)) is not None:
+                known[id(picture)] = replace(one, picture=picture)
         new = list({id(picture): picture for picture in pictures if id(picture) not in known}.values())
         if new:
             pixels = self.processor(images=new, return_tensors="pt")["pixel_values"]
             pixels = pixels.to(self.model.device, self.model.dtype)
             features = self.model.model.get_vision_features(pixels).pooler_output
             for picture, made in zip(new, features, strict=True):
-                known[id(picture)] = _Look(picture, next(self._numbers), made)
-        self._looks = known
+                known[id(picture)] = _Encoded(picture, next(self._numbers), made)
+        self._encoded = known
         return [known[id(picture)] for picture in pictures]
 
-    def _positions(self, ids: list[int], looks: list[_Look]) -> list[int]:
-        """A number for each position: the token's id, or that of the picture that stands there."""
+    def _positions(self, ids: list[int], encoded: list[_Encoded]) -> list[int]:
+        """A number for each position: the token's id, or that of the picture at this position."""
         size = self.processor.num_image_tokens
-        numbers = iter([look.number for look in looks for _ in range(size)])
+        numbers = iter([one.number for one in encoded for _ in range(size)])
         return [next(numbers) if token == self.processor.image_token_id else token for token in ids]

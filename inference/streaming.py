@@ -1,4 +1,4 @@
-"""Answers that appear while they are made."""
+"""Answers that appear while they are generated."""
 
 from collections.abc import Callable, Generator, Sequence
 from queue import SimpleQueue
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def show(piece: str) -> None:
-    """Print a piece of an answer behind those before it."""
+    """Print the next piece of an answer."""
     print(piece, end="", flush=True)
 
 
 def print_pieces(pieces: Generator[str, None, None]) -> None:
-    """Print an answer as it is made; Ctrl-C ends it."""
+    """Print an answer as it is generated; Ctrl-C ends it."""
     try:
         for piece in pieces:
             show(piece)
@@ -29,7 +29,7 @@ def print_pieces(pieces: Generator[str, None, None]) -> None:
 class Pieces:
     """What one thread writes and another reads, piece by piece; `None` is the end.
 
-    A reader may be interrupted at any moment, and ask again: what comes out of a queue could be lost then.
+    A reader may be interrupted at any moment and ask again; a piece taken from a queue would be lost then.
     """
 
     def __init__(self) -> None:
@@ -48,14 +48,14 @@ class Pieces:
 
 
 class AnswerStreamer(TextStreamer):
-    """Hands out an answer word by word, without the mark that ends it.
+    """Writes an answer word by word, without the mark that ends it.
 
-    A mark such as `###` is one word or the end of one, and words come whole, so no part of it is ever handed out.
+    A mark such as `###` is a word or the end of one, and words come whole, so no part of it is ever written.
 
     Args:
         tokenizer: Decodes the answer.
-        marks: Before which of these an answer ends, as the processor's `end_marks`.
-        write: Gets each piece of the answer. Default: prints it.
+        marks: Marks that end an answer: the processor's `end_marks`.
+        write: Receives each piece of the answer. Default: prints it.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class AnswerStreamer(TextStreamer):
         held = self._held + text
         end = min((held.index(mark) for mark in self._marks if mark in held), default=None)
         self._ended = end is not None
-        # Space at the end of an answer is no part of it: wait for what follows.
+        # Trailing space is not part of an answer: wait for what follows.
         ready = len(held[:end].rstrip())
         piece, self._held = held[:ready], held[ready:]
         piece = piece if self.text else piece.lstrip()

@@ -1,4 +1,4 @@
-"""The door of the server: what comes in is checked, and its pictures are fetched and shrunk, before the server sees it."""
+"""In front of the server: requests are checked, and their pictures fetched and shrunk, before the server sees them."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ PATHS = {*KINDS, LOAD, "/v1/models", "/health"}
 
 
 class Refused(Exception):
-    """A request is answered by a line and this status."""
+    """The request is answered with this status and a one-line error."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -64,8 +64,8 @@ class Door:
 
     Args:
         app: The server.
-        name: What requests call the model.
-        model, processor: Those that answer.
+        name: Name of the model in requests.
+        model, processor: The model that answers, and its processor.
     """
 
     def __init__(
@@ -91,25 +91,25 @@ class Door:
         await self._app(scope, receive, send)
 
     async def _checked(self, scope: "Scope", receive: "Receive") -> "Receive":
-        """What the server receives in place of what came.
+        """What the server receives in place of the request.
 
         Raises:
-            Refused: The server is not to see it.
+            Refused: The request is invalid.
         """
         path = scope["path"]
         if path not in PATHS:
-            raise Refused(404, f"{path} is not served: there is {', '.join(sorted(PATHS))}")
+            raise Refused(404, f"{path} is not served: use one of {', '.join(sorted(PATHS))}")
         if scope["method"] != "POST":
             return receive
         if Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             # Any page on the web may have a browser send other types here.
-            raise Refused(415, "the Content-Type of a request is application/json")
+            raise Refused(415, "the Content-Type must be application/json")
         deadline = asyncio.get_running_loop().time() + SECONDS
         try:
             async with self._body(receive, deadline) as body:
                 return _again(await self._prepared(path, body, deadline), receive)
         except TimeoutError as error:
-            raise Refused(400, f"the request and its pictures had not come whole after {SECONDS} seconds") from error
+            raise Refused(400, f"the request and its pictures were not complete after {SECONDS} seconds") from error
         except (ValueError, OSError, TemplateError) as error:
             raise Refused(400, str(error)) from error
 
@@ -122,14 +122,12 @@ class Door:
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise Refused(400, "the request ended before its body")
+                        raise Refused(400, "the request ended before its body was complete")
                     piece = message.get("body", b"")
                     body += piece
                     self._held += len(piece)
                     if len(body) > MOST_BODY_MEGABYTES * MEGABYTE:
-                        raise Refused(
-                            413, f"the request is larger than {MOST_BODY_MEGABYTES} MB, the most that is read"
-                        )
+                        raise Refused(413, f"the request is larger than {MOST_BODY_MEGABYTES} MB, the maximum")
                     if self._held > MOST_HELD_MEGABYTES * MEGABYTE:
                         raise Refused(503, "too many large requests are being read: try again later")
                     more = message.get("more_body", False)
@@ -160,7 +158,7 @@ class Door:
             self._fetching.release()
 
     def _read(self, kind: type[Request], body: bytearray) -> Request:
-        """The request, if the model can read it. Pictures count, and are not looked at.
+        """The request, if the model can read it. Pictures count towards its length without being opened.
 
         Raises:
             ValueError, TemplateError: It cannot.
@@ -172,41 +170,43 @@ class Door:
 
     def _check_name(self, name: str) -> None:
         if name != self._name:
-            raise ValueError(f"the server has the model {self._name!r} only (got {name!r})")
+            raise ValueError(f"the only model of this server is {self._name!r} (got {name!r})")
 
     def _ids(self, request: Request) -> list[int]:
         processor = self._processor
         if isinstance(request, Completion):
             _check_size(len(request.prompt))
             if processor.image_token in request.prompt:
-                raise ValueError(f"{processor.image_token} stands for a picture: show it in /v1/chat/completions")
+                raise ValueError(
+                    f"{processor.image_token} is reserved for pictures: send them to /v1/chat/completions"
+                )
             return processor.tokenizer(request.prompt)["input_ids"]
         extra = request.chat_template_kwargs or {}
-        # What is no variable of the template reaches the image processor, where a size of 100,000 takes all memory.
+        # Other keys would reach the image processor, where a size of 100,000 takes all memory.
         # Private, and asked by transformers for the same purpose.
         known = _get_template_variables(processor.chat_template) - {"messages", "tools", "add_generation_prompt"}
         if unknown := extra.keys() - known:
-            raise ValueError(f"chat_template_kwargs: the chat template has no {min(unknown)!r}")
+            raise ValueError(f"chat_template_kwargs: the chat template has no variable {min(unknown)!r}")
         messages = chat_of(request)
         parts = [part for message in messages for part in message["content"]]
         _check_size(sum(len(part.get("text", "")) for part in parts))
         return prompt_ids(processor, messages, sum(part["type"] == "image" for part in parts), **extra)
 
     def _small(self, source: str | bytes) -> str:
-        """The address of a picture as one that holds what the model reads of it."""
+        """A data URL of the picture in the size that the model reads."""
         buffer = BytesIO()
         shrunk(read_picture(source), self._processor.image_processor).save(buffer, "png", compress_level=1)
         return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def guard(app: Any, name: str, model: Any, processor: Any) -> None:
-    """Put the door into a server of FastAPI, and let it say what is wrong with a request.
+    """Put the door in front of a FastAPI server, and have it explain what is wrong with a request.
 
     Args:
         app: As `transformers serve` builds it.
         name, model, processor: As for `Door`.
     """
-    # Innermost: what the door refuses has the headers of all other answers.
+    # Innermost: refusals have the same headers as all other answers.
     app.user_middleware.append(Middleware(Door, name=name, model=model, processor=processor))
     for kind in (ValueError, TemplateError):
         app.add_exception_handler(kind, lambda _, error: refused(400, str(error)))
@@ -221,11 +221,11 @@ def refused(status: int, message: str) -> JSONResponse:
 
 def _check_size(characters: int) -> None:
     if characters > MOST_CHARACTERS:
-        raise ValueError(f"the text has {characters} characters, at most {MOST_CHARACTERS} are read: make it shorter")
+        raise ValueError(f"the text has {characters} characters, the maximum is {MOST_CHARACTERS}: make it shorter")
 
 
 def _again(body: bytes, receive: "Receive") -> "Receive":
-    """A body as if it came now, then what comes after it."""
+    """Receives `body`, then whatever follows it."""
     waiting = [body]
 
     async def receive_again() -> "Message":

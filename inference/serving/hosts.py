@@ -1,4 +1,4 @@
-"""By which names a server may be called: where it listens on this machine only, by those of this machine only."""
+"""The host names that a server answers to: one that listens on loopback only answers to names of this machine."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def trusted_hosts(host: str) -> Middleware:
-    """Refuses requests that call a server on loopback by another name.
+    """Refuses requests to a server on loopback under another host name.
 
-    A page on the web can have its own name lead to this machine, and then reads there what the browser takes for its own
-    (DNS rebinding). A server for other machines is called by names that it cannot know.
+    A website can have its own name resolve to this machine, and then read what the browser takes for its own pages (DNS
+    rebinding). A server for other machines cannot know its names.
 
     Args:
         host: What the server listens on.

@@ -1,4 +1,4 @@
-"""Pictures of people whom nobody knows: bounded, read one after the other, and kept as small as they are needed."""
+"""Pictures from untrusted users: limited in size, read one at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +9,8 @@ from minigpt4.processing.image_loading import load_image
 
 MOST_MEGAPIXELS = 50
 
-# One thread: a picture takes hundreds of megabytes until it is shrunk, and of those the C library keeps a part for each
-# thread that ever freed them. Blocks of this size it gives back at once (glibc: all above 32 MB).
+# One thread: a picture takes hundreds of megabytes until it is shrunk, and the C library keeps some of them for each
+# thread that ever freed any. Blocks of this size are returned at once (glibc: all above 32 MB).
 READER = ThreadPoolExecutor(1, thread_name_prefix="reading pictures")
 PIL.Image.core.set_block_size(64 * 2**20)
 

@@ -1,4 +1,4 @@
-"""The model as a server has it: the requests of a chat come one by one, and each begins as the one before."""
+"""The model of a server: each request of a chat begins like the one before."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache, may_be_share
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 
-# So many of a prompt's last tokens may be others when an answer follows: `: ` and `The` become `:` and ` The`.
+# Number of a prompt's last tokens that may change when an answer follows: `: ` and `The` become `:` and ` The`.
 UNSETTLED = 2
 
 
@@ -22,11 +22,11 @@ class _Chat:
 
 class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
     """
-    Keeps what it has read for the next prompt that begins alike, pictures included.
+    Keeps what it has read for the next prompt with the same beginning, pictures included.
 
-    A request brings the whole chat along, so nothing but its prompt says what it goes on with: the chat whose last prompt it
-    repeats. Where it begins like one and then differs, as another question about the same picture, it gets a copy of what
-    they share. The answers are those of [`MiniGPT4ForConditionalGeneration`].
+    A request contains the whole chat, so it continues the chat whose last prompt it repeats. If it begins like one and then
+    differs, as another question about the same picture does, it gets a copy of what they share. The answers are those of
+    [`MiniGPT4ForConditionalGeneration`].
     """
 
     def __init__(self, config):
@@ -34,7 +34,7 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
         self._chats: list[_Chat] = []
 
     def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
-        """See [`MiniGPT4ForConditionalGeneration`]. What is remembered is for single prompts, one call at a time."""
+        """See [`MiniGPT4ForConditionalGeneration`]. The cache is for single prompts, one call at a time."""
         prompt = kwargs.get("input_ids")
         if prompt is None or len(prompt) > 1 or inputs is not None or "past_key_values" in kwargs:
             return super().generate(inputs, generation_config, **kwargs)
@@ -52,7 +52,7 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
         return rows
 
     def _chat(self, positions: list[int]) -> _Chat:
-        """The chat that a prompt goes on with, or a new one in the place of the one used longest ago."""
+        """The chat that a prompt continues, or a new one in place of the least recently used."""
         chat = max(self._chats, key=lambda each: each.cache.shared(positions), default=None)
         if chat is None or not (shared := chat.cache.shared(positions)):
             chat = _Chat(PromptCache(self.config.get_text_config()))
@@ -63,7 +63,7 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
         return chat
 
     def _positions(self, ids: list[int], pixel_values: torch.Tensor | None) -> list[int]:
-        """A number for each position: the token's id, or one that tells its picture from all others."""
+        """A number for each position: the token's id, or one that identifies its picture."""
         numbers = []
         for picture in () if pixel_values is None else pixel_values.cpu().float():
             digest = hashlib.sha256(picture.numpy().tobytes()).digest()

@@ -1,4 +1,4 @@
-"""What a request to the server may hold. All else is refused with a line, before the model hears of it."""
+"""What a request to the server may contain. Anything else is refused with one line, before it reaches the model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MOST_CHARACTERS = 1_000_000
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
 # The server takes a null for a value in some places.
-_SAID: Any = {"exclude_unset": True, "exclude_none": True}
+_GIVEN: Any = {"exclude_unset": True, "exclude_none": True}
 
 # What pydantic calls the choices of a union, in between the names of fields.
 _CHOICES = {"str", "constrained-str", "bool", "int", "float"}
@@ -31,31 +31,31 @@ class Limits:
 def _not_above_positions(tokens: int, info: ValidationInfo[Any]) -> int:
     limits: Limits = info.context
     if limits.positions is not None and tokens > limits.positions:
-        raise ValueError(f"the model reads and writes at most {limits.positions} tokens")
+        raise ValueError(f"must be at most {limits.positions}, the context length of the model")
     return tokens
 
 
 def _in_vocabulary(token: int, info: ValidationInfo[Any]) -> int:
     limits: Limits = info.context
     if not 0 <= token < limits.vocabulary:
-        raise ValueError(f"the model's tokens are 0 to {limits.vocabulary - 1}")
+        raise ValueError(f"must be a token id from 0 to {limits.vocabulary - 1}")
     return token
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("it is empty: say something")
+        raise ValueError("must not be empty")
     return text
 
 
 def _no_tools(calls: list) -> None:
     if calls:
-        raise ValueError("the model calls no tools")
+        raise ValueError("the model does not call tools")
 
 
 def _not_next_to_zero(value: float) -> float:
     if 0 < value < 1e-5:
-        raise ValueError("logits divided by it are infinite: give 0 for the likeliest tokens")
+        raise ValueError("is too small to divide logits by: give 0 for greedy decoding")
     return value
 
 
@@ -72,7 +72,7 @@ Stops = Stop | Annotated[list[Stop], Field(max_length=16)]
 
 
 class _Part(BaseModel):
-    """Fields that are not named go on to the server as they came."""
+    """Other fields are passed on to the server unchanged."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -106,9 +106,9 @@ Parts = list[Annotated[Text | Picture, Field(discriminator="type")]]
 
 
 class Message(_Part):
-    role: str  # the template knows which there are
+    role: str  # checked by the chat template
     content: str | Parts | None = None
-    tool_calls: Annotated[list, AfterValidator(_no_tools)] | None = None  # the server would leave the content out
+    tool_calls: Annotated[list, AfterValidator(_no_tools)] | None = None  # the server would drop the content
 
     @property
     def pictures(self) -> list[Picture]:
@@ -124,7 +124,7 @@ class Message(_Part):
 def _nothing_empty(messages: list[Message]) -> list[Message]:
     for index, message in enumerate(messages):
         if message.role == "user" and not message.pictures and not message.words.strip():
-            raise ValueError(f"the content of message {index} is empty: say something, or show a picture")
+            raise ValueError(f"the content of message {index} is empty: add text or a picture")
     return messages
 
 
@@ -132,7 +132,7 @@ def _no_empty_input(given: "str | list[Message] | Parts") -> "str | list[Message
     if isinstance(given, str):
         return _not_blank(given)
     if not given:
-        raise ValueError("it is empty: say something, or show a picture")
+        raise ValueError("must not be empty: add text or a picture")
     _nothing_empty([item for item in given if isinstance(item, Message)])
     return given
 
@@ -141,7 +141,7 @@ Messages = Annotated[list[Message], Field(min_length=1), AfterValidator(_nothing
 
 
 class Generation(_Part):
-    """The fields of `generation_config` that decide on how long an answer takes, and what it keeps."""
+    """The fields of `generation_config` that decide how much time and memory an answer takes."""
 
     max_new_tokens: Tokens | None = None
     max_length: Tokens | None = None
@@ -222,22 +222,22 @@ def read_request(kind: type[_Kind], body: bytes | bytearray, limits: Limits) -> 
 
 
 def written(request: Request) -> bytes:
-    """A body that says the same, with numbers as they were understood."""
-    return request.model_dump_json(**_SAID, round_trip=True).encode()
+    """The request as a body again, with numbers as they were parsed."""
+    return request.model_dump_json(**_GIVEN, round_trip=True).encode()
 
 
 def chat_of(request: Request) -> list[dict]:
     """The messages of a `Chat` or `Response`, as the processor takes them."""
     if isinstance(request, Response):
         # Private, as the server has no other way from `input` to messages.
-        messages = ResponseHandler._normalize_input(request.model_dump(**_SAID, include={"input", "instructions"}))
+        messages = ResponseHandler._normalize_input(request.model_dump(**_GIVEN, include={"input", "instructions"}))
     else:
-        messages = request.model_dump(**_SAID, include={"messages"})["messages"]
+        messages = request.model_dump(**_GIVEN, include={"messages"})["messages"]
     return ResponseHandler.get_processor_inputs_from_messages(messages, Modality.MULTIMODAL)
 
 
 def _first_line(error: ValidationError) -> str:
-    # Of a union every choice has an error: the one that reached deepest is about what was meant.
+    # Every choice of a union reports an error: the deepest one is about the choice that was meant.
     found = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
     steps = [str(step) for step in found["loc"] if step not in _CHOICES and "[" not in str(step)]
     line = f"{'.'.join(steps) or 'the request'}: {found['msg'].removeprefix('Value error, ')}"

@@ -212,7 +212,7 @@ def test_stop_from_elsewhere_ends_the_answer(conversation, read, hooked):
 def test_one_answer_at_a_time(conversation):
     pieces = conversation.stream("What is this?", **SPACES_AND_LETTERS)
     next(pieces)
-    with pytest.raises(RuntimeError, match="an answer is being made"):
+    with pytest.raises(RuntimeError, match="an answer is being generated"):
         next(conversation.stream("And this?"))
     pieces.close()
 
@@ -277,7 +277,7 @@ def test_retry_that_fails_leaves_the_turn(conversation, pictures):
     with pytest.raises(ValueError, match="make it shorter"):
         list(conversation.retry("long " * 300))
     assert conversation.turns == turns
-    with pytest.raises(ValueError, match="nothing was said yet"):
+    with pytest.raises(ValueError, match="there is no turn"):
         next(Conversation(conversation.model, conversation.processor).retry())
 
 
@@ -395,7 +395,7 @@ def test_ids_are_those_of_the_processor(loaded, pictures, family):
 
 
 def test_placeholder_in_the_text_is_refused(conversation):
-    with pytest.raises(ValueError, match="stands for a picture"):
+    with pytest.raises(ValueError, match="is reserved for pictures"):
         conversation.say("What is <ImageHere>?")
 
 
