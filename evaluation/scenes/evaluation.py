@@ -15,7 +15,7 @@ from minigpt4.inference.answering import answer
 from minigpt4.inference.turns import Answer, user_turn
 
 from .drawing import draw
-from .scoring import DescriptionScore, answer_is_right, score_description, summarise_descriptions
+from .scoring import answer_is_right, score_description, score_rows, summarise_descriptions
 from .wording import DETAIL_INSTRUCTIONS, QUESTION_KINDS, Question, ask
 from .world import Scene, sample_scenes
 
@@ -103,21 +103,4 @@ def print_scores(scores: dict, console: Console | None = None) -> None:
     (console or Console()).print(table)
 
 
-def score_rows(scores: dict) -> Iterator[tuple[str, float]]:
-    """Name and share of each score, in the order in which people read them."""
-    descriptions, questions = scores["descriptions"], scores["questions"]
-    yield "scenes described wholly right", descriptions["scenes_right"]
-    yield "facts right", descriptions["facts"]
-    yield "facts right of those said", descriptions["facts_precision"]
-    for kind, value in descriptions["facts_by_kind"].items():
-        yield f"  {kind}", value
-    yield "objects right of those described (precision)", descriptions["objects_precision"]
-    yield "objects described right (recall)", descriptions["objects_recall"]
-    for failure, value in descriptions["failures"].items():
-        yield f"failure: {failure}", value
-    yield "questions answered right", questions["all"]
-    for kind, value in questions["by_kind"].items():
-        yield f"  {kind}", value
-
-
-__all__ = ["DescriptionScore", "answer_all", "evaluate_scenes", "print_scores", "score_rows"]
+__all__ = ["answer_all", "evaluate_scenes", "print_scores"]

@@ -1,7 +1,7 @@
 """Measures of what a model says about scenes, from texts alone."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -117,3 +117,20 @@ def summarise_descriptions(scores: Sequence[DescriptionScore]) -> dict:
             for failure in ("repetition", "no end", "fragment")
         },
     }
+
+
+def score_rows(scores: dict) -> Iterator[tuple[str, float]]:
+    """Name and share of each score, in the order in which people read them."""
+    descriptions, questions = scores["descriptions"], scores["questions"]
+    yield "scenes described wholly right", descriptions["scenes_right"]
+    yield "facts right", descriptions["facts"]
+    yield "facts right of those said", descriptions["facts_precision"]
+    for kind, value in descriptions["facts_by_kind"].items():
+        yield f"  {kind}", value
+    yield "objects right of those described (precision)", descriptions["objects_precision"]
+    yield "objects described right (recall)", descriptions["objects_recall"]
+    for failure, value in descriptions["failures"].items():
+        yield f"failure: {failure}", value
+    yield "questions answered right", questions["all"]
+    for kind, value in questions["by_kind"].items():
+        yield f"  {kind}", value
