@@ -11,17 +11,17 @@ from .remote_code import naming_refused_code
 
 
 if TYPE_CHECKING:
-    from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+    from minigpt4.processing import MiniGPT4Processor
 
 
 def load(
-    checkpoint: str | Path | None = None, trust_remote_code: bool = False
+    checkpoint: str | Path, trust_remote_code: bool = False
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """Load a model and its processor, ready for inference on the best device there is.
 
     Args:
         checkpoint: A folder or a Hub id, of a model, or of an adapter, which is put into the model that it names.
-            Default: nano.
         trust_remote_code: Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that
             needs such code is refused; nobody is asked.
 
@@ -33,9 +33,7 @@ def load(
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import PROCESSOR_NAME
 
-    from minigpt4 import nano_path
-
-    name = str(nano_path() if checkpoint is None else checkpoint)
+    name = str(checkpoint)
     base = identify(name).base
     with naming_refused_code(name, base.name), _loading(name):
         model, report = AutoModelForImageTextToText.from_pretrained(

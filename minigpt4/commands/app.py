@@ -26,7 +26,7 @@ def app(
     check_address(host, port or 0)
     with working("Loading the model"):
         from minigpt4.app import about, build_page, serve
-        from minigpt4.checkpoints.loading import load
+        from minigpt4.loading import load
 
         page = build_page(*load(model, trust_remote_code), about=about(model))
     address = serve(page, host, port)

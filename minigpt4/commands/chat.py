@@ -33,8 +33,8 @@ def chat(
     if image:
         check_exists(image)
     with working("Loading the model"):
-        from minigpt4.checkpoints.loading import load
         from minigpt4.inference.conversation import Conversation
+        from minigpt4.loading import load
 
         picture = read_picture(image) if image else None
         conversation = Conversation(*load(model, trust_remote_code), max_new_tokens=max_new_tokens)

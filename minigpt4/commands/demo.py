@@ -34,8 +34,8 @@ def demo(
         path = image
         exchanges = {INSTRUCTION: None, "How many objects are there?": None}
     with working("Loading nano"):
-        from minigpt4.checkpoints.loading import load
         from minigpt4.inference.conversation import Conversation
+        from minigpt4.loading import load
 
         picture = read_picture(path)
         conversation = Conversation(*load())

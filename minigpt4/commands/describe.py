@@ -65,10 +65,10 @@ def _stream(
     name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
 ) -> None:
     with working("Loading the model"):
-        from minigpt4.checkpoints.loading import load
         from minigpt4.inference.answering import answer
         from minigpt4.inference.streaming import AnswerStreamer
         from minigpt4.inference.turns import user_turn
+        from minigpt4.loading import load
 
         picture = read_picture(name)
         model, processor = load(checkpoint, trust_remote_code)
@@ -90,9 +90,9 @@ def _answers(
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
     with working("Loading the model"):
-        from minigpt4.checkpoints.loading import load
         from minigpt4.inference.answering import answer
         from minigpt4.inference.turns import user_turn
+        from minigpt4.loading import load
 
         model, processor = load(checkpoint, trust_remote_code)
     for start in range(0, len(names), batch_size):

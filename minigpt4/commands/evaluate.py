@@ -28,8 +28,8 @@ def scenes(
 ) -> None:
     """Score descriptions of, and answers about, drawn scenes that were never trained on."""
     with working("Loading the model"):
-        from minigpt4.checkpoints.loading import load
         from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
+        from minigpt4.loading import load
 
         loaded = load(model, trust_remote_code)
     scores = evaluate_scenes(*loaded, scenes=count, seed=seed, batch_size=batch_size)

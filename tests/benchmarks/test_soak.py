@@ -8,7 +8,7 @@ import pytest
 from benchmarks import soak, soak_app, soak_serve
 from benchmarks.hostile import site
 from minigpt4.app import build_page, serve
-from minigpt4.checkpoints.loading import load
+from minigpt4.loading import load
 
 
 REFUSED = "redirected bomb no_picture bad_number bad_message long_text no_json other_model other_host endless_address"

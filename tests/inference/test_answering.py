@@ -5,11 +5,11 @@ import ast
 import pytest
 from helpers import ROOT
 
-from minigpt4.checkpoints.loading import load
 from minigpt4.evaluation.scenes import draw, sample_scenes
 from minigpt4.inference.answering import ContextLimitError, answer, answer_batch
 from minigpt4.inference.conversation import Conversation
 from minigpt4.inference.turns import user_turn
+from minigpt4.loading import load
 
 
 @pytest.fixture(scope="module")

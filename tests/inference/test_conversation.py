@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 from transformers import MistralConfig, MistralForCausalLM
 
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference import reading
 from minigpt4.inference.conversation import READING_AHEAD, Conversation
 from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache
 from minigpt4.inference.reading import Reader
 from minigpt4.inference.turns import Answer, Turn, user_turn
+from minigpt4.loading import load
 from minigpt4.processing.templates import chat_template
 
 

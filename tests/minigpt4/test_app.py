@@ -21,7 +21,7 @@ from minigpt4.app.actions import Actions
 from minigpt4.app.chat import Chat
 from minigpt4.app.server import CHATS, WAITING, serve
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
-from minigpt4.checkpoints.loading import load
+from minigpt4.loading import load
 
 
 GUIDE = read_guide("app")

@@ -5,9 +5,9 @@ import base64
 import pytest
 from openai import BadRequestError, OpenAI
 
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference.answering import answer
 from minigpt4.inference.turns import user_turn
+from minigpt4.loading import load
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minigpt4 import nano_path
-from minigpt4.checkpoints.loading import load
+from minigpt4.loading import load
 
 
 SCRIPT = Path(sys.executable).with_name("minigpt4")

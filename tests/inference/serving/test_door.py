@@ -14,12 +14,12 @@ from openai import OpenAI
 from PIL import Image
 
 from benchmarks.hostile import bomb, encoded, site
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference.answering import answer
 from minigpt4.inference.serving import door as serving_door
 from minigpt4.inference.serving.pictures import MOST_MEGAPIXELS
 from minigpt4.inference.serving.requests import KINDS
 from minigpt4.inference.turns import user_turn
+from minigpt4.loading import load
 from minigpt4.processing.image_loading import load_image
 
 
@@ -281,7 +281,7 @@ def test_a_large_picture_is_gone_once_it_is_read(tmp_path):
     path = tmp_path / "large.png"
     path.write_bytes(encoded(Image.new("L", (7_000, 7_000))))
     code = (
-        "import sys, resource, psutil; from minigpt4.checkpoints.loading import load; from minigpt4.inference.serving.door import Door;"
+        "import sys, resource, psutil; from minigpt4.loading import load; from minigpt4.inference.serving.door import Door;"
         "door = Door(None, 'nano', *load()); rss = psutil.Process().memory_info; before = rss().rss;"
         "size = len(door._small(sys.argv[1])); peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024;"
         "print((peak - before) / 1e6, (rss().rss - before) / 1e6, size / 1e6)"

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from minigpt4.app import build_page, serve
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference.serving.hosts import trusted_hosts
 from minigpt4.inference.serving.listening import check_address, listens_on_loopback
+from minigpt4.loading import load
 
 
 @pytest.mark.parametrize(

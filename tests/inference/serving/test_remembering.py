@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference.prompt_cache import MOST_KEPT
 from minigpt4.inference.serving.remembering import RememberingMiniGPT4
 from minigpt4.inference.turns import user_turn
+from minigpt4.loading import load
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def context(browser):
 
 def served(folder: Path | None = None, pace: Event | None = None, **generation) -> Iterator[str]:
     from minigpt4.app import build_page, serve
-    from minigpt4.checkpoints.loading import load
+    from minigpt4.loading import load
 
     model, processor = load(folder)
     model.generation_config.update(**generation)

@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from minigpt4.app.examples import draw_examples
-from minigpt4.checkpoints.loading import load
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes
 from minigpt4.inference.conversation import Conversation
+from minigpt4.loading import load
 from minigpt4.processing import load_image
 
 

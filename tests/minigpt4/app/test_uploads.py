@@ -11,7 +11,7 @@ from benchmarks.hostile import bomb, encoded
 from minigpt4.app.chat import Chat
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import LARGEST
-from minigpt4.checkpoints.loading import load
+from minigpt4.loading import load
 from minigpt4.processing import MiniGPT4ImageProcessorPil
 from minigpt4.processing.image_loading import ImageInputMixin, load_image
 
