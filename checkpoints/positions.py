@@ -1,5 +1,7 @@
 """Position embeddings of the vision tower for images of another size."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -18,7 +20,7 @@ def resize_positions(positions: torch.Tensor, side: int) -> torch.Tensor:
     return torch.cat((class_position, grid.permute(0, 2, 3, 1).flatten(1, 2)), dim=1)
 
 
-def resize_images(model: nn.Module, image_size: int) -> None:
+def resize_images(model: Any, image_size: int) -> None:
     """
     Make a loaded model read images of another size, in place.
 

@@ -43,7 +43,7 @@ def lazy(package: str) -> list[str]:
     module = sys.modules[package]
     vars(module)["homes"] = homes = {}
     module.__class__ = LazyPackage
-    source = module.__spec__.loader.get_data(module.__file__).decode()  # type: ignore[union-attr, arg-type]
+    source = module.__spec__.loader.get_data(module.__file__).decode()  # type: ignore[union-attr]
     for line in source.splitlines():
         match line.split():
             case ["from", home, "import", name, "as", public] if name == public and home.startswith("."):

@@ -24,7 +24,7 @@ def parse(values: dict) -> tuple[StageArguments, SequenceArguments, ModelArgumen
         if value is False and known[key].nargs != "?":
             values[key] = "no"  # what YAML makes of `save_strategy: no`
     parser.set_defaults_with_config(**values)
-    return parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)
+    return parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)  # type: ignore[return-value]
 
 
 class _Parser(TrlParser):

@@ -4,7 +4,6 @@ import io
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,31 +11,12 @@ import torch
 from helpers import read_guide
 from transformers.utils import is_bitsandbytes_available
 
-from minigpt4.cli import run
-
 
 DOCS = read_guide("convert")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", DOCS, flags=re.MULTILINE | re.DOTALL)
 ROWS = re.findall(r"^\|.*\| `(minigpt4 .+)` \|$", DOCS, flags=re.MULTILINE)
 LINES = [line for name, text in BLOCKS if name == "sh" for line in text.splitlines()]
 PYTHON = [text for name, text in BLOCKS if name == "python"]
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(capfd):
-    def call(*arguments: object) -> Result:
-        capfd.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return Result(code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")
