@@ -1,4 +1,4 @@
-"""The three published families: what their files do not say. What a family decides is saved in the result."""
+"""The three published families: facts that their files do not state. What a family decides is saved in the converted folder."""
 
 from dataclasses import dataclass, field
 
@@ -14,14 +14,14 @@ class Family:
         title (`str`): what to call the model.
         image_size (`int`): pixels of a side.
         qformer (`bool`): whether BLIP-2's Q-Former stands before the projection; else 4 patches are merged into one token.
-        paper (`str`): link to it, in Markdown.
+        paper (`str`): Markdown link to the paper.
         licence (`str`): of the published language model.
         license (`str`): what the Hub calls that licence.
-        training (`str`): what the paper says of the training.
+        training (`str`): how the published checkpoint was trained, for the card.
         stop_strings (`tuple[str, ...]`): what ends an answer, besides the language model's own end. Their ids are saved.
         lora_alpha (`int`, *optional*): scale of the LoRA in the checkpoint; `None` where the family has none.
         generation (`dict`): defaults of the published demo.
-        task_identifiers (`tuple[str, ...]`): the tasks that an instruction can ask for by name.
+        task_identifiers (`tuple[str, ...]`): task identifiers that an instruction can begin with.
         answer_start (`str`): after which of the chat template's words an answer begins.
     """
 
@@ -104,7 +104,7 @@ def get_family(name: str) -> Family:
         ValueError: an unknown family.
     """
     if name not in FAMILIES:
-        raise ValueError(f"There is no family {name!r}: choose one of {', '.join(FAMILIES)}.")
+        raise ValueError(f"Unknown family {name!r}: choose one of {', '.join(FAMILIES)}.")
     return FAMILIES[name]
 
 

@@ -1,11 +1,11 @@
-"""The one rule for keys: weights fit a model where none is missing, none is left over and none has another shape."""
+"""The one rule for keys: weights fit a model if no key is missing, unexpected or of another shape."""
 
 from collections.abc import Iterable, Mapping
 
 
 def misfit(missing: Iterable[str] = (), unexpected: Iterable[str] = (), mismatched: Iterable[str | tuple] = ()) -> str:
     """
-    How weights do not fit a model, in a line; empty where they fit.
+    What does not fit between weights and a model, in one line; empty if they fit.
 
     Args:
         missing (iterable of `str`): keys of the model that the weights lack.
@@ -30,17 +30,17 @@ def refuse_misfit(
     advice: str = "save or convert it again",
 ) -> None:
     """
-    Make sure that a model was loaded from exactly its weights: `from_pretrained` fills missing ones with random numbers.
+    Make sure that the weights matched the model exactly: `from_pretrained` initialises missing ones at random.
 
     Args:
         name (`str`): folder or Hub id.
         report (`dict`): from `from_pretrained(…, output_loading_info=True)`.
-        new (`tuple[str, ...]`, *optional*): beginnings of keys that may be missing, or of another shape.
-        dropped (`tuple[str, ...]`, *optional*): beginnings of keys that may be left over.
-        advice (`str`, *optional*): what to do.
+        new (`tuple[str, ...]`, *optional*): prefixes of keys that may be missing or of another shape.
+        dropped (`tuple[str, ...]`, *optional*): prefixes of keys that may be unexpected.
+        advice (`str`, *optional*): ends the message.
 
     Raises:
-        ValueError: a key is missing, left over or of another shape.
+        ValueError: a key is missing, unexpected or of another shape.
     """
     found = misfit(
         [key for key in report["missing_keys"] if not key.startswith(new)],

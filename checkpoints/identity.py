@@ -1,4 +1,4 @@
-"""What a saved folder or Hub id is, decided once: a whole MiniGPT-4, an adapter, or what learned alone with its base."""
+"""What a saved folder or Hub id is, decided once: a whole MiniGPT-4, an adapter, or trained weights only, with their base."""
 
 import json
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 
-# The files of which a folder that is whole holds one, at least.
+# A finished folder has at least one file that matches.
 WEIGHTS = {"whole": ("model*.safetensors", "pytorch_model*.bin"), "adapter": ("adapter_model*",)}
 
 
 class CheckpointError(FileNotFoundError, ValueError):
-    """A folder or Hub id is not a checkpoint, not one of this kind, or not a whole one: nothing there, or the wrong thing."""
+    """A folder or Hub id that is missing, not a MiniGPT-4 checkpoint, of the wrong kind, or unfinished."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Checkpoint:
     Args:
         name (`str`): folder or Hub id.
         kind (`str`):
-            `"whole"` (a MiniGPT-4), `"adapter"` (LoRA, and parts that learned beside it) or `"learned"` (the parts that
-            learned, without LoRA). The last two are loaded into their `base`.
-        revision (`str`, *optional*): which one of the Hub's.
-        adapter (`dict`): settings of the adapter, also of one beside a whole model; empty where there is none.
+            `"whole"` (a MiniGPT-4), `"adapter"` (LoRA and the modules trained with it) or `"learned"` (trained modules
+            without LoRA). The last two are loaded into their `base`.
+        revision (`str`, *optional*): revision on the Hub.
+        adapter (`dict`): the adapter's settings, also of one next to a whole model; empty if there is none.
     """
 
     name: str
@@ -47,29 +47,29 @@ class Checkpoint:
     @cached_property
     def base(self) -> "Checkpoint":
         """
-        The whole model that is loaded for this checkpoint: itself, or the one that an adapter belongs to.
+        The whole model to load: this checkpoint itself, or the model that the adapter belongs to.
 
         Raises:
-            CheckpointError: the adapter does not name it, or it is not there.
+            CheckpointError: the adapter does not name its model, or that model is not found.
         """
         if self.kind == "whole":
             return self
         try:
             if not (name := self.adapter.get("base_model_name_or_path")):
-                raise CheckpointError(f"{self.name}/{ADAPTER_CONFIG_NAME} says no base_model_name_or_path")
+                raise CheckpointError(f"{self.name}/{ADAPTER_CONFIG_NAME} has no base_model_name_or_path")
             return identify(name, self.adapter.get("revision")).require_whole()
         except CheckpointError as error:
             raise CheckpointError(f"cannot load the adapter {self.name} without its model: {error}") from error
 
     def require_whole(self, advice: str = "give the model that it belongs to") -> "Checkpoint":
         """
-        This checkpoint, where it is a whole model.
+        This checkpoint, if it is a whole model.
 
         Raises:
-            CheckpointError: it is not; `advice` says what to do.
+            CheckpointError: it is not; the message ends with `advice`.
         """
         if self.kind != "whole":
-            raise CheckpointError(f"{self.name} holds only what learned: {advice}")
+            raise CheckpointError(f"{self.name} holds only the trained weights: {advice}")
         return self
 
     def read_config(self) -> "MiniGPT4Config":
@@ -77,7 +77,7 @@ class Checkpoint:
         The configuration of a whole model.
 
         Raises:
-            CheckpointError: a field has a value that it cannot have.
+            CheckpointError: a field has an invalid value.
         """
         from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
@@ -89,43 +89,43 @@ class Checkpoint:
 
 def identify(name: str | Path, revision: str | None = None) -> Checkpoint:
     """
-    What a folder or Hub id is, before anything is loaded. Of a Hub id, only its settings are downloaded.
+    Find out what a folder or Hub id is before anything is loaded. From the Hub, only the settings are downloaded.
 
     Args:
         name (`str` or `Path`): folder or Hub id.
         revision (`str`, *optional*): which one of the Hub's; default: the newest.
 
     Raises:
-        CheckpointError: it is not a checkpoint of a MiniGPT-4, or was not written to its end.
+        CheckpointError: it is not a MiniGPT-4 checkpoint, or is unfinished.
     """
     name = str(name)
     folder = Path(name)
     if folder.is_file():
         raise CheckpointError(f"{name} is a file; give the folder of a checkpoint or a Hub id")
     if folder.name == STAGING or folder.name.endswith(UNFINISHED):
-        raise CheckpointError(f"{name} is unfinished: the run that writes it goes on, or was stopped")
+        raise CheckpointError(f"{name} is unfinished: the run writing it is still going or was stopped")
     config, adapter = _read(name, CONFIG_NAME, revision), _read(name, ADAPTER_CONFIG_NAME, revision)
     if config is None and adapter is None:
         raise CheckpointError(_why_nothing(name, revision))
     if config is not None and config.get("model_type") != "minigpt4":
-        raise CheckpointError(f"{name} is no MiniGPT-4 checkpoint: its model_type is {config.get('model_type')!r}")
+        raise CheckpointError(f"{name} is not a MiniGPT-4 checkpoint: its model_type is {config.get('model_type')!r}")
     if folder.is_dir():
         held, weights = (CONFIG_NAME, "whole") if config is not None else (ADAPTER_CONFIG_NAME, "adapter")
         if not any(any(folder.glob(pattern)) for pattern in WEIGHTS[weights]):
             wanted = "model.safetensors" if config is not None else "adapter_model.safetensors"
-            raise CheckpointError(f"{name} is unfinished: it holds a {held}, but no {wanted}")
+            raise CheckpointError(f"{name} is unfinished: it has {held} but no {wanted}")
     if config is not None:
         return Checkpoint(name, "whole", revision, adapter or {})
     return Checkpoint(name, "adapter" if _has_lora(adapter or {}) else "learned", revision, adapter or {})
 
 
 def is_adapter(folder: str | Path) -> bool:
-    """Whether a folder holds an adapter and no model."""
+    """Whether a folder holds an adapter and no whole model."""
     return (Path(folder) / ADAPTER_CONFIG_NAME).is_file() and not (Path(folder) / CONFIG_NAME).is_file()
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in a line."""
+    """The first line of an error message, shortened."""
     line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return shorten(line, 240, placeholder=" … (minigpt4 --debug shows all)")
 
@@ -137,7 +137,7 @@ def _has_lora(adapter: Mapping) -> bool:
 
 
 def _read(name: str, file: str, revision: str | None) -> dict | None:
-    """A file of settings; `None` where there is none."""
+    """The content of a settings file; `None` if there is no such file."""
     if Path(name).is_dir():
         path = Path(name) / file
         if not path.is_file():
@@ -152,7 +152,7 @@ def _read(name: str, file: str, revision: str | None) -> dict | None:
                 _raise_exceptions_for_missing_entries=False,
                 _raise_exceptions_for_connection_errors=False,
             )
-        except (OSError, ValueError):  # no such repository: said by the caller
+        except (OSError, ValueError):  # no such repository: the caller reports it
             found = None
         if found is None:
             return None
@@ -162,21 +162,21 @@ def _read(name: str, file: str, revision: str | None) -> dict | None:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{name}/{file} cannot be read: {first_line(error)}") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{name}/{file} holds a {type(content).__name__}, where settings are needed")
+        raise CheckpointError(f"{name}/{file} holds a {type(content).__name__}, not an object with settings")
     return content
 
 
 def _why_nothing(name: str, revision: str | None) -> str:
     if Path(name).is_dir():
         if checkpoints := sorted(Path(name).glob("checkpoint-*"), key=lambda path: path.stat().st_mtime):
-            return f"{name} is unfinished: it holds no {CONFIG_NAME}, but checkpoints such as {checkpoints[-1]}"
-        return f"{name} is no checkpoint: it holds no {CONFIG_NAME}"
+            return f"{name} is unfinished: it has no {CONFIG_NAME}, only checkpoints such as {checkpoints[-1]}"
+        return f"{name} is not a checkpoint: it has no {CONFIG_NAME}"
     try:
         cached_file(name, CONFIG_NAME, revision=revision)
-        reason = "it came while this looked for it"
+        reason = "it appeared during the check"
     except Exception as error:
         reason = first_line(error)
-    return f"{name} is neither a folder here nor a model that the Hub gives out: {reason}"
+    return f"{name} is neither a local folder nor a model on the Hub: {reason}"
 
 
 __all__ = ["Checkpoint", "CheckpointError", "identify", "is_adapter"]

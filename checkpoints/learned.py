@@ -1,7 +1,7 @@
-"""Checkpoints of what learns alone: PEFT adapters, with a note of the frozen base they belong to.
+"""Checkpoints of the trained weights only: PEFT adapters, with a note of the frozen base they belong to.
 
-An adapter whose `modules_to_save` are the modules that learned is what PEFT and `from_pretrained` load by themselves, so
-that neither needs to know that there was no LoRA.
+An adapter whose `modules_to_save` are the trained modules is loaded by PEFT and `from_pretrained` without special handling,
+although there is no LoRA in it.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ PREFIX = "base_model.model."  # PEFT's name of the model inside it
 
 def learned_modules(model: nn.Module) -> list[str] | None:
     """
-    The largest modules of which everything learns, by name; `None` where that does not say all that learns, as with a
-    parameter beside modules that are frozen, or where everything does.
+    Names of the largest modules whose parameters are all trainable; `None` if these do not cover everything trainable
+    (such as a lone parameter beside frozen modules), or if the whole model is trainable.
     """
     if all(parameter.requires_grad for parameter in model.parameters()):
         return None
@@ -49,14 +49,14 @@ def save_learned(
     state: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """
-    Write what learned as a PEFT adapter.
+    Write the trained weights as a PEFT adapter.
 
     Args:
-        folder (`Path`): is there already.
-        model (`PreTrainedModel`): with `requires_grad` on what learns.
+        folder (`Path`): an existing folder.
+        model (`PreTrainedModel`): its trainable parameters have `requires_grad`.
         modules (`list[str]`): from [`learned_modules`].
-        base (`Base`): what the rest of the model is.
-        state (`dict`, *optional*): weights to write, where the model's own are spread over processes.
+        base (`Base`): the model that the frozen weights come from.
+        state (`dict`, *optional*): weights to write, if the model's own are sharded over processes.
     """
     state = state if state is not None else dict(model.named_parameters())
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -76,10 +76,10 @@ def save_learned(
 @torch.no_grad()
 def load_learned(folder: str | Path, model: PreTrainedModel) -> None:
     """
-    Put what a checkpoint of [`save_learned`] holds into the model it belongs to.
+    Load the weights written by [`save_learned`] into the model they belong to.
 
     Raises:
-        ValueError: its keys are not those of what learns, or a shape is another one.
+        ValueError: the keys or shapes differ from those of the trainable parameters.
     """
     learning = {PREFIX + name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     with safe_open(Path(folder) / ADAPTER_SAFE_WEIGHTS_NAME, "pt") as file:

@@ -1,4 +1,4 @@
-"""Loading a checkpoint for the commands: whole, or not at all."""
+"""Loading a checkpoint for the commands: completely, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 def load(
     checkpoint: str | Path, trust_remote_code: bool = False
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
-    """Load a model and its processor, ready for inference on the best device there is.
+    """
+    Load a model and its processor, ready for inference on the best available device.
 
     Args:
-        checkpoint: A folder or a Hub id, of a model, or of an adapter, which is put into the model that it names.
-        trust_remote_code: Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that
-            needs such code is refused; nobody is asked.
+        checkpoint (`str` or `Path`):
+            Folder or Hub id of a model, or of an adapter, which is loaded into the model that it names.
+        trust_remote_code (`bool`, *optional*, defaults to `False`):
+            Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that needs such
+            code is refused, without a prompt.
+
+    Returns:
+        `tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]`: the model in eval mode, and its processor.
 
     Raises:
-        CheckpointError: It is not a MiniGPT-4 checkpoint, or cannot be read.
-        ValueError: Its weights are not exactly those of its configuration (`from_pretrained` would fill missing weights with
-            random ones and go on), or of its adapter.
+        CheckpointError: it is not a MiniGPT-4 checkpoint, or cannot be read.
+        ValueError: its weights do not match its configuration exactly (`from_pretrained` would initialise missing ones at
+            random), or its adapter's do not match the model.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import PROCESSOR_NAME

@@ -1,4 +1,4 @@
-"""Whose code runs: this package's and transformers'. A checkpoint's own runs only where somebody said so beforehand."""
+"""Which code runs: this package's and transformers'. A checkpoint's own code runs only after explicit consent."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import wrapt
 
 
-# Where a checkpoint may name code of its own, under `auto_map`.
+# Files in which a checkpoint may name its own code, under `auto_map`.
 FILES = (
     "config.json",
     "processor_config.json",
@@ -17,12 +17,12 @@ FILES = (
     "tokenizer_config.json",
 )
 OWN = "_minigpt4."  # our modules, which travel with a checkpoint for those who have not installed this package
-ADVICE = "read it, and say --trust-remote-code if you trust it"
+ADVICE = "read it, and pass --trust-remote-code if you trust it"
 
 
 def never_ask() -> None:
     """
-    From now on, transformers refuses what it would ask about on stdin, where piped text counts as an answer.
+    Make transformers refuse what it would ask about on stdin, where piped text counts as an answer.
 
     Passing `trust_remote_code=False` is not enough: on some ways from class to class transformers loses it.
     """
@@ -36,15 +36,15 @@ def never_ask() -> None:
 @contextmanager
 def naming_refused_code(*names: str | Path, revision: str | None = None, advice: str = ADVICE) -> Iterator[None]:
     """
-    Where transformers refuses to load what would need a checkpoint's own code, say in one line which file names it.
+    Where transformers refuses to run a checkpoint's own code, report in one line which file asks for it.
 
-    Whether code is needed is for transformers to say: where it or this package has the class, that one is used and the
+    Transformers decides whether code is needed: if it or this package has the class, that one is used and the
     checkpoint's copy does not run.
 
     Args:
-        names (`str` or `Path`): folders or Hub ids that are loaded from.
-        revision (`str`, *optional*): which one of the Hub's.
-        advice (`str`, *optional*): what to do.
+        names (`str` or `Path`): folders or Hub ids to load from.
+        revision (`str`, *optional*): revision on the Hub.
+        advice (`str`, *optional*): ends the message.
 
     Raises:
         ValueError: code was refused.
@@ -55,9 +55,11 @@ def naming_refused_code(*names: str | Path, revision: str | None = None, advice:
         if not _is_refusal(error):
             raise
         found = [one for name in dict.fromkeys(map(str, names)) for one in _named_code(name, revision)]
-        # Ours is refused, too, where the class beside it is not ours.
+        # Our own module is refused, too, if the class next to it is not ours.
         file, code = next((one for one in found if OWN not in one[1]), found[0] if found else (str(names[0]), "code"))
-        raise ValueError(f"{file} names code of its own, {code}, which does not run unasked: {advice}.") from error
+        raise ValueError(
+            f"{file} names code of its own, {code}, which does not run without consent: {advice}."
+        ) from error
 
 
 def _is_refusal(error: BaseException | None) -> bool:

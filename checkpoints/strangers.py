@@ -1,4 +1,4 @@
-"""Names in files of strangers: what is printed of them, keys of tensors, and shards that an index names."""
+"""Names in untrusted files: printing them, keys of tensors, and shards that an index lists."""
 
 import json
 from collections.abc import Iterable
@@ -7,26 +7,26 @@ from pathlib import Path
 
 def read_weight_map(index: Path) -> dict[str, str]:
     """
-    Which shard holds each tensor, as an index says.
+    Which shard holds each tensor, according to an index.
 
     Args:
         index (`Path`): such as `model.safetensors.index.json`.
 
     Raises:
-        ValueError: it is no index, or names files elsewhere than beside it.
+        ValueError: it is not an index, or names files in other folders.
     """
     try:
         weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index} is no index of weights: get it again.") from error
+        raise ValueError(f"{index} is not an index of weights: download it again.") from error
     if not isinstance(weight_map, dict):
         raise ValueError(
-            f"{index} is no index of weights, its weight_map is a {type(weight_map).__name__}: get it again."
+            f"{index} is not an index of weights, its weight_map is a {type(weight_map).__name__}: download it again."
         )
     refuse_strange_keys(weight_map, index)
     for name in weight_map.values():
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{index} is no index of weights, it names {name!r} as a file: get it again.")
+            raise ValueError(f"{index} is not an index of weights, it names {name!r} as a file: download it again.")
         if Path(name).name != name or name == "..":
             raise ValueError(f"{index} points outside of its folder, to {name!r}: do not trust this folder.")
     return weight_map
@@ -40,10 +40,10 @@ def printable(text: str) -> str:
 def refuse_strange_keys(keys: Iterable[object], file: Path) -> None:
     """
     Raises:
-        ValueError: a key is no text, or holds what a terminal would act on.
+        ValueError: a key is not text, or has control characters.
     """
     for key in keys:
         if not isinstance(key, str):
-            raise ValueError(f"{file} holds {key!r} as the name of a tensor, and no text: give a file of weights.")
+            raise ValueError(f"{file} holds {key!r} as a tensor name, which is not text: give a file of weights.")
         if not key.isprintable():
             raise ValueError(f"{file} holds the name {key!r}, with control characters: do not trust this file.")

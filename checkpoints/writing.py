@@ -1,4 +1,4 @@
-"""Writing whole or not at all: under a temporary name, which is replaced when everything went well."""
+"""Atomic writing: under a temporary name, renamed on success."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 from huggingface_hub.utils import WeakFileLock
 
 
-UNFINISHED = ".unfinished"  # after the name of what is being written
-STAGING = ".saving"  # in the folder of a training run, of what is written by several processes
+UNFINISHED = ".unfinished"  # suffix of a file or folder that is being written
+STAGING = ".saving"  # subfolder of a training run, into which several processes write
 
 
 @contextmanager
 def unfinished_file(file: str | Path) -> Iterator[Path]:
-    """A file to write, which takes the place of `file` when everything went well and is removed otherwise."""
+    """A temporary file to write, which replaces `file` on success and is removed otherwise."""
     file = Path(file)
     part = file.with_name(file.name + UNFINISHED)
     try:
@@ -27,17 +27,17 @@ def unfinished_file(file: str | Path) -> Iterator[Path]:
 @contextmanager
 def unfinished_folder(output: str | Path) -> Iterator[Path]:
     """
-    A folder to write into, which gets its name `output` when everything went well and is removed otherwise.
+    A temporary folder to write into, which is renamed to `output` on success and removed otherwise.
 
     What a killed run leaves is called `OUTPUT.unfinished`; the next run removes it.
 
     Raises:
-        FileExistsError: where there is something at `output`, or another run is writing there.
-        ValueError: where `output` has no name, or is a mount point, which no folder can take the place of.
+        FileExistsError: `output` exists and is not empty, or another run is writing there.
+        ValueError: `output` has no name, or is a mount point, which cannot be replaced.
     """
     if Path(output).name in ("", ".."):
         raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
-    output = Path(output).resolve()  # the place itself, not a link to it, which no folder can take the place of
+    output = Path(output).resolve()  # the target of a link, since a link cannot be replaced by a folder
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
     if output.is_mount():

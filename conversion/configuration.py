@@ -21,7 +21,7 @@ def read_overrides(config: str | Path | Mapping | None) -> dict:
 
     Raises:
         FileNotFoundError: where there is no such file.
-        ValueError: where it is no JSON object, or names fields that do not exist.
+        ValueError: where it is not a JSON object, or names fields that do not exist.
     """
     if config is None:
         return {}
@@ -34,7 +34,7 @@ def read_overrides(config: str | Path | Mapping | None) -> dict:
         except FileNotFoundError as error:
             raise FileNotFoundError(f"There is no file {config}: --config is a JSON file.") from error
         except ValueError as error:
-            raise ValueError(f"{config} is no JSON: {error}.") from error
+            raise ValueError(f"{config} is not valid JSON: {error}.") from error
         if not isinstance(overrides, dict):
             raise ValueError(
                 f"{config} holds a {type(overrides).__name__}: an object of MiniGPT4Config fields is needed."
@@ -97,7 +97,7 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
         try:
             ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
         except (ValueError, AttributeError) as error:
-            raise ValueError(f"{file} is no JSON object: get it again.") from error
+            raise ValueError(f"{file} is not a JSON object: download it again.") from error
         if isinstance(ends, list):
             config.eos_token_id = ends
     return config

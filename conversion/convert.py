@@ -89,7 +89,7 @@ def convert(
                 _write_adapter(lora, folder)
             else:
                 lora.merge(plan)
-                # Says that the language model is not the published one, and that the LoRA cannot be had back.
+                # Says that the language model is not the published one, and that the LoRA cannot be recovered.
                 plan.config.merged_lora = {"r": lora.rank, "lora_alpha": lora.alpha, "target_modules": lora.modules}
         write_weights(plan, folder, max_shard_size=max_shard_size, quiet=quiet)
         made = {"vision tower": vision, "BLIP-2": qformer, "language model": language_model, "checkpoint": checkpoint}

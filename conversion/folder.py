@@ -81,7 +81,7 @@ def refuse_non_finite(tensor: torch.Tensor, origin: str) -> None:
         ValueError: where a tensor holds NaN or infinity, which would spread over every answer.
     """
     if not is_finite(tensor):
-        raise ValueError(f"{origin} holds numbers that are not finite: the file is damaged, get it again.")
+        raise ValueError(f"{origin} holds numbers that are not finite: the file is damaged, download it again.")
 
 
 def _made(tensor: torch.Tensor, meta: torch.Tensor) -> torch.Tensor:

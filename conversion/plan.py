@@ -24,7 +24,7 @@ class Planned:
     Args:
         meta (`torch.Tensor`): its shape and dtype, on the meta device.
         make (`Callable[[], torch.Tensor]`): reads it, or computes it.
-        origin (`str`): what it comes from, for a person.
+        origin (`str`): what it comes from, for messages.
     """
 
     meta: torch.Tensor
@@ -64,7 +64,7 @@ class Plan:
         Plans one tensor.
 
         Raises:
-            ValueError: where it has another shape than the configuration says, is no floating-point tensor, or has
+            ValueError: where it has another shape than the configuration says, is not a floating-point tensor, or has
                 another origin already (`replace` takes its place).
         """
         if meta.shape != self.wanted[name]:
@@ -87,7 +87,7 @@ class Plan:
             source (`Source`): where the tensors are.
             keys (`Mapping[str, str]`): what the model takes from it -> the name of ours that it goes into.
             unused (iterable of `str`): patterns of keys that are left out on purpose.
-            role (`str`): what the source was given as, for a person.
+            role (`str`): what the source was given as, for messages.
 
         Raises:
             ValueError: where a key is missing, or there are others.
@@ -130,7 +130,7 @@ class Plan:
 def refuse_quantized(meta: torch.Tensor, origin: str) -> None:
     """
     Raises:
-        ValueError: where a tensor is of a dtype that nobody trains in.
+        ValueError: where a tensor is quantized.
     """
     if meta.dtype not in DTYPES:
         raise ValueError(f"{origin} is {meta.dtype}: give the weights before they were quantized.")

@@ -85,7 +85,9 @@ def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
     for name, parts in found.items():
         if len(parts) == 1:
             [key] = parts.values()
-            raise ValueError(f"{source.files[key]} holds {key}, but not the other half of this LoRA: get it again.")
+            raise ValueError(
+                f"{source.files[key]} holds {key}, but not the other half of this LoRA: download it again."
+            )
         a_key, b_key = parts["A"], parts["B"]
         if name not in plan.wanted:
             raise ValueError(
@@ -112,5 +114,5 @@ def find_lora(source: Source, plan: Plan, *, default_alpha: int) -> Lora | None:
     stored = source.settings.get("model")
     alpha = stored.get("lora_alpha") if isinstance(stored, dict) else None
     if alpha is not None and not isinstance(alpha, int):
-        raise ValueError(f"{source.path} states lora_alpha {alpha!r} in its configuration, which is no integer.")
+        raise ValueError(f"{source.path} states lora_alpha {alpha!r} in its configuration, which is not an integer.")
     return Lora(source, rank, default_alpha if alpha is None else alpha, pairs)

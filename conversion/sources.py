@@ -38,7 +38,7 @@ class Source:
 
     Raises:
         FileNotFoundError: where there is nothing to read.
-        ValueError: a file that is cut short or no weights, or that holds Python objects, which could run code.
+        ValueError: a file that is truncated, holds no weights, or holds Python objects, which could run code.
     """
 
     def __init__(self, path: str | Path, prefixes: tuple[str, ...] = ()):
@@ -51,7 +51,7 @@ class Source:
             tensors, settings = _open(file)
             self.settings |= settings
             if keys is not None and (lost := sorted(keys - tensors.keys())):
-                raise ValueError(f"{file} lacks {lost[0]}, which the index beside it says it holds: get it again.")
+                raise ValueError(f"{file} lacks {lost[0]}, which the index lists in it: download it again.")
             for key, tensor in tensors.items():
                 if key in self.files:
                     raise ValueError(f"{key} is both in {self.files[key]} and in {file}: keep one.")
@@ -100,9 +100,7 @@ def local_folder(name: str | Path, revision: str | None = None, prefixes: tuple[
         return folder
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise FileNotFoundError(
-            f"{name} is neither a folder here nor a model that the Hub gives out: {reason}"
-        ) from error
+        raise FileNotFoundError(f"{name} is neither a local folder nor a model on the Hub: {reason}") from error
 
 
 def open_source(name: str | Path, prefixes: tuple[str, ...] = ()) -> Source:
@@ -151,7 +149,7 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
                 refuse_strange_keys(opened.keys(), file)
                 return {key: opened.get_tensor(key) for key in opened.keys()}, {}  # noqa: SIM118 - no mapping
         except SafetensorError as error:
-            raise ValueError(f"{file} is cut short or no safetensors file ({error}): get it again.") from error
+            raise ValueError(f"{file} is truncated or not a safetensors file ({error}): download it again.") from error
     content = _unpickle(file)
     settings: dict = {}
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
@@ -159,11 +157,11 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
             settings = dict(content["config"])
         content = content["model"]
     if not isinstance(content, Mapping):
-        raise ValueError(f"{file} holds a {type(content).__name__} and no state dict: give a file of weights.")
+        raise ValueError(f"{file} holds a {type(content).__name__} not a state dict: give a file of weights.")
     refuse_strange_keys(content, file)
     for key, value in content.items():
         if not isinstance(value, torch.Tensor):
-            raise ValueError(f"{file}: {key} is a {type(value).__name__} and no tensor: give a file of weights.")
+            raise ValueError(f"{file}: {key} is a {type(value).__name__} not a tensor: give a file of weights.")
     return dict(content), settings
 
 
@@ -189,7 +187,7 @@ def _unpickle(file: Path):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported operand" in str(error):  # no pickle at all
-            raise ValueError(f"{file} is no file of PyTorch weights: get it again.") from error
+            raise ValueError(f"{file} is not a file of PyTorch weights: download it again.") from error
         raise ValueError(
             f"{file} holds more than tensors and plain values, and reading it could run code: refused. "
             "Save its state dict alone where you trust it."
@@ -197,4 +195,4 @@ def _unpickle(file: Path):
     except (OSError, MemoryError):
         raise
     except Exception as error:  # of texts and cut files, the machine that reads pickles may raise anything
-        raise ValueError(f"{file} is cut short or no file of PyTorch weights: get it again.") from error
+        raise ValueError(f"{file} is truncated or not a file of PyTorch weights: download it again.") from error

@@ -56,14 +56,14 @@ def _named_end(folder: Path) -> dict[str, str]:
     try:
         named = json.loads(file.read_text(encoding="utf-8")).get("eos_token") if file.is_file() else None
     except (ValueError, AttributeError) as error:
-        raise ValueError(f"{file} is no JSON object: get it again.") from error
+        raise ValueError(f"{file} is not a JSON object: download it again.") from error
     named = named.get("content") if isinstance(named, dict) else named
     return {"eos_token": named} if named else {}
 
 
 def _padding(folder: Path, tokenizer: PreTrainedTokenizerBase, text_config: PreTrainedConfig) -> str:
     """
-    A token to pad with, where the tokenizer has none or pads with its end, which could then not be told from padding.
+    A padding token, if the tokenizer has none or pads with its end token, which would then look like padding.
 
     Padding is masked everywhere, so that any special token will do that neither begins nor ends anything.
     """

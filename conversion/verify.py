@@ -1,4 +1,4 @@
-"""What is in a folder, part by part, and whether it is what its sources say."""
+"""The contents of a folder, part by part, and whether they match its sources."""
 
 import hashlib
 import json
@@ -154,7 +154,7 @@ def print_report(report: Report, folder: str | Path) -> None:
             f"{found.compared:,}",
         )
     console = Console(markup=False)
-    # Where nobody looks at a terminal, lines are not folded.
+    # Not wrapped where stdout is not a terminal.
     console.width = console.width if console.is_terminal else 160
     console.print(table)
     for problem in report.problems:

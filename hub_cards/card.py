@@ -1,4 +1,4 @@
-"""Model cards, made from what is known: a fact that is missing is left out."""
+"""Model cards, made from known facts; what is unknown is left out."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 
 CARD = "README.md"
-# What a card says in the place of the model's own name, until it has one.
+# Stands for the model's name in a card until it has one.
 PLACEHOLDER = "PATH_OR_ID"
 TASK = "image-text-to-text"
 TAGS = ["minigpt4", "vision-language"]
@@ -111,7 +111,7 @@ def model_card(
     The card of a model or of an adapter.
 
     Args:
-        folder (`str` or `Path`): where its `config.json` is; without one it is an adapter.
+        folder (`str` or `Path`): folder with `config.json`; without that file it is an adapter.
         title (`str`, *optional*): what to call it; default: by its architecture.
         family (`str`, *optional*): name of its [`Family`], where that is known.
         how (`str`, *optional*): how it was made, after "It was".
@@ -126,21 +126,21 @@ def model_card(
     known = get_family(family) if family else None
     adapter = not (Path(folder) / CONFIG_NAME).is_file()
     config: Any = None if adapter else AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     if config is not None:
-        told["Architecture"] = markdown_table(("part", "what it is", "parameters"), _architecture(config))
+        found["Architecture"] = markdown_table(("part", "what it is", "parameters"), _architecture(config))
     if (inherited := _read(base)) is not None:
         for name in ("license", "license_name", "license_link"):
             if getattr(inherited.data, name, None):
                 metadata.setdefault(name, getattr(inherited.data, name))
-        told |= sections_of(inherited, PARTS)
+        found |= sections_of(inherited, PARTS)
     if parts:
-        told[PARTS] = markdown_table(
+        found[PARTS] = markdown_table(
             ("made from", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in parts)
         )
-        told[PARTS] += "\n\nThe licences of all of them hold for this model too."
+        found[PARTS] += "\n\nThe licences of all of them hold for this model too."
     if training is not None:
-        told[TRAINING] = str(training)
+        found[TRAINING] = str(training)
     on_the_hub = base if base and not is_path(base) else None
     if adapter:
         metadata |= {"library_name": "peft"} | ({"base_model_relation": "adapter"} if on_the_hub else {})
@@ -165,7 +165,7 @@ def model_card(
         template_str=files("minigpt4.hub_cards").joinpath("model_card.md").read_text(encoding="utf-8"),
         title=title,
         summary=_summary(config, known) + (f" It was {how}." if how else ""),
-        sections=told | dict(sections),
+        sections=found | dict(sections),
         adapter=adapter,
         base_link=f"[{base}](https://huggingface.co/{base})" if on_the_hub else "the model it was trained on",
         boxes=known is not None and bool(known.task_identifiers),

@@ -1,4 +1,4 @@
-"""The card of a set for stage 2, made from what is known: a fact that is missing is left out."""
+"""The card of a data set for stage 2, made from known facts; what is unknown is left out."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files

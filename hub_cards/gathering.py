@@ -1,4 +1,4 @@
-"""What of a folder becomes a repository of the Hub: weights, processor, settings, code and card, and nothing else."""
+"""Selecting what is pushed from a folder: weights, processor, settings, code and card, and nothing else."""
 
 import json
 import math
@@ -84,7 +84,7 @@ class Upload:
         try:
             return (card if isinstance(card, bytes) else card.read_bytes()).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{CARD} is no text in UTF-8: save it as such.") from error
+            raise ValueError(f"{CARD} is not UTF-8 text: save it as UTF-8.") from error
 
     def _with_card(self, text: str) -> "Upload":
         return Upload(self.files | {CARD: text.encode()}, self.left_out)
@@ -115,7 +115,7 @@ def gather_model(folder: str | Path, trust_remote_code: bool = False) -> Upload:
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no whole MiniGPT-4, or needs code of its own, which is not trusted.
+        ValueError: it does not hold a whole MiniGPT-4, or needs code of its own, which is not trusted.
     """
     folder = _folder(folder)
     refuse_links_out(folder)
@@ -146,19 +146,19 @@ def gather_adapter(folder: str | Path, base: str | None = None, trust_remote_cod
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no adapter, or the adapter's base is a folder and `base` does not say where others find it.
+        ValueError: it does not hold an adapter, or the adapter's base is a folder and `base` does not name its Hub id.
     """
     folder = _folder(folder)
     refuse_links_out(folder)
     if not (_has(folder, ADAPTER_CONFIG_NAME) and _has(folder, ADAPTER_SAFE_WEIGHTS_NAME)):
-        raise ValueError(f"{folder} holds no adapter: leave --adapter-only out to push the whole model.")
+        raise ValueError(f"{folder} does not hold an adapter: leave --adapter-only out to push the whole model.")
     learned = _parameters(folder / ADAPTER_SAFE_WEIGHTS_NAME)
     settings = json.loads((folder / ADAPTER_CONFIG_NAME).read_text(encoding="utf-8"))
     named = settings.get("base_model_name_or_path")
     if base is None and (not named or is_path(named)):
         raise ValueError(
             f"The adapter in {folder} belongs to {named or 'a model without a name'}, which others cannot load: push "
-            "that first, and say its Hub id with --base, or leave --adapter-only out to push both as one model."
+            "that first, and give its Hub id with --base, or leave --adapter-only out to push both as one model."
         )
     files: dict[str, Path | bytes] = {ADAPTER_SAFE_WEIGHTS_NAME: folder / ADAPTER_SAFE_WEIGHTS_NAME}
     note = json.loads((folder / NOTE).read_text(encoding="utf-8")) if _has(folder, NOTE) else None
@@ -182,7 +182,7 @@ def gather_adapter(folder: str | Path, base: str | None = None, trust_remote_cod
 def _folder(folder: str | Path) -> Path:
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder: give the one that the model was saved in.")
+        raise FileNotFoundError(f"{folder} is not a folder: give the one that the model was saved in.")
     return folder
 
 
@@ -191,7 +191,7 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def leaves(file: Path) -> bool:
-    """Whether a file in a folder is a link to somewhere else: what it leads to belongs to nobody's model."""
+    """Whether a file in a folder is a link to somewhere else: what it points to is not part of the model."""
     return not file.resolve().is_relative_to(file.parent.resolve())
 
 
@@ -205,7 +205,7 @@ def refuse_links_out(folder: Path) -> None:
     files = sorted((*folder.iterdir(), *folder.glob(f"{CHAT_TEMPLATE_DIR}/*")))
     read = (file for file in files if file.suffix in READ or file.name == CHAT_TEMPLATE_DIR)
     if linked := next(filter(leaves, read), None):
-        raise ValueError(f"{linked} leads out of the folder, and is not pushed: put a copy in the place of the link.")
+        raise ValueError(f"{linked} points outside the folder and is not pushed: replace the link with a copy.")
 
 
 def _load_processor(folder: Path, trust_remote_code: bool) -> ProcessorMixin:

@@ -1,4 +1,4 @@
-"""An adapter and its base as one model, for people who want to load one thing."""
+"""Merging an adapter and its base into one model."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .gathering import leaves, refuse_links_out
 
 def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: bool = False) -> None:
     """
-    Write the model that an adapter and its base come to, with processor and card.
+    Merge an adapter into its base and save the result, with processor and card.
 
     Args:
         folder (`str` or `Path`): of the adapter.
@@ -53,6 +53,6 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
     processor.save_pretrained(output)
     card = model_card(output, base=base.name, training=training_of(folder))
     if (written := folder / CARD).is_file() and not leaves(written):
-        told = sections_of(ModelCard.load(written, ignore_metadata_errors=True), PARTS, TRAINING, RESULTS)
-        card = model_card(output, base=base.name, sections=told)
+        kept = sections_of(ModelCard.load(written, ignore_metadata_errors=True), PARTS, TRAINING, RESULTS)
+        card = model_card(output, base=base.name, sections=kept)
     card.save(Path(output) / CARD)

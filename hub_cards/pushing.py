@@ -1,4 +1,4 @@
-"""Putting files into a repository of the Hub: one commit, all of it or nothing."""
+"""Pushing files to a repository of the Hub: in one commit, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def push(
     """
     Create a repository where there is none, and write the files in one commit.
 
-    Large files go first and are seen by nobody; what was sent before an interruption is not sent again. Files of an
+    Large files are uploaded first and are not visible until the commit; what was sent before an interruption is not sent again. Files of an
     older push that are not among the new ones are deleted in the same commit; whatever else is there stays.
 
     Args:
@@ -55,7 +55,7 @@ def push(
         *(CommitOperationDelete(name) for name in sorted(there - set(upload.files)) if is_ours(name)),
     ]
     with _one_line_errors(repo_id):
-        # With its parent named, the commit is refused where somebody else's came between.
+        # With its parent named, the commit is refused if another one was made in the meantime.
         return api.create_commit(repo_id, operations, commit_message=message, revision=revision, parent_commit=now.sha)
 
 
@@ -64,7 +64,7 @@ def _one_line_errors(repo_id: str) -> Iterator[None]:
     try:
         yield
     except LocalTokenNotFoundError as error:
-        raise OSError(f"{repo_id}: nobody is logged in here: run hf auth login.") from error
+        raise OSError(f"{repo_id}: not logged in: run hf auth login.") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         hint = {401: " Log in with hf auth login.", 403: " Give a name of your own, or a token that may write."}

@@ -7,7 +7,7 @@ import typer
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import TrustRemoteCode
-from minigpt4.commands.recipe import RecipeName, Settings, read
+from minigpt4.commands.recipe_options import RecipeName, Settings, read
 
 
 app = typer.Typer(help="Look at what a recipe trains on.")

@@ -2,7 +2,7 @@
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import TrustRemoteCode
-from minigpt4.commands.recipe import RecipeName, Settings, read
+from minigpt4.commands.recipe_options import RecipeName, Settings, read
 
 
 def cache_features(

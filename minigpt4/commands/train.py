@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import TrustRemoteCode
-from minigpt4.commands.recipe import RecipeName, Settings, read
+from minigpt4.commands.recipe_options import RecipeName, Settings, read
 
 
 RUN = "recipe"

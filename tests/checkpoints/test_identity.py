@@ -51,7 +51,7 @@ def test_a_whole_model_with_a_lora_beside_it(folders):
 
 @pytest.mark.parametrize("kind", ["adapter", "learned"])
 def test_what_needs_a_base_is_not_whole(folders, kind):
-    with pytest.raises(CheckpointError, match=f"{kind} holds only what learned: merge it first"):
+    with pytest.raises(CheckpointError, match=f"{kind} holds only the trained weights: merge it first"):
         identify(folders[kind]).require_whole("merge it first")
 
 
@@ -87,18 +87,18 @@ def broken(how: str, folders: dict[str, Path], place: Path) -> Path:
 @pytest.mark.parametrize(
     ("how", "said"),
     {
-        "nothing there": "nowhere is neither a folder here nor a model",
+        "nothing there": "nowhere is neither a local folder nor a model",
         "a file": "config.json is a file; give the folder",
-        "an empty folder": "it holds no config.json",
-        "a run without an end": "made is unfinished: it holds no config.json, but checkpoints such as .*checkpoint-4",
+        "an empty folder": "it has no config.json",
+        "a run without an end": "made is unfinished: it has no config.json, only checkpoints such as .*checkpoint-4",
         "not JSON": "made/config.json cannot be read",
         "a list": "made/config.json holds a list",
         "another model": "its model_type is 'llava'",
-        "no weights": "made is unfinished: it holds a config.json, but no model.safetensors",
+        "no weights": "made is unfinished: it has config.json but no model.safetensors",
         "what a killed conversion leaves": "made.unfinished is unfinished",
         "what a killed run leaves": ".saving is unfinished",
         "an adapter that is not JSON": "made/adapter_config.json cannot be read",
-        "an adapter without weights": "holds a adapter_config.json, but no adapter_model.safetensors",
+        "an adapter without weights": "has adapter_config.json but no adapter_model.safetensors",
         "an adapter without a name": "cannot load the adapter .*made without its model: .*base_model_name_or_path",
         "an adapter of nothing": "cannot load the adapter .*made without its model: .*no-base is neither",
         "an adapter of an adapter": "cannot load the adapter .*made without its model: .*learned holds only",

@@ -250,7 +250,7 @@ def test_a_generation_config_that_is_no_object(shared_files, tmp_path):
     (folder / "generation_config.json").write_text("[1]")
     arguments = {**shared_files("llama2").arguments, "language_model": folder}
     del arguments["checkpoint"]
-    with pytest.raises(ValueError, match=r"generation_config\.json is no JSON object"):
+    with pytest.raises(ValueError, match=r"generation_config\.json is not a JSON object"):
         assemble("llama2", **arguments, output=tmp_path / "out", quiet=True)
 
 
@@ -268,5 +268,5 @@ def test_a_model_on_the_pieces_of_llama_keeps_an_end_of_its_own(tmp_path, named)
         with pytest.raises(ValueError, match="letter by letter"):
             AnswerEnds(MiniGPT4Processor(MiniGPT4ImageProcessorPil(), tokenizer)).choose("</s>")
     (tmp_path / "tokenizer_config.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"tokenizer_config\.json is no JSON object"):
+    with pytest.raises(ValueError, match=r"tokenizer_config\.json is not a JSON object"):
         load_tokenizer(tmp_path, LlamaConfig(vocab_size=pieces + 1))

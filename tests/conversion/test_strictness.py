@@ -146,7 +146,7 @@ def test_damaged_pytorch_file(files, refused, part, kind):
     file = getattr(made, part)
     content = {"cut": file.read_bytes()[: file.stat().st_size * 2 // 3], "text": b"<html>404</html>", "empty": b""}
     file.write_bytes(content[kind])
-    refused(made, file, "get it again")
+    refused(made, file, "download it again")
 
 
 @pytest.mark.parametrize("text", ["hello world\n", "a" * 1000, "0\n", "(lp0\n", "]q.", '{"detail": "Not Found"}'])
@@ -154,15 +154,15 @@ def test_a_text_in_the_place_of_weights(files, refused, text):
     """Some letters are commands to the machine that reads pickles."""
     made = files("llama2")
     made.checkpoint.write_text(text)
-    refused(made, made.checkpoint, "no file of PyTorch weights", "get it again")
+    refused(made, made.checkpoint, "not a file of PyTorch weights", "download it again")
 
 
 def test_keys_that_are_no_texts(files, refused):
     made = files("llama2")
     change(made.checkpoint, lambda tensors: tensors.update({1: torch.zeros(2)}))
-    refused(made, made.checkpoint, "holds 1 as the name of a tensor")
+    refused(made, made.checkpoint, "holds 1 as a tensor name")
     torch.save({0: torch.zeros(2)}, made.vision)
-    refused(made, made.vision, "holds 0 as the name of a tensor")
+    refused(made, made.vision, "holds 0 as a tensor name")
 
 
 @pytest.mark.parametrize("form", ["pth", "pth, and no tensor", "safetensors", "index"])
@@ -222,7 +222,7 @@ def test_an_index_that_is_none(files, refused, weight_map):
     made = files("llama2")
     index = made.language_model / "pytorch_model.bin.index.json"
     index.write_text(json.dumps({"weight_map": weight_map}))
-    refused(made, index, "is no index of weights", "get it again")
+    refused(made, index, "is not an index of weights", "download it again")
 
 
 @pytest.mark.parametrize("name", ["../x.bin", "/etc/passwd", "..", "further/x.bin"])
@@ -249,7 +249,7 @@ def test_damaged_safetensors_file(files, refused):
     file = made.folder / "vision.safetensors"
     save_file(torch.load(made.vision), file)
     file.write_bytes(file.read_bytes()[:-100])
-    refused(made, file, "get it again", vision=file)
+    refused(made, file, "download it again", vision=file)
 
 
 class Code:
@@ -374,7 +374,7 @@ def test_sources_that_are_not_there(files, refused):
     refused(made, "no-such/model", vision="no-such/model", error=FileNotFoundError)
     refused(made, "no-such/model", language_model="no-such/model", error=FileNotFoundError)
     refused(made, made.checkpoint, "is a file", language_model=made.checkpoint, error=NotADirectoryError)
-    refused(made, made.checkpoint, "no JSON", config=made.checkpoint)
+    refused(made, made.checkpoint, "not valid JSON", config=made.checkpoint)
 
 
 def test_language_model_folder_with_holes(files, refused):

@@ -233,7 +233,7 @@ def spoil(folder, how: str):
         ("no processor", "processor_config.json"),
         ("another model", "'llama'"),
         ("no model", "no config.json"),
-        ("no folder", "is no folder"),
+        ("no folder", "is not a folder"),
     ],
 )
 def test_a_folder_that_others_could_not_load_is_not_pushed(hub, push, folder, how, said):
@@ -286,7 +286,7 @@ def test_a_linked_file_that_would_be_read_and_saved_anew(hub, push, folder, tmp_
     link(file, elsewhere)
     code, out, err = push(folder, "model")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"{file} leads out of the folder" in err
+    assert f"{file} points outside the folder" in err
     assert hub.requests == []
 
 
@@ -296,7 +296,7 @@ def test_linked_weights(hub, push, folder, tmp_path):
     link(shard, tmp_path / "elsewhere")
     code, _, err = push(folder, "model")
     assert code == 1
-    assert f"{shard} leads out of the folder" in err
+    assert f"{shard} points outside the folder" in err
     link(shard, shutil.copy(tmp_path / "elsewhere", folder / "first"))  # within the folder it may
     assert push(folder, "model")[0] == 0
 
@@ -311,7 +311,7 @@ def test_a_linked_file_of_an_adapter(hub, push, tiny_checkpoint, tmp_path):
     for more in ([], ["--adapter-only", "--base", "somebody/base"]):
         code, _, err = push(adapter, "model", *more)
         assert code == 1
-        assert f"{adapter / 'chat_template.jinja'} leads out of the folder" in err
+        assert f"{adapter / 'chat_template.jinja'} points outside the folder" in err
     assert hub.requests == []
 
 

@@ -63,7 +63,7 @@ def test_a_port_that_is_taken(command):
 def test_no_checkpoint_is_said_before_anything_else(command, tmp_path):
     result = command("app", "--model", tmp_path)
     assert result.code == 1
-    assert result.err == f"minigpt4: {tmp_path} is no checkpoint: it holds no config.json\n"
+    assert result.err == f"minigpt4: {tmp_path} is not a checkpoint: it has no config.json\n"
 
 
 def test_the_space_as_the_guide_puts_it_together(tmp_path, port):

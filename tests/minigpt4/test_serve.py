@@ -90,7 +90,7 @@ def test_another_name_is_refused(client, picture):
 def test_what_is_no_model_is_refused_at_once(command, tmp_path):
     result = command("serve", "--model", tmp_path)
     assert (result.code, result.out) == (1, "")
-    assert result.err == f"minigpt4: {tmp_path} is no checkpoint: it holds no config.json\n"
+    assert result.err == f"minigpt4: {tmp_path} is not a checkpoint: it has no config.json\n"
 
 
 def test_an_option_that_the_server_does_not_have(command):

@@ -174,7 +174,7 @@ def test_nothing_to_resume(recipe):
     ("overrides", "message"),
     [
         ({"model_name_or_path": None}, "names no model: say --set model_name_or_path=FOLDER"),
-        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is neither a folder here nor a model"),
+        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is neither a local folder nor a model"),
         ({"model_config": {"qformer": None}}, "model_config sets qformer, which MiniGPT4Config does not have"),
         (
             {"model_config": {"num_query_tokens": 8}},
@@ -209,7 +209,7 @@ def test_what_would_do_nothing_or_something_else(recipe, overrides, message):
 def test_a_run_that_goes_on_from_a_run(recipe, tmp_path):
     first = run(recipe(max_steps=1))
     with pytest.raises(
-        ValueError, match="run holds only what learned: make it whole first, with --resume --save full"
+        ValueError, match="run holds only the trained weights: make it whole first, with --resume --save full"
     ):
         run(recipe(model_name_or_path=str(first), output_dir=str(tmp_path / "second")))
 
