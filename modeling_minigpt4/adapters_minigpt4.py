@@ -10,7 +10,7 @@ from transformers.utils import cached_file
 
 NOTE = "base.json"
 SAMPLES, SAMPLE_BYTES = 256, 4096
-# What packaging changes in a configuration, and the network does not read.
+# What packaging changes in a configuration without changing the network.
 PACKAGING = ("auto_map", "dtype", "transformers_version")
 
 
@@ -64,7 +64,7 @@ def note_base(folder: str | Path, base: Base) -> None:
 
 
 def read_base(adapter: str | Path, **download_kwargs) -> Base | None:
-    """What is noted beside an adapter, a folder or a Hub id; `None` where somebody else made it, and noted nothing."""
+    """The model noted beside an adapter (a folder or a Hub id); `None` where another tool made it without a note."""
     note = cached_file(adapter, NOTE, _raise_exceptions_for_missing_entries=False, **download_kwargs)
     return None if note is None else Base(**json.loads(Path(note).read_text(encoding="utf-8")))
 
@@ -77,7 +77,7 @@ def refuse_another_base(
     **download_kwargs,
 ) -> None:
     """
-    Make sure that an adapter was trained on the model `name`. Revisions are those of the Hub.
+    Check that an adapter was trained on the model `name`. Revisions are those of the Hub.
 
     Raises:
         ValueError: it was trained on another one, or that one has changed.
@@ -88,6 +88,6 @@ def refuse_another_base(
     if noted.name in (name, str(Path(name).resolve())):
         raise ValueError(
             f"{adapter} belongs to another model than {name} is now: its weights or configuration have changed since. "
-            "Put the old ones back, or train again."
+            "Restore the old ones, or train again."
         )
     raise ValueError(f"{adapter} belongs to {noted.name}, not to {name}: load it with the model it was trained on.")

@@ -7,7 +7,7 @@ from transformers.generation import AssistedCandidateGenerator
 
 
 def is_text_model(assistant: PreTrainedModel | None) -> bool:
-    """Whether an assistant knows text only."""
+    """Whether an assistant reads text only."""
     return assistant is not None and "image" not in assistant.input_modalities
 
 
@@ -36,7 +36,7 @@ class TextCandidateGenerator(AssistedCandidateGenerator):
         self.vocab_size = vocab_size
 
     def get_candidates(self, input_ids, **kwargs):
-        seen = input_ids.masked_fill(input_ids == self.image_token_id, 0)  # masked: any id that it knows
+        seen = input_ids.masked_fill(input_ids == self.image_token_id, 0)  # masked: any id in its vocabulary
         candidates, logits = super().get_candidates(seen, **kwargs)
         candidates = torch.cat((input_ids, candidates[:, input_ids.shape[1] :].to(input_ids.device)), dim=1)
         if logits is not None:

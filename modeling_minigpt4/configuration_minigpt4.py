@@ -105,7 +105,7 @@ class MiniGPT4Config(PreTrainedConfig):
             model_type = given.get("model_type", supported) if isinstance(given, dict) else given and given.model_type
             if model_type and model_type != supported:
                 raise ValueError(
-                    f"{name} is of type {model_type!r}, which MiniGPT-4 cannot use: it must be {supported!r}."
+                    f"{name} is of type {model_type!r}, which MiniGPT-4 does not support: it must be {supported!r}."
                 )
 
     def _refuse_parts_that_do_not_fit(self) -> None:
@@ -117,14 +117,14 @@ class MiniGPT4Config(PreTrainedConfig):
         vision = self.vision_config
         if not isinstance(vision.image_size, int) or not isinstance(vision.patch_size, int):
             raise ValueError(
-                f"image_size is {vision.image_size} and patch_size {vision.patch_size}: images are squares, give integers."
+                f"image_size is {vision.image_size} and patch_size {vision.patch_size}: images are square, so both must be integers."
             )
         if self.projector_num_layers < 1:
-            raise ValueError(
-                f"projector_num_layers is {self.projector_num_layers}: the projection needs at least one."
-            )
+            raise ValueError(f"projector_num_layers must be at least 1 (got {self.projector_num_layers}).")
         if self.token_merge_size < 1:
-            raise ValueError(f"token_merge_size is {self.token_merge_size}: it must be at least 1 (1 merges nothing).")
+            raise ValueError(
+                f"token_merge_size must be at least 1, which merges nothing (got {self.token_merge_size})."
+            )
         if self.qformer_config is not None:
             if self.token_merge_size != 1:
                 raise ValueError(
@@ -134,7 +134,7 @@ class MiniGPT4Config(PreTrainedConfig):
         elif self.num_patches % self.token_merge_size:
             raise ValueError(
                 f"The {self.num_patches} patches of an image of {vision.image_size} pixels cannot be "
-                f"merged by {self.token_merge_size}: choose an image_size or a token_merge_size that divides them."
+                f"merged by {self.token_merge_size}: choose an image_size with a divisible number, or a token_merge_size that divides it."
             )
 
     @property

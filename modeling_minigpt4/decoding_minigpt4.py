@@ -24,7 +24,7 @@ def linear_of_few_rows(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
         return functional.linear(inputs, layer.weight, layer.bias)
     if count == 1:
         rows = torch.cat((rows, rows))
-    outputs = torch.mm(layer.weight, rows.t()).t()[:count].contiguous()  # as everybody has it from a Linear
+    outputs = torch.mm(layer.weight, rows.t()).t()[:count].contiguous()  # in the memory layout of a Linear's output
     if layer.bias is not None:
         outputs = outputs + layer.bias
     return outputs.reshape(*inputs.shape[:-1], -1)
@@ -47,9 +47,9 @@ def _is_plain(layer: nn.Module) -> bool:
     return (
         torch.backends.mkl.is_available()
         and type(layer) is nn.Linear
-        and type(layer.weight.data) is torch.Tensor  # no part of a tensor-parallel one
+        and type(layer.weight.data) is torch.Tensor  # not a shard of a tensor-parallel one
         and layer.weight.device.type == "cpu"
         and layer.weight.dtype == torch.float32
         and layer.out_features >= layer.in_features
-        and "forward" not in layer.__dict__  # somebody else's, such as offloading
+        and "forward" not in layer.__dict__  # replaced, for example for offloading
     )

@@ -13,7 +13,7 @@ def end_sequences(tokenizer: PreTrainedTokenizerBase, marks: Iterable[str]) -> l
 
     Args:
         tokenizer (`PreTrainedTokenizerBase`): of the language model.
-        marks (`Iterable[str]`): what ends an answer, such as `["###"]`.
+        marks (`Iterable[str]`): strings that end an answer, such as `["###"]`.
 
     Returns:
         `list[list[int]]`: `[[835], [2277, 29937]]` for `###` with LLaMA's tokenizer, as published.
@@ -25,7 +25,7 @@ def end_sequences(tokenizer: PreTrainedTokenizerBase, marks: Iterable[str]) -> l
                 before, ids = (
                     tokenizer.encode(text, add_special_tokens=False) for text in (word, word + space + mark)
                 )
-                if ids[: len(before)] == before:  # else the mark has no tokens of its own here
+                if ids[: len(before)] == before:  # else the mark is merged with what stands before it
                     sequences.append(ids[len(before) :])
         sequences.append(tokenizer.encode(mark, add_special_tokens=False))
     return [ids for index, ids in enumerate(sequences) if ids not in sequences[:index]]
@@ -42,7 +42,7 @@ class EndAfterSequences(LogitsProcessor):
         prompt_length (`int`): length of the prompt, padding included.
     """
 
-    supports_continuous_batching = False  # rows are told apart by their place there
+    supports_continuous_batching = False  # rows are identified by position
 
     def __init__(self, sequences: list[list[int]], eos_token_id: int, prompt_length: int):
         self.sequences = [torch.tensor(sequence) for sequence in sequences]
@@ -62,7 +62,7 @@ class EndAfterSequences(LogitsProcessor):
 
 
 class NoEndYet(NoBadWordsLogitsProcessor):
-    """Keeps rows from the end of an answer for as long as `min_new_tokens` keeps them from the end token.
+    """Masks the end sequences of an answer for as long as `min_new_tokens` masks the end token.
 
     Args:
         sequences (`list[list[int]]`): ids that end an answer.

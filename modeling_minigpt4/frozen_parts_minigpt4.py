@@ -1,11 +1,11 @@
-"""How parts of which no parameter learns behave in training."""
+"""How parts without a trainable parameter behave in training."""
 
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 
 def leave_frozen_parts_in_eval_mode(module: nn.Module) -> None:
-    """Puts the parts of a module in which no parameter learns into eval mode."""
+    """Puts the parts of a module without a trainable parameter into eval mode."""
     parameters = list(module.parameters())
     if any(parameter.requires_grad for parameter in parameters):
         for child in module.children():

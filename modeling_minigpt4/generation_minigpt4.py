@@ -69,7 +69,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
                 continue
             processors[index] = GeneratedTokensOnly(processor, input_ids_seq_length or 0)
         sequences = getattr(generation_config, "end_sequences", None)
-        ends = getattr(generation_config, "_eos_token_tensor", None)  # none: the caller wants no end
+        ends = getattr(generation_config, "_eos_token_tensor", None)  # none: the caller disabled the end token
         if sequences and ends is not None:
             prompt_length = input_ids_seq_length or 0
             if generation_config.min_new_tokens:
@@ -179,7 +179,7 @@ class MiniGPT4GenerationMixin(GenerationMixin):
         pixel_values = model_kwargs.pop("pixel_values", None)
         places = None
         if pixel_values is not None:
-            # The same picture in several rows, as for several questions about it, is looked at once.
+            # The same picture in several rows, as for several questions about it, is encoded once.
             model_kwargs["pixel_values"], places = torch.unique(pixel_values, dim=0, return_inverse=True)
         vision_features = model_kwargs.pop("vision_features", None)
         if vision_features is not None:

@@ -12,10 +12,10 @@ from transformers.models.auto import AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING
 
 
-# What MiniGPT-4 gives its language model, and how: by these names.
+# The arguments that MiniGPT-4 passes to its language model, by name.
 INPUTS = ("inputs_embeds", "attention_mask", "position_ids", "past_key_values")
 
-# What some causal language models do around their head, as their configurations call it: for the error message.
+# What some causal language models do around their head, by the names of their configurations: for the error message.
 HEAD_SETTINGS = (
     "final_logit_softcapping",
     "logits_soft_cap",
@@ -56,7 +56,7 @@ def refuse_unsuitable_language_model(config: PreTrainedConfig) -> None:
     try:
         causal_lm = _shallow_causal_lm(text_config)
         reason = _what_does_not_fit(causal_lm) or _what_the_head_would_lose(causal_lm)
-    except Exception as error:  # whatever a configuration that does not fit its own model raises
+    except Exception as error:  # any error of a configuration that does not fit its own model
         reason = " ".join(f"cannot be made from its configuration ({type(error).__name__}: {error})".split())
         raise ValueError(f"The language model {name!r} {reason}.") from error
     if reason:
@@ -96,7 +96,7 @@ def _needs_token_ids(kind: type[nn.Module]) -> bool:
 
 @dataclass
 class _HiddenStatesOnly(BaseModelOutput):
-    """Of everything else that a base model may give along, there is none."""
+    """Every other field that a base model may return is `None`."""
 
     def __getattr__(self, name: str) -> None:
         return None
@@ -110,7 +110,7 @@ def _what_the_head_would_lose(causal_lm: nn.Module) -> str | None:
         return f"has a {type(head).__name__} as its head"
     if head.bias is not None:
         return "has a bias in its head, which would be lost"
-    given = {"dtype": torch.float32, "device": "cpu"}  # while weights are loaded, the defaults are others
+    given = {"dtype": torch.float32, "device": "cpu"}  # the defaults differ while weights are loaded
     hidden_states = torch.linspace(-100, 100, 2 * head.in_features, **given).view(1, 2, -1)
     logits = torch.linspace(-100, 100, 2 * head.out_features, **given).view(1, 2, -1)
     seen = []

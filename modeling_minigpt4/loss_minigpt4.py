@@ -5,12 +5,12 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 
-# So many positions have logits at a time: few enough to stay small, enough to keep the device busy.
+# Positions with logits at a time: few enough to need little memory, enough to keep the device busy.
 POSITIONS = 128
 
 
 def can_skip_logits(head: nn.Module) -> bool:
-    """Whether the loss can do without logits: under a plain head that does not learn, and whose weight is here and whole."""
+    """Whether the loss can be computed without logits: under a plain frozen head whose weight is here and complete."""
     weight = getattr(head, "weight", None)
     # Quantization and LoRA replace the module, FSDP and ZeRO the weight; accelerate's hooks fetch it from elsewhere.
     plain = type(head) is nn.Linear and type(weight) is nn.Parameter and not hasattr(head, "_hf_hook")
@@ -33,7 +33,7 @@ def loss_without_logits(
         hidden_states (`torch.Tensor` of shape `(num_positions, hidden_size)`): what the head reads.
         weight (`torch.Tensor` of shape `(vocab_size, hidden_size)`): of the head.
         targets (`torch.LongTensor` of shape `(num_positions,)`): the tokens that come next, -100 where there is no loss.
-        never (`int`): a token that takes no part in the softmax.
+        never (`int`): a token that is left out of the softmax.
         num_items_in_batch (`torch.Tensor` or `int`, *optional*): divides the sum; default: the number of targets.
     """
     total = _SummedLoss.apply(hidden_states, weight, targets, never)

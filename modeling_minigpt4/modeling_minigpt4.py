@@ -31,7 +31,7 @@ from .quantization_minigpt4 import quantize_language_model_only
 LN_VISION_EPS = 1e-5
 
 
-# Where a checkpoint comes from, besides its name.
+# Where a checkpoint is loaded from, besides its name.
 CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
 
 
@@ -108,7 +108,7 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
 
     def train(self, mode: bool = True):
         """
-        See `torch.nn.Module.train`. Parts of which no parameter learns stay in eval mode, so that the dropout of a frozen
+        See `torch.nn.Module.train`. Parts without a trainable parameter stay in eval mode, so that the dropout of a frozen
         Q-Former does not wake up.
         """
         super().train(mode)
@@ -224,7 +224,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         merge = self.config.token_merge_size
         if num_patches % merge:
             raise ValueError(
-                f"The images have {num_patches} patches, which cannot be merged by {merge}: choose another image size."
+                f"The images have {num_patches} patches, which is not a multiple of token_merge_size ({merge}): choose another image size."
             )
         return patches.reshape(num_images, num_patches // merge, width * merge)
 
@@ -239,7 +239,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         Returns:
             `list[torch.Tensor]`: one tensor of shape `(num_image_tokens, hidden_size)` for each image.
         """
-        # What quantization made of the weights says nothing of what the layer reads, and may be no parameter at all.
+        # The dtype of quantized weights is not that of the layer's inputs, and they may not be parameters at all.
         parameters = self.multi_modal_projector.parameters()
         dtype = next((each.dtype for each in parameters if each.is_floating_point()), self.dtype)
         return list(self.multi_modal_projector(vision_features.to(dtype)))
@@ -300,7 +300,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
 
     def _with_gradients_of_zero(self, inputs_embeds: torch.Tensor) -> torch.Tensor:
         """
-        The same embeddings, with a path back to what learns of images: a batch of text alone trains like any other, and
+        The same embeddings, with a path back to the trainable parts that read images: a batch of text alone trains like any other, and
         processes that train together all have gradients for the same parameters.
         """
         if not any(parameter.requires_grad for parameter in self.multi_modal_projector.parameters()):
@@ -344,7 +344,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             raise ValueError("You must specify exactly one of input_ids or inputs_embeds")
         image_outputs = (mm_encoder_outputs or {}).get("image")
         if sum(images is not None for images in (pixel_values, vision_features, image_outputs)) > 1:
-            raise ValueError("Give the images once: as pixel_values, as vision_features or as mm_encoder_outputs.")
+            raise ValueError("Pass the images in one form only: pixel_values, vision_features or mm_encoder_outputs.")
 
         if inputs_embeds is None:
             inputs_embeds = self.get_input_embeddings()(input_ids)
@@ -457,7 +457,7 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
                 Token ids to predict, -100 where there is no loss; image placeholders never carry loss. The loss is the
                 mean over the labels (`num_items_in_batch`, where given, replaces their number).
             logits_to_keep (`int` or `torch.Tensor`, *optional*, defaults to 0):
-                The last so many positions, or these positions, get logits; 0 stands for all. With labels the loss is
+                The number of last positions, or the positions, that get logits; 0 stands for all. With labels the loss is
                 over these positions: `(labels != -100).roll(-1, dims=-1)` are all that it needs, and nothing of the
                 vocabulary's width is made for prompts, images and padding.
             skip_logits (`bool`, *optional*, defaults to `False`):
@@ -465,7 +465,7 @@ class MiniGPT4ForConditionalGeneration(MiniGPT4PreTrainedModel, MiniGPT4Generati
 
         Returns:
             `LlavaCausalLMOutputWithPast`: `logits` have a column for every row of the vocabulary; the image placeholder's
-            is the smallest number of its dtype, so that it takes no part in a softmax and is never generated.
+            is the smallest number of its dtype, so that a softmax ignores it and it is never generated.
         """
         if labels is not None:  # a cache would copy all keys and values, and hide that rows are packed
             kwargs.setdefault("use_cache", False)

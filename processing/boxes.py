@@ -34,9 +34,9 @@ class GroundedPhrase(NamedTuple):
     """A phrase and where it is.
 
     Args:
-        phrase (`str`): empty for boxes that stand without one.
+        phrase (`str`): empty for boxes without one.
         span (`tuple[int, int]`): where the phrase begins and ends in `Grounding.text`.
-        boxes (`list[Box]`): empty where the text marks the phrase without saying where it is.
+        boxes (`list[Box]`): empty where the text marks the phrase but gives no box.
     """
 
     phrase: str
@@ -45,12 +45,12 @@ class GroundedPhrase(NamedTuple):
 
 
 class Grounding(NamedTuple):
-    """What a text says about places.
+    """The phrases and boxes of a text.
 
     Args:
         text (`str`): the text without marks and boxes.
         phrases (`list[GroundedPhrase]`): in the order of the text.
-        problems (`list[str]`): each piece that was mended or not understood, and what is wrong with it.
+        problems (`list[str]`): each piece that was corrected or not understood, with the reason.
     """
 
     text: str
@@ -79,7 +79,7 @@ def format_box(box: Sequence[float], image_size: tuple[int, int], clip: bool = T
     """
     width, height = _checked_size(image_size)
     if len(box) != 4 or not all(math.isfinite(value) for value in box):
-        raise ValueError(f"A box is four numbers, x1, y1, x2, y2, in pixels, not {tuple(box)}.")
+        raise ValueError(f"A box must be four finite numbers, x1, y1, x2, y2, in pixels (got {tuple(box)}).")
     corners = [_hundredths(value, side) for value, side in zip(box, (width, height) * 2, strict=True)]
     if clip:
         corners = _ordered(*map(_inside, corners))
@@ -96,23 +96,21 @@ def format_phrase(phrase: str, boxes: Iterable[Sequence[float]], image_size: tup
     Write a phrase and where it is: `<p>a cat</p> {<12><5><88><97>}<delim>{…}`.
 
     Raises:
-        ValueError: the phrase has one of `<>{}`, so that it could not be read again; and as `format_box`.
+        ValueError: the phrase contains one of `<>{}`, so that it could not be parsed again; and as `format_box`.
     """
     if set("<>{}") & set(phrase):
-        raise ValueError(
-            f"The phrase {phrase!r} has one of the characters < > {{ }}, which mark boxes: leave them out."
-        )
+        raise ValueError(f"The phrase {phrase!r} contains one of < > {{ }}, which delimit boxes: remove it.")
     return f"<p>{phrase}</p> {format_boxes(boxes, image_size)}".rstrip()
 
 
 def parse_grounding(text: str, image_size: tuple[int, int] = (SCALE, SCALE)) -> Grounding:
     """
-    Read phrases and boxes out of a text. Never fails on a text: what is wrong with it is in `problems`.
+    Parse phrases and boxes out of a text. Malformed text is no error: it is listed in `problems`.
 
     Args:
         text (`str`): an answer, or a question with boxes in it.
         image_size (`tuple[int, int]`, defaults to hundredths):
-            (width, height) of the picture in pixels, as `image.size` of a PIL image; boxes come in its pixels, not rounded.
+            (width, height) of the picture in pixels, as `image.size` of a PIL image; boxes are in its pixels, not rounded.
 
     Raises:
         ValueError: a size that is not positive.
@@ -172,7 +170,7 @@ def crop_box(box: Sequence[float], region: Sequence[float]) -> Box | None:
 
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
     if len(size) != 2 or min(size) <= 0:
-        raise ValueError(f"The size of an image is (width, height) in pixels, not {tuple(size)}.")
+        raise ValueError(f"The size of an image must be (width, height) in pixels, both positive (got {tuple(size)}).")
     return size
 
 
@@ -186,7 +184,7 @@ def _inside(hundredths: int) -> int:
 
 def _pixels(hundredths: int, side: int) -> float:
     pixels = hundredths * side / SCALE
-    # Where the truncation above would give less, a hair more: text → pixels → text changes nothing.
+    # Where the truncation above would give less, the next float: text → pixels → text is lossless.
     return pixels if _hundredths(pixels, side) == hundredths else math.nextafter(pixels, math.inf)
 
 
@@ -195,7 +193,7 @@ def _ordered(x1: int, y1: int, x2: int, y2: int) -> list[int]:
 
 
 def _read(values: list[int], size: tuple[int, int]) -> tuple[Box, str]:
-    """A box in pixels, and what had to be mended."""
+    """A box in pixels, and what had to be corrected."""
     inside = [_inside(value) for value in values]
     corners = _ordered(*inside)
     wrong = ["outside 0 to 100"] * (inside != values) + ["corners reversed"] * (corners != inside)
@@ -204,7 +202,7 @@ def _read(values: list[int], size: tuple[int, int]) -> tuple[Box, str]:
 
 
 def _joined(plain: str, words: str) -> str:
-    """Text goes on; a box that stood between leaves no second space, and none at the beginning."""
+    """Append `words`; a box removed in between leaves neither a double space nor one at the beginning."""
     if not plain:
         return words.lstrip()
     return plain + (words.lstrip(" ") if plain.endswith(" ") else words)

@@ -7,13 +7,13 @@ from PIL import Image, ImageDraw, ImageFont
 from .boxes import GroundedPhrase, Grounding
 
 
-# Told apart by people who do not see every colour (Okabe and Ito, 2008), dark enough for white letters or light enough for black.
+# Distinguishable with colour vision deficiency (Okabe and Ito, 2008), dark enough for white text or light enough for black.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5CF6", "#F0E442")
 
 
 def phrase_colours(phrases: Sequence[GroundedPhrase]) -> list[str]:
     """
-    A colour for each phrase, as `#RRGGBB`: the same words have the same colour, others another until all are used.
+    A colour for each phrase, as `#RRGGBB`: equal phrases share one, others differ until all colours are used.
     """
     keys = [phrase.phrase.casefold() or f"#{index}" for index, phrase in enumerate(phrases)]
     order = {key: index for index, key in enumerate(dict.fromkeys(keys))}
@@ -22,7 +22,7 @@ def phrase_colours(phrases: Sequence[GroundedPhrase]) -> list[str]:
 
 def coloured_text(grounding: Grounding) -> list[tuple[str, str | None]]:
     """
-    Cut the text where its phrases begin and end.
+    Split the text where its phrases begin and end.
 
     Returns:
         `list[tuple[str, str | None]]`: pieces that give `grounding.text` when joined, each with the colour of its
@@ -48,7 +48,7 @@ def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.I
     Draw every box with its phrase above it, each phrase in its colour.
 
     Args:
-        image (`PIL.Image.Image`): of any size and mode; it is left as it is.
+        image (`PIL.Image.Image`): of any size and mode; it is not changed.
         phrases (`list[GroundedPhrase]`): with boxes in pixels of this image, as `parse_grounding(text, image.size)` gives them.
 
     Returns:
@@ -64,7 +64,7 @@ def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.I
         for box in phrase.boxes
     ]
     for box, _, colour in drawn:
-        # A box of the whole width ends at the last column, not one beyond it.
+        # A box of full width ends at the last column, not one past it.
         x2, y2 = min(box.x2, picture.width - 1), min(box.y2, picture.height - 1)
         pen.rectangle((min(box.x1, x2), min(box.y1, y2), x2, y2), outline=colour, width=line)
     for box, label, colour in drawn:  # after all boxes, so that none crosses a label
@@ -74,7 +74,7 @@ def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.I
 
 
 def _write(pen: ImageDraw.ImageDraw, label: str, x: float, y: float, colour: str, font) -> None:
-    """Write a label just above (x, y), or below where there is no room, never beyond the picture."""
+    """Write a label just above (x, y), or below where there is no room, always within the picture."""
     width, height = pen.im.size
     margin = 2
     left, top, right, bottom = pen.textbbox((0, 0), label, font=font)

@@ -1,4 +1,4 @@
-"""What stands at an address of the web, fetched within limits of time and size."""
+"""Fetching pictures from the web, within limits of time and size."""
 
 import asyncio
 import ipaddress
@@ -29,19 +29,19 @@ async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
         `bytes`: the content as the site sends it, whatever its status.
 
     Raises:
-        ValueError: it cannot be had, takes longer, is larger, or is redirected from the open network into a closed one.
+        ValueError: it cannot be fetched, takes longer, is larger, or is redirected from a public into a private network.
     """
     name = address if len(address) <= 200 else f"{address[:100]}…"
     try:
         async with (
             asyncio.timeout(timeout),
             httpx.AsyncClient(
-                timeout=None,  # of each step; all of them together have one above
+                timeout=None,  # per step; the total is limited above
                 verify=_certificates(),
                 follow_redirects=True,
                 max_redirects=MAX_REDIRECTS,
                 event_hooks={"request": [_Doorkeeper()]},
-                # A content that unpacks to a thousand times its size would pass the limit.
+                # Compressed content could unpack to a thousand times the limit.
                 headers={"Accept-Encoding": "identity"},
             ) as client,
             client.stream("GET", address) as response,
@@ -50,18 +50,18 @@ async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
             async for piece in response.aiter_raw():
                 content += piece
                 if len(content) > max_bytes:
-                    raise ValueError(f"it is larger than {max_bytes / 1e6:g} MB, the most that is read")
+                    raise ValueError(f"it is larger than the limit of {max_bytes / 1e6:g} MB")
             return bytes(content)
     except TimeoutError as error:
         raise ValueError(
-            f"Could not read an image from {name}: it had not come whole after {round(timeout, 1):g} seconds."
+            f"Could not read an image from {name}: it did not arrive within {round(timeout, 1):g} seconds."
         ) from error
     except Exception as error:  # whatever the network does
         raise ValueError(f"Could not read an image from {name}: {str(error) or type(error).__name__}") from error
 
 
 def fetch_now(address: str, timeout: float, max_bytes: int) -> bytes:
-    """`fetch` for callers that cannot await. In a thread of its own: in a notebook an event loop runs already."""
+    """`fetch` for callers that cannot await. It uses its own thread, since a notebook already runs an event loop."""
     result: Future[bytes] = Future()
 
     def work() -> None:
@@ -75,7 +75,7 @@ def fetch_now(address: str, timeout: float, max_bytes: int) -> bytes:
 
 
 class _Doorkeeper:
-    """Lets no site of the open network redirect to this machine or its neighbours, whose pages it could not reach itself."""
+    """Keeps public sites from redirecting to this machine or its private network, which they could not reach themselves."""
 
     def __init__(self) -> None:
         self._began_inside: bool | None = None
@@ -86,13 +86,13 @@ class _Doorkeeper:
         if self._began_inside is None:
             self._began_inside = inside
         elif inside and not self._began_inside:
-            raise ValueError(f"it is redirected to {host}, into a network that is not open to its site")
+            raise ValueError(f"it is redirected to {host}, which is in a private network")
 
 
 async def _is_inside(host: str) -> bool:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except OSError:  # known to the proxy alone, or not at all
+    except OSError:  # known only to the proxy, or not at all
         return False
     return not all(ipaddress.ip_address(address).is_global for *_, (address, *_) in found)
 

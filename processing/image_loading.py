@@ -64,7 +64,7 @@ def load_image(
             The largest file that is read from an address.
         max_pixels (`int`, *optional*):
             The largest picture that is decoded. Default: Pillow's limit against decompression bombs, twice
-            `PIL.Image.MAX_IMAGE_PIXELS`, which holds at any rate.
+            `PIL.Image.MAX_IMAGE_PIXELS`, which applies in any case.
 
     Returns:
         `PIL.Image.Image`: in mode RGB.
@@ -86,12 +86,12 @@ def load_image(
         return _decode(BytesIO(_base64(source.partition(",")[2]) or b""), "the data: image", max_pixels)
     # os.path, as Path.is_file raises on base64 that is too long for a file name.
     if os.path.isdir(source):  # noqa: PTH112
-        raise IsADirectoryError(f"{source} is a folder: give the path of an image file.")
+        raise IsADirectoryError(f"{source} is a folder: pass the path of an image file.")
     if os.path.isfile(source):  # noqa: PTH113
         return _decode(source, source, max_pixels)
     if (content := _base64(source)) is not None and _is_image(content):
         return _decode(BytesIO(content), "the base64 image", max_pixels)
-    raise FileNotFoundError(f"No image file at {name!r} (and it is no http(s) address or base64 image either).")
+    raise FileNotFoundError(f"No image file at {name!r}, which is not an http(s) address or a base64 image either.")
 
 
 def shrunk(image: PIL.Image.Image, image_processor: BaseImageProcessor) -> PIL.Image.Image:
@@ -139,7 +139,7 @@ class ImageInputMixin(BaseImageProcessor):
             return load_image(image_url_or_urls)
         if not is_valid_image(image_url_or_urls):
             raise TypeError(
-                f"Cannot take a {type(image_url_or_urls).__name__} for an image: give a PIL image, a numpy or torch "
+                f"Cannot read an image from a {type(image_url_or_urls).__name__}: pass a PIL image, a numpy or torch "
                 "array, a path, an address, base64 or bytes, or lists of them."
             )
         if getattr(image_url_or_urls, "ndim", None) == 2:  # a greyscale array
@@ -176,12 +176,12 @@ class ImageInputMixin(BaseImageProcessor):
 
 
 def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
-    """Open, turn and convert; every failure of Pillow's becomes one line that names the picture."""
+    """Open, turn and convert; every error of Pillow becomes one line that names the picture."""
     try:
         image = _opened(source)
         if max_pixels is not None and image.width * image.height > max_pixels:  # known before anything is decoded
             raise PIL.Image.DecompressionBombError(
-                f"{image.width} x {image.height} are more than {max_pixels / 1e6:g} million pixels"
+                f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels"
             )
         if isinstance(source, AsStored):
             return _as_stored(image)
@@ -190,7 +190,7 @@ def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
     except PIL.Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large to open safely: {error}") from error
     except PIL.UnidentifiedImageError as error:
-        raise ValueError(f"{name} is not an image in a format that is read: {', '.join(FORMATS)}.") from error
+        raise ValueError(f"{name} is not an image in a supported format: {', '.join(FORMATS)}.") from error
     except (PermissionError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, EOFError, RuntimeError and more
@@ -204,7 +204,7 @@ def _opened(source) -> PIL.Image.Image:
         return PIL.Image.open(source, formats=[kind for kind in FORMATS if kind in PIL.Image.OPEN])
     if source.format not in (None, *FORMATS, "MPO"):  # of no file; MPO: a JPEG with further pictures behind it
         raise PIL.UnidentifiedImageError(
-            f"The image is {source.format}, which is not read; these are: {', '.join(FORMATS)}."
+            f"The image is {source.format}, which is not a supported format: {', '.join(FORMATS)}."
         )
     return source
 
@@ -224,13 +224,13 @@ def _as_stored(image: PIL.Image.Image) -> PIL.Image.Image:
 
 def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and np.max(image.getextrema()) > 255):
-        # A table takes a fifth of the memory of numpy; what is outside of it is taken for its ends.
+        # A table takes a fifth of numpy's memory; values outside of it are clipped.
         image = image.convert("I").point([round(value / 257) for value in range(65536)], "L")
     return image.convert("RGB")
 
 
 def extensions() -> set[str]:
-    """What the names of files in one of the `FORMATS` end in."""
+    """The file name extensions of the `FORMATS`."""
     return {extension for extension, kind in PIL.Image.registered_extensions().items() if kind in FORMATS}
 
 

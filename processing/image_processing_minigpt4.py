@@ -17,7 +17,7 @@ class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
     RGB, resized to a square by bicubic on the 8-bit image, scaled to [0, 1], normalised with CLIP's mean and deviation.
 
     The same as `MiniGPT4ImageProcessorPil`, from which torchvision's bicubic differs by at most a grey level or two:
-    `AutoImageProcessor` takes it where it is asked for, with `backend="torchvision"`.
+    `AutoImageProcessor` uses it only with `backend="torchvision"`.
 
     Args:
         size (`dict` or `int`, defaults to `{"height": 224, "width": 224}`):
@@ -33,7 +33,7 @@ class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
     def __init__(self, **kwargs):
         if not is_torchvision_available():
             raise ImportError(
-                "MiniGPT4ImageProcessor needs torchvision: install it, or take MiniGPT4ImageProcessorPil, which does not."
+                "MiniGPT4ImageProcessor needs torchvision: install it, or use MiniGPT4ImageProcessorPil, which does not."
             )
         super().__init__(**kwargs)
 

@@ -1,4 +1,4 @@
-"""The processor of MiniGPT-4: images and text, or a chat, into what the model reads; ids back into an answer."""
+"""The processor of MiniGPT-4: images and text, or a chat, into the model's inputs; ids back into an answer."""
 
 import re
 
@@ -31,9 +31,9 @@ class MiniGPT4Processor(ProcessorMixin):
             Jinja source; `chat_template("vicuna")` and its like come with the package.
         num_image_tokens (`int`, defaults to 32):
             Positions of one image in the sequence: 32 with the Q-Former, 64 or 256 in the published models without.
-            Must be what the model's configuration comes to.
+            Must equal the `num_image_tokens` of the model's configuration.
         image_token (`str`, defaults to `"<ImageHere>"`):
-            Stands for one image in a prompt; the tokenizer's own `image_token` goes before it.
+            Stands for one image in a prompt; the tokenizer's own `image_token` takes precedence.
         stop_strings (`list[str]`, defaults to `["###", "</s>"]`):
             What the model writes at the end of an answer. Decoding without special tokens leaves it out where the end token
             follows, and `post_process_image_text_to_text` ends an answer before the first of these, or before `###`.
@@ -63,7 +63,7 @@ class MiniGPT4Processor(ProcessorMixin):
         answer_starts: list[str] | tuple[str, ...] = ("###Assistant:", "[/INST]"),
     ):
         if num_image_tokens < 1:
-            raise ValueError(f"num_image_tokens is {num_image_tokens}, but an image takes at least one position.")
+            raise ValueError(f"num_image_tokens must be at least 1 (got {num_image_tokens}).")
         self.num_image_tokens = num_image_tokens
         self.image_token = getattr(tokenizer, "image_token", None) or image_token
         self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
@@ -88,7 +88,7 @@ class MiniGPT4Processor(ProcessorMixin):
 
     def prepare_inputs_layout(self, images: ImageInput | None = None, text=None, **kwargs):
         if not _has_image(images):
-            images = None  # [] and [[], []], as datasets hand over rows without pictures
+            images = None  # [] and [[], []], which datasets give for rows without pictures
         images, text, *others = super().prepare_inputs_layout(images=images, text=text, **kwargs)
         if text is not None and "add_special_tokens" not in {**kwargs, **kwargs.get("text_kwargs", {})}:
             text = self._without_start(text)
@@ -105,7 +105,7 @@ class MiniGPT4Processor(ProcessorMixin):
         if text is not None and all(isinstance(row, str) for row in text):
             for index, row in enumerate(text):
                 if not row.strip():
-                    raise ValueError(f"The text of row {index} is empty: give a prompt.")
+                    raise ValueError(f"The text of row {index} is empty: pass a prompt.")
             placeholders = [row.count(self.image_token) for row in text]
             rows = images if isinstance(images, list | tuple) else []
             if len(rows) == len(text) and all(isinstance(row, list | tuple) for row in rows):

@@ -19,7 +19,7 @@ def chat_template(family: str) -> str:
     folder = files(__package__) / "chat_templates"
     if not (template := folder / f"{family}.jinja").is_file():
         known = ", ".join(sorted(file.name.removesuffix(".jinja") for file in folder.iterdir()))
-        raise ValueError(f"No chat template {family!r}: there are {known}.")
+        raise ValueError(f"There is no chat template {family!r}: choose one of {known}.")
     return template.read_text(encoding="utf-8")
 
 

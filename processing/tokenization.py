@@ -13,7 +13,7 @@ from transformers.convert_slow_tokenizer import SentencePieceExtractor
 IMAGE_TOKEN = "<ImageHere>"
 """The placeholder of an image in prompts, and the image token of the tokenizer."""
 
-# Padding is masked everywhere, so its id only must not be one that means something. No text contains the byte 0xFF
+# Padding is masked everywhere, so its id must only differ from those of text. No text contains the byte 0xFF
 # (it never occurs in UTF-8), and every LLaMA vocabulary has a row for it, so the vocabulary stays as it was published.
 # The published demos pad with "$$": as a special token, that would tear it out of every formula.
 LLAMA_PAD_TOKEN = "<0xFF>"
@@ -32,9 +32,9 @@ def exact_tokenizer(
     **kwargs,
 ) -> PreTrainedTokenizerFast:
     """
-    Wrap a BPE model over SentencePiece pieces (`▁` for a space) so that it reads text as MiniGPT-4 does.
+    Wrap a BPE model over SentencePiece pieces (`▁` for a space) so that it tokenizes text as MiniGPT-4 does.
 
-    Every stretch of text between special tokens is tokenized on its own, with the dummy prefix `▁`: what the slow
+    Each span of text between special tokens is tokenized on its own, with the dummy prefix `▁`: what the slow
     `LlamaTokenizer` did in its legacy mode, and what the published models do with the segments before and after an
     image. The ids of a whole prompt are thus the ids of its segments in a row. All of it is stored in the
     `tokenizers` object, so `save_pretrained` and `AutoTokenizer.from_pretrained` do not change an id.
@@ -43,7 +43,7 @@ def exact_tokenizer(
         backend (`tokenizers.Tokenizer`):
             Its model and added tokens are taken over; normalizer, pre-tokenizer, decoder and post-processor are not.
         pad_token (`str`):
-            A token of its own: padding with the unknown token, the start or the end would hide or teach those. It is
+            A separate token: padding with the unknown, start or end token would mask those or train on padding. It is
             added if the vocabulary lacks it.
         bos_token, eos_token, unk_token (`str`):
             Must be in the vocabulary. `bos_token` begins every text unless `add_special_tokens=False`.
@@ -62,13 +62,11 @@ def exact_tokenizer(
     text_tokens = {"bos_token": bos_token, "eos_token": eos_token, "unk_token": unk_token}
     for name, token in text_tokens.items():
         if backend.token_to_id(token) is None:
-            raise ValueError(f"{name} {token!r} is not in the vocabulary: name the one that is.")
+            raise ValueError(f"{name} {token!r} is not in the vocabulary: pass one that is.")
     if pad_token in text_tokens.values():
-        raise ValueError(f"pad_token {pad_token!r} already means something else: give padding a token of its own.")
+        raise ValueError(f"pad_token {pad_token!r} is already in use: choose a separate token for padding.")
     if image_token in (pad_token, *text_tokens.values()):
-        raise ValueError(
-            f"image_token {image_token!r} already means something else: give images a token of their own."
-        )
+        raise ValueError(f"image_token {image_token!r} is already in use: choose a separate token for images.")
 
     added = backend.get_added_tokens_decoder()
     backend = Tokenizer(backend.model)
@@ -79,7 +77,7 @@ def exact_tokenizer(
     )
     # normalized=False everywhere: a normalized "<s>" would be searched for as "▁<s>" and missed inside a text.
     specials = [*text_tokens.values(), pad_token, image_token]
-    for _, known in sorted(added.items()):  # in their turn, so that they keep their ids
+    for _, known in sorted(added.items()):  # in order, so that they keep their ids
         if known.special or known.content in specials:
             backend.add_special_tokens([AddedToken(known.content, normalized=False)])
         else:
@@ -92,7 +90,7 @@ def exact_tokenizer(
     if backend.token_to_id(image_token) != backend.get_vocab_size() - 1:
         raise ValueError(
             f"image_token {image_token!r} has id {backend.token_to_id(image_token)} of {backend.get_vocab_size()}, but "
-            "must come last, after the language model's own vocabulary: take another one, or a backend without it."
+            "must come last, after the language model's own vocabulary: choose another one, or a backend without it."
         )
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -125,7 +123,7 @@ def load_llama_tokenizer(path: str | Path, *, vocab_size: int | None = None, **k
 
     Raises:
         FileNotFoundError: where there is no `tokenizer.model`.
-        ValueError: where it is no SentencePiece BPE model with byte fallback, or does not fit `vocab_size`.
+        ValueError: where it is not a SentencePiece BPE model with byte fallback, or does not fit `vocab_size`.
     """
     path = Path(path)
     file = path / "tokenizer.model" if path.is_dir() else path
@@ -148,7 +146,7 @@ def load_llama_tokenizer(path: str | Path, *, vocab_size: int | None = None, **k
     if vocab_size is not None and vocab_size != backend.get_vocab_size():
         raise ValueError(
             f"{file} has {backend.get_vocab_size()} tokens, but the language model has {vocab_size} rows: "
-            "give the tokenizer.model that was published with it."
+            "pass the tokenizer.model that was published with it."
         )
     kwargs.setdefault("pad_token", VICUNA_PAD_TOKEN if VICUNA_PAD_TOKEN in extras else LLAMA_PAD_TOKEN)
     return exact_tokenizer(backend, **kwargs)
@@ -162,7 +160,7 @@ def _sentencepiece_bpe(file: Path) -> BPE:
         raise ValueError(f"{file} is not a SentencePiece model: give LLaMA's own tokenizer.model.") from error
     spec = extractor.proto.trainer_spec
     if spec.model_type != spec.BPE or not spec.byte_fallback:
-        raise ValueError(f"{file} is no BPE model with byte fallback: give LLaMA's own tokenizer.model.")
+        raise ValueError(f"{file} is not a BPE model with byte fallback: give LLaMA's own tokenizer.model.")
     parts = extractor.extract(BPE)
     # SentencePiece never merges characters into "<s>" or "<0x0A>"; those pieces are not text.
     text = {piece.piece for piece in extractor.proto.pieces if piece.type == piece.NORMAL}

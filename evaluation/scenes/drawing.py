@@ -32,12 +32,23 @@ RGB = {
 
 
 def draw(scene: Scene, size: int = IMAGE_SIZE, rng: random.Random | None = None) -> Image.Image:
-    """Draw `scene` as an RGB picture of `size` by `size` pixels.
+    """
+    Draw a scene.
 
-    `rng` decides the jitter and the noise; without it the picture is clean and every object sits in the middle of its
-    cell. Raises `ValueError` for a size in which a small shape could not be told apart."""
+    Args:
+        scene (`Scene`): what to draw.
+        size (`int`, defaults to 96): width and height in pixels.
+        rng (`random.Random`, *optional*):
+            Decides the jitter and the noise; without it the picture is clean, with each object in the middle of its cell.
+
+    Returns:
+        `PIL.Image.Image`: in mode RGB.
+
+    Raises:
+        ValueError: a size in which small shapes could not be distinguished.
+    """
     if size < 48:
-        raise ValueError(f"a scene needs at least 48 pixels a side, not {size}")
+        raise ValueError(f"size must be at least 48 pixels (got {size})")
     picture = Image.new("RGB", (size, size), _tint(scene.background, rng))
     cell = size // 3
     for obj in scene.objects:

@@ -1,4 +1,4 @@
-"""A model before held-out scenes: it describes them and answers questions, and is scored."""
+"""Evaluation on held-out scenes: the model describes them and answers questions, and is scored."""
 
 import random
 from collections import defaultdict
@@ -21,7 +21,7 @@ from .world import Scene, sample_scenes
 
 
 QUESTIONS_PER_SCENE = 4
-MAX_NEW_TOKENS = 120  # the longest right description has 73 tokens of nano's
+MAX_NEW_TOKENS = 120  # the longest correct description has 73 of nano's tokens
 
 
 def evaluate_scenes(
@@ -31,13 +31,22 @@ def evaluate_scenes(
     seed: int = 0,
     batch_size: int = 32,
 ) -> dict:
-    """Let `model` describe `scenes` held-out scenes and answer four questions about each, greedily, in the chat form.
+    """
+    Have a model describe held-out scenes and answer four questions about each, greedily, in the chat form.
 
-    Pictures, instructions and questions follow from `seed`. The kinds of question take turns, so that all are asked
-    equally often. Progress bars go to stderr.
+    The kinds of question take turns, so that each is asked equally often. Progress bars go to stderr.
 
-    Returns a dict of plain values: `scenes`, `seed`, `descriptions` (see `summarise_descriptions`) and `questions`:
-    `all` and `by_kind`, the shares answered right."""
+    Args:
+        model (`PreTrainedModel`): a MiniGPT-4.
+        processor (`ProcessorMixin`): the model's.
+        scenes (`int`, defaults to 1000): the number of scenes.
+        seed (`int`, defaults to 0): decides pictures, instructions and questions.
+        batch_size (`int`, defaults to 32): answers at a time.
+
+    Returns:
+        `dict`: plain values: `scenes`, `seed`, `descriptions` (see `summarise_descriptions`) and `questions`, which has
+        the shares answered correctly as `all` and `by_kind`.
+    """
     rng = random.Random(f"evaluation {seed}")
     held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
     pictures = [draw(scene, rng=rng) for scene in held_out]
@@ -95,7 +104,7 @@ def answer_all(
 
 
 def print_scores(scores: dict, console: Console | None = None) -> None:
-    """Print what `evaluate_scenes` returned as a table, in per cent."""
+    """Print the result of `evaluate_scenes` as a table, in per cent."""
     table = Table("measure", "per cent", title=f"{scores['scenes']} held-out scenes, seed {scores['seed']}")
     table.columns[1].justify = "right"
     for name, value in score_rows(scores):

@@ -8,7 +8,7 @@ from .world import BACKGROUNDS, COLOURS, NUMBERS, POSITIONS, SHAPES, SIZES
 
 @dataclass(frozen=True)
 class ParsedDescription:
-    """What a description says, `None` where it leaves a fact out."""
+    """The facts of a description, `None` where it leaves one out."""
 
     background: str | None
     count: str | None
@@ -29,7 +29,7 @@ _COUNT = re.compile(rf"\b{_one_of('count', NUMBERS)} objects?\b")
 
 
 def parse(description: str) -> ParsedDescription:
-    """Read a description back into facts; whatever else it says is passed over."""
+    """Parse a description into facts; anything else in it is ignored."""
     background, count = _BACKGROUND.search(description), _COUNT.search(description)
     return ParsedDescription(
         background=background and background["background"],

@@ -13,7 +13,7 @@ from .world import FACT_WORDS, MAX_OBJECTS, OBJECT_FACTS, Scene
 DESCRIPTION_FACTS = ("background", "count", *OBJECT_FACTS)
 ANSWER_WORDS = frozenset((*FACT_WORDS, "no", "nothing", "yes"))
 SINGULARS = {plural: name for name, plural in PLURALS.items()}
-# With more objects than this said, the first ones are paired with the scene's.
+# Of more described objects than this, only the first are paired with the scene's.
 PAIRED_AT_MOST = MAX_OBJECTS + 2
 
 
@@ -39,14 +39,22 @@ class DescriptionScore:
 
     @property
     def wholly_right(self) -> bool:
-        """Every fact right, and nothing else said."""
+        """Every fact is correct, and no other is stated."""
         return self.right == self.asked and self.facts_said == self.asked.total() and not self.failures
 
 
 def score_description(scene: Scene, description: str, finished: bool = True) -> DescriptionScore:
-    """Compare `description` with `scene`; `finished` says whether the model ended it by itself.
+    """
+    Compare a description with its scene. Objects are paired with the scene's in the way that agrees best.
 
-    Objects are paired with the scene's in the way that agrees best."""
+    Args:
+        scene (`Scene`): what the picture shows.
+        description (`str`): the model's.
+        finished (`bool`): whether the model ended it by itself.
+
+    Returns:
+        `DescriptionScore`: correct facts and objects, and failures.
+    """
     parsed = parse(description)
     asked = Counter({"background": 1, "count": 1} | dict.fromkeys(OBJECT_FACTS, len(scene.objects)))
     right = Counter(fact for fact in ("background", "count") if getattr(parsed, fact) == getattr(scene, fact))
@@ -85,8 +93,17 @@ def _failures(parsed: ParsedDescription, finished: bool):
 
 
 def answer_is_right(question: Question, answer: str) -> bool:
-    """Whether `answer` states, in order, the same facts, numbers, yes or no as the right answer does; other words,
-    and plural or singular, do not count."""
+    """
+    Whether an answer is correct: it must state the same facts, numbers, yes or no in the same order; other words, and
+    plural or singular, do not matter.
+
+    Args:
+        question (`Question`): with its correct answer.
+        answer (`str`): the model's.
+
+    Returns:
+        `bool`: whether it is correct.
+    """
     return _stated(answer) == _stated(question.answer)
 
 
@@ -96,7 +113,7 @@ def _stated(answer: str) -> list[str]:
 
 
 def summarise_descriptions(scores: Sequence[DescriptionScore]) -> dict:
-    """Shares over all `scores`: `facts` (right of those asked) and by kind, `facts_precision` (right of those said),
+    """Shares over all `scores`: `facts` (correct of the scene's) and by kind, `facts_precision` (correct of those stated),
     `objects_precision`, `objects_recall`, `scenes_right`, and each failure."""
 
     def share(part: int, whole: int) -> float:

@@ -1,4 +1,4 @@
-"""Scenes in words: short captions, descriptions, and questions with the one answer that is right."""
+"""Scenes in words: short captions, descriptions, and questions with their only correct answer."""
 
 import random
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Question:
 
 
 def describe(scene: Scene) -> str:
-    """The detailed description: one sentence on the whole, then one for each object in reading order."""
+    """The detailed description: one sentence about the whole, then one for each object in reading order."""
     sentences = [f"The image shows {_number_of(scene)} on a {scene.background} background."]
     sentences += [f"A {obj} is at the {obj.position}." for obj in scene.objects]
     return " ".join(sentences)
@@ -84,7 +84,7 @@ def _names(scene: Scene, obj: SceneObject, facts: str) -> Iterator[str]:
 
 
 def ask(scene: Scene, kind: str, rng: random.Random) -> Question:
-    """A question of `kind` (one of `QUESTION_KINDS`) that the scene answers in one way only, worded by lot."""
+    """A question of `kind` (one of `QUESTION_KINDS`) that has one answer in the scene, randomly worded."""
     return Question(kind, *_ASK[kind](scene, rng))
 
 

@@ -1,4 +1,4 @@
-"""The world of the drawn scenes: what a picture can hold, and how scenes are drawn by lot."""
+"""The world of the drawn scenes: what a picture can hold, and how scenes are sampled."""
 
 import random
 import zlib
@@ -60,12 +60,12 @@ class Scene:
 
     @property
     def held_out(self) -> bool:
-        """Whether the scene is kept for measuring and never trained on."""
+        """Whether the scene is kept for evaluation and never trained on."""
         return zlib.crc32(" ".join(sum(self.facts, ())).encode()) % HELD_OUT_SHARE == 0
 
 
 def sample_scenes(seed: int | str, held_out: bool = False) -> Iterator[Scene]:
-    """Scenes without end, drawn by lot from `seed`: those kept for measuring (`held_out`) or those to train on."""
+    """Endless random scenes from `seed`: those kept for evaluation (`held_out`) or those to train on."""
     rng = random.Random(f"scenes {seed}")
     while True:
         cells = sorted(rng.sample(range(len(POSITIONS)), rng.randint(1, MAX_OBJECTS)))

@@ -58,12 +58,15 @@ def test_qformer_reads_the_vision_tower(make_config):
             {"qformer_config": None, "token_merge_size": 5},
             "256 patches of an image of 224 pixels cannot be merged by 5",
         ),
-        ({"qformer_config": None, "token_merge_size": 0}, "token_merge_size is 0"),
-        ({"projector_num_layers": 0}, "projector_num_layers is 0"),
-        ({"vision_config": {"image_size": [224, 448]}}, "images are squares"),
+        (
+            {"qformer_config": None, "token_merge_size": 0},
+            "token_merge_size must be at least 1, which merges nothing (got 0)",
+        ),
+        ({"projector_num_layers": 0}, "projector_num_layers must be at least 1 (got 0)"),
+        ({"vision_config": {"image_size": [224, 448]}}, "images are square"),
         (
             {"vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152}},
-            "vision_config is of type 'siglip_vision_model', which MiniGPT-4 cannot use: it must be 'blip_2_vision_model'",
+            "vision_config is of type 'siglip_vision_model', which MiniGPT-4 does not support: it must be 'blip_2_vision_model'",
         ),
         ({"vision_config": CLIPVisionConfig()}, "vision_config is of type 'clip_vision_model'"),
         ({"vision_config": Dinov2Config(), "qformer_config": None}, "vision_config is of type 'dinov2'"),
@@ -74,7 +77,7 @@ def test_qformer_reads_the_vision_tower(make_config):
         ),
         (
             {"qformer_config": BertConfig()},
-            "qformer_config is of type 'bert', which MiniGPT-4 cannot use: it must be 'blip_2_qformer'",
+            "qformer_config is of type 'bert', which MiniGPT-4 does not support: it must be 'blip_2_qformer'",
         ),
         ({"text_config": {"model_type": "gemma3"}}, "'gemma3' has parts of its own (text_config, vision_config)"),
     ],

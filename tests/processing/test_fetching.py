@@ -21,7 +21,7 @@ def hostile(monkeypatch):
 @pytest.mark.parametrize("path", ["/drip", "/headers"])
 def test_the_deadline_is_for_the_whole(hostile, path):
     """Each byte comes in time for a limit of single steps."""
-    with pytest.raises(ValueError, match=r"http://127.*: it had not come whole after 1 seconds\.$"):
+    with pytest.raises(ValueError, match=r"http://127.*: it did not arrive within 1 seconds\.$"):
         load_image(hostile.address + path, timeout=1)
     assert hostile.dripping.is_set()
 
@@ -31,7 +31,7 @@ def test_the_event_loop_goes_on(hostile):
         ended: list[str] = []
 
         async def slow() -> None:
-            with pytest.raises(ValueError, match="had not come whole"):
+            with pytest.raises(ValueError, match="did not arrive within"):
                 await fetch(f"{hostile.address}/drip", 2, 100)
             ended.append("drip")
 
@@ -57,7 +57,7 @@ def test_in_a_running_event_loop(hostile):
 
 
 def test_no_more_is_read_than_the_limit(hostile):
-    with pytest.raises(ValueError, match="it is larger than 3 MB, the most that is read"):
+    with pytest.raises(ValueError, match="it is larger than the limit of 3 MB"):
         load_image(f"{hostile.address}/endless", max_bytes=3_000_000)
     assert hostile.sent < 20_000_000  # 3 MB, and what was on its way
 
@@ -79,18 +79,18 @@ def test_no_site_of_the_open_network_redirects_into_a_closed_one(hostile, monkey
     hostile.redirects["http://8.8.8.8/picture"] = inside
     monkeypatch.setenv("HTTP_PROXY", hostile.address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(ValueError, match=r"it is redirected to 127\.0\.0\.1, into a network that is not open"):
+    with pytest.raises(ValueError, match=r"it is redirected to 127\.0\.0\.1, which is in a private network"):
         load_image("http://8.8.8.8/picture")
 
 
 def test_pictures_are_bounded_before_they_are_decoded(hostile, tmp_path):
     hostile.pages["/bomb"] = bomb()
     (tmp_path / "bomb.png").write_bytes(bomb())
-    line = r"too large to open safely: 13000 x 13000 are more than 50 million pixels"
+    line = r"too large to open safely: 13000 x 13000 is more than 50 million pixels"
     for source in (bomb(), tmp_path / "bomb.png", f"{hostile.address}/bomb"):
         with pytest.raises(ValueError, match=line):
             load_image(source, max_pixels=50_000_000)
     picture = encoded(Image.new("L", (30, 20)))
     assert load_image(picture, max_pixels=600).size == (30, 20)
-    with pytest.raises(ValueError, match="30 x 20 are more than"):
+    with pytest.raises(ValueError, match="30 x 20 is more than"):
         load_image(picture, max_pixels=599)

@@ -119,9 +119,9 @@ def test_the_size_can_be_set_and_is_saved(image_processor, picture, tmp_path):
 
 
 def test_what_is_no_image_is_refused(image_processor, tmp_path):
-    with pytest.raises(TypeError, match="Cannot take a dict for an image"):
+    with pytest.raises(TypeError, match="Cannot read an image from a dict"):
         image_processor({"image": 1})
-    with pytest.raises(TypeError, match="Cannot take a NoneType for an image"):
+    with pytest.raises(TypeError, match="Cannot read an image from a NoneType"):
         image_processor([None])
     with pytest.raises(FileNotFoundError, match=r"No image file at .*no\.png"):
         image_processor(tmp_path / "no.png")
@@ -131,7 +131,7 @@ def test_without_torchvision_pillow_takes_its_place():
     found = minigpt4.processing.MiniGPT4ImageProcessor
     assert found is (MiniGPT4ImageProcessor if is_torchvision_available() else MiniGPT4ImageProcessorPil)
     if not is_torchvision_available():
-        with pytest.raises(ImportError, match="needs torchvision: install it, or take MiniGPT4ImageProcessorPil"):
+        with pytest.raises(ImportError, match="needs torchvision: install it, or use MiniGPT4ImageProcessorPil"):
             MiniGPT4ImageProcessor()
 
 

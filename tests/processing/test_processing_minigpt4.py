@@ -246,7 +246,7 @@ def test_names_of_the_inputs(processor):
 
 
 def test_a_processor_that_could_not_work_is_refused(make_processor, processor):
-    with pytest.raises(ValueError, match="num_image_tokens is 0"):
+    with pytest.raises(ValueError, match=r"num_image_tokens must be at least 1 \(got 0\)"):
         make_processor(num_image_tokens=0)
     processor.tokenizer.image_token = "<picture>"
     with pytest.raises(ValueError, match="no token '<picture>' for images"):

@@ -132,5 +132,5 @@ def test_a_text_only_chat_keeps_the_system_prompt(render, family):
 
 
 def test_an_unknown_family_is_refused():
-    with pytest.raises(ValueError, match=r"No chat template 'v3': there are llama2, v2, vicuna\."):
+    with pytest.raises(ValueError, match=r"There is no chat template 'v3': choose one of llama2, v2, vicuna\."):
         chat_template("v3")

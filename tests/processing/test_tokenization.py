@@ -147,9 +147,9 @@ def test_any_bpe_vocabulary_with_metaspaces_can_be_wrapped():
 @pytest.mark.parametrize(
     ("added", "tokens", "message"),
     [
-        ((), {"pad_token": "<unk>"}, "pad_token '<unk>' already means something else"),
-        ((), {"pad_token": "</s>"}, "pad_token '</s>' already means something else"),
-        ((), {"pad_token": "<pad>", "image_token": "<pad>"}, "image_token '<pad>' already means something else"),
+        ((), {"pad_token": "<unk>"}, "pad_token '<unk>' is already in use"),
+        ((), {"pad_token": "</s>"}, "pad_token '</s>' is already in use"),
+        ((), {"pad_token": "<pad>", "image_token": "<pad>"}, "image_token '<pad>' is already in use"),
         ((), {"pad_token": "<pad>", "bos_token": "<bos>"}, "bos_token '<bos>' is not in the vocabulary"),
         (("<ImageHere>", "<more>"), {"pad_token": "<pad>"}, "'<ImageHere>' has id 5 of 8, but must come last"),
     ],

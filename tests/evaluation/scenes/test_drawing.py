@@ -65,5 +65,5 @@ def test_objects_stay_in_their_cell_under_jitter():
 
 
 def test_pictures_too_small_to_see_anything_in_are_refused():
-    with pytest.raises(ValueError, match="at least 48 pixels a side, not 20"):
+    with pytest.raises(ValueError, match=r"size must be at least 48 pixels \(got 20\)"):
         draw(one(), size=20)

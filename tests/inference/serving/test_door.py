@@ -131,7 +131,7 @@ def test_bad_messages(client, messages, line):
         ("log", "log is not an image"),
         ("/", "/ is a folder"),
         (data(b"%!PS"), "the data: image is not an image"),
-        (data(bomb()), "the data: image is too large to open safely: 13000 x 13000 are more than 50 million pixels"),
+        (data(bomb()), "the data: image is too large to open safely: 13000 x 13000 is more than 50 million pixels"),
         (data(encoded(Image.effect_noise((200, 200), 80))[:2_000]), "the data: image is damaged or cut short"),
         ("http://127.0.0.1:1/picture.png", "Could not read an image from http://127.0.0.1:1/picture.png: "),
         ("http://[", "Could not read an image from http://[: "),
@@ -243,13 +243,13 @@ def test_an_address_that_drips_blocks_nobody_and_ends(client, hostile, path):
         assert not waiting.done()  # the drip goes on, and was asked for first
         line = refusal(waiting.result())
     assert re.fullmatch(
-        rf"Could not read an image from {hostile.address}{path}: it had not come whole after .* seconds\.", line
+        rf"Could not read an image from {hostile.address}{path}: it did not arrive within .* seconds\.", line
     )
 
 
 def test_an_address_without_end_is_read_to_the_limit_only(client, hostile):
     line = refusal(chat(client, [user(picture=f"{hostile.address}/endless")]))
-    assert line.endswith("it is larger than 20 MB, the most that is read")
+    assert line.endswith("it is larger than the limit of 20 MB")
     assert hostile.sent < 2 * serving_door.MOST_PICTURE_MEGABYTES * 1_000_000  # what was on its way is lost
 
 

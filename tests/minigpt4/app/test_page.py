@@ -348,7 +348,7 @@ def test_bad_uploads_are_named_and_the_message_comes_back(context, nano_page, sc
     page = opened(context, nano_page)
     upload(page, fake)
     say(page, "What is this?")
-    expect(page.locator("#notice")).to_contain_text("fake.png is not an image in a format that is read: AVIF")
+    expect(page.locator("#notice")).to_contain_text("fake.png is not an image in a supported format: AVIF")
     expect(page.locator("#textbox textarea")).to_have_value("What is this?")
     page.reload()
     many = [tmp_path / f"{number}.png" for number in range(9)]

@@ -59,7 +59,7 @@ def test_pictures_that_are_too_large_are_named(loaded, tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb())
     with pytest.raises(
-        ValueError, match=r"^bomb\.png is too large to open safely: 13000 x 13000 are more than 50 million"
+        ValueError, match=r"^bomb\.png is too large to open safely: 13000 x 13000 is more than 50 million"
     ):
         read_uploads([str(path)], loaded[1].image_processor)
 
