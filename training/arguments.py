@@ -1,4 +1,4 @@
-"""What a recipe says: how to train, on which sequences, on which model, on which data."""
+"""What a recipe configures: training, sequences, model and data."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class StageArguments(TrainingArguments):
         warmup_lr (`float`, *optional*, defaults to 1e-6):
             Learning rate at the first step.
         samples (`int`, *optional*, defaults to 4):
-            The first so many rows to evaluate on are answered at every evaluation, greedily, into `samples.jsonl`.
+            How many of the first evaluation rows are answered greedily at every evaluation, into `samples.jsonl`.
         save (`str`, *optional*, defaults to `"learned"`):
             What runs of recipes save: `"learned"`, with a note of the frozen base, or `"full"`, everything. With LoRA,
             `"full"` merges it at the end.
@@ -42,7 +42,7 @@ class StageArguments(TrainingArguments):
 
     def __post_init__(self):
         if self.save not in ("learned", "full"):
-            raise ValueError(f"save is {self.save!r}: say learned or full.")
+            raise ValueError(f"save must be 'learned' or 'full' (got {self.save!r}).")
         super().__post_init__()
         for name, available in (("tensorboard", is_tensorboard_available), ("trackio", is_trackio_available)):
             if name in self.report_to and not available():
@@ -50,13 +50,13 @@ class StageArguments(TrainingArguments):
                     f"report_to is {name}, which is not installed: run pip install '.[tracking]' in minigpt4's repository."
                 )
         if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}: say a number above 0.")
+            raise ValueError(f"learning_rate must be above 0 (got {self.learning_rate}).")
         if self.label_smoothing_factor:
-            raise ValueError("label_smoothing_factor would teach the placeholder of images, too: leave it out.")
+            raise ValueError("label_smoothing_factor would also train the image placeholder: remove it.")
         if self.lr_scheduler_type != SchedulerType.LINEAR:  # the default
             raise ValueError(
                 f"lr_scheduler_type is {self.lr_scheduler_type.value}, but the rate follows the published curve: leave it "
-                "out, and say warmup_lr, learning_rate and min_lr."
+                "out, and set warmup_lr, learning_rate and min_lr."
             )
 
 
@@ -73,7 +73,7 @@ class SequenceArguments:
             What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
             end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
         max_answer_tokens (`int`, *optional*, defaults to 32):
-            The answer of such a row, with its end, is cut at so many tokens: 32 in stage 1, 160 in stage 2.
+            Maximum length in tokens of the answer of such a row, with its end: 32 in stage 1, 160 in stage 2.
         training_template (`str`, *optional*):
             For rows with `messages`: a name of a [`~minigpt4.training.sequences.templates.training_template`] or the path of a
             Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
@@ -81,7 +81,7 @@ class SequenceArguments:
             What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
             tokens, as MiniGPT-v2's is.
         max_context_length (`int`, *optional*, defaults to 3800):
-            The first prompt of any row, its images included and its `<s>` not, keeps its first so many tokens.
+            The first prompt of any row, its images included and its `<s>` not, is limited to this number of tokens.
 
     An image is never cut.
 
@@ -117,7 +117,7 @@ class ModelArguments(ModelConfig):
             `{vision_config: {image_size: 448}}` replaces no other. What they leave without fitting weights must be part of
             the projection, which then starts anew; position embeddings are resized for images of another size.
         trust_remote_code (`bool`, *optional*, defaults to `False`):
-            Run code that the checkpoint brings for its tokenizer or processors. Recipe files cannot say it: only who runs them.
+            Run code that the checkpoint brings for its tokenizer or processors. Only a command can set it, never a recipe file.
     """
 
     dtype: str | None = field(default=None, metadata={"help": "Of what is frozen. Default: bfloat16 with bf16."})
@@ -128,7 +128,7 @@ class ModelArguments(ModelConfig):
 
     def __post_init__(self):
         if self.dtype not in (None, "auto", "bfloat16", "float16", "float32"):
-            raise ValueError(f"dtype is {self.dtype!r}: say bfloat16, float16, float32 or auto.")
+            raise ValueError(f"dtype must be bfloat16, float16, float32 or auto (got {self.dtype!r}).")
         super().__post_init__()
 
 
@@ -143,19 +143,19 @@ class DataArguments:
             of images with a `metadata.jsonl` or `metadata.csv`, a `.json` file in LLaVA's form, a folder saved by
             `datasets`, webdataset shards (`laion/{00000..10488}.tar`, also `hf://…`, `s3://…`), or the name of a set on
             the Hub. In a recipe also a list of [`SetArguments`] such as `{name: …, ratio: 2, batch_size: 6}`.
-        data_root (`str`, *optional*): the folder that holds the published sets and shards; docs/data.md says where each is
-            in it.
+        data_root (`str`, *optional*): the folder that holds the published sets and shards; docs/data.md lists where each
+            belongs in it.
         data_config (`str`, *optional*): configuration of a set on the Hub.
         data_split (`str`, *optional*, defaults to `"train"`): split to train on.
         data_columns (`dict`, *optional*): our name of a column -> its name in the data, as `{text: caption}`.
-        data_rows (`int`, *optional*): only so many rows; for data that is drawn, how many there are.
-        streaming (`bool`, *optional*, defaults to `False`): read while training; `max_steps` is needed then.
-            Rows of `eval_data` are held in memory: `eval_rows` says how many.
+        data_rows (`int`, *optional*): maximum number of rows; for drawn data, their number.
+        streaming (`bool`, *optional*, defaults to `False`): read while training, which needs `max_steps`.
+            Rows of `eval_data` are held in memory: `eval_rows` limits them.
         max_broken (`float`, *optional*, defaults to 0.01): the share of rows that may be missing or broken; they are counted.
-        shuffle_buffer (`int`, *optional*, defaults to 1000): so many samples of a stream are shuffled at a time.
+        shuffle_buffer (`int`, *optional*, defaults to 1000): number of samples of a stream shuffled at a time.
         eval_data (`str`, *optional*): like `data`, to evaluate on.
         eval_split (`str`, *optional*, defaults to `"validation"`): split to evaluate on.
-        eval_rows (`int`, *optional*): evaluate on so many rows only.
+        eval_rows (`int`, *optional*): maximum number of rows to evaluate on.
     """
 
     data: str | None = field(default=None, metadata={"help": "Scenes, a folder, or a set on the Hub."})
@@ -163,13 +163,13 @@ class DataArguments:
     data_config: str | None = field(default=None, metadata={"help": "Configuration of a set on the Hub."})
     data_split: str = field(default="train", metadata={"help": "Split to train on."})
     data_columns: dict | None = field(default=None, metadata={"help": "Our column names -> the data's."})
-    data_rows: int | None = field(default=None, metadata={"help": "Only so many rows."})
+    data_rows: int | None = field(default=None, metadata={"help": "Maximum number of rows."})
     streaming: bool = field(default=False, metadata={"help": "Read while training."})
     max_broken: float = field(default=0.01, metadata={"help": "Share of rows that may be missing or broken."})
     shuffle_buffer: int = field(default=1000, metadata={"help": "Samples of a stream that are shuffled at a time."})
     eval_data: str | None = field(default=None, metadata={"help": "What to evaluate on."})
     eval_split: str = field(default="validation", metadata={"help": "Split to evaluate on."})
-    eval_rows: int | None = field(default=None, metadata={"help": "Evaluate on so many rows only."})
+    eval_rows: int | None = field(default=None, metadata={"help": "Maximum number of rows to evaluate on."})
 
 
 @dataclass
@@ -178,11 +178,11 @@ class SetArguments:
     One of several sets to train on, as a recipe lists them in `data`.
 
     Args:
-        name (`str`): as `data` says it.
+        name (`str`): like `data`.
         ratio (`float`, *optional*, defaults to 1.0): how many of the batches are of it, beside the others' ratios.
         batch_size (`int`, *optional*): rows of its batches. Default: `per_device_train_batch_size`.
         max_broken (`float`, *optional*): of its rows. Default: the recipe's.
-        config, split, columns, rows (*optional*): as `data_config` and so on say it for all sets.
+        config, split, columns, rows (*optional*): override `data_config` and so on for this set.
     """
 
     name: str

@@ -26,7 +26,7 @@ def lora_config(arguments: ModelArguments | None = None, **kwargs) -> LoraConfig
     As MiniGPT-v2 was published (https://huggingface.co/papers/2310.09478): rank 64, alpha 16, dropout 0.05.
 
     Args:
-        arguments (`ModelArguments`, *optional*): other values, as a recipe says them.
+        arguments (`ModelArguments`, *optional*): other values, as from a recipe.
         kwargs: further arguments of `LoraConfig`, which go before all others.
 
     Returns:
@@ -73,7 +73,7 @@ def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) 
         if wanted != there:
             option = "lora_r" if setting == "r" else setting
             raise ValueError(
-                f"The LoRA beside {name} has {setting} {there}, not {wanted}: say --set {option}={there}."
+                f"The LoRA beside {name} has {setting} {there}, not {wanted}: use --set {option}={there}."
             )
     peft_model = get_peft_model(model, config)
     weights = load_peft_weights(name, revision=arguments.model_revision, device="cpu")

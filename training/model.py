@@ -42,11 +42,11 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
     Load the model of a recipe.
 
     Args:
-        arguments (`ModelArguments`): which one; with LoRA where they say `use_peft`.
-        bf16 (`bool`, *optional*, defaults to `False`): load in bfloat16 where `arguments.dtype` says nothing.
+        arguments (`ModelArguments`): which one; with LoRA if they set `use_peft`.
+        bf16 (`bool`, *optional*, defaults to `False`): load in bfloat16 unless `arguments.dtype` is set.
 
     Raises:
-        ValueError: there is no model, it is no MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
+        ValueError: there is no model, it is not a MiniGPT-4, its weights do not fit the configuration, or a run without LoRA
             would lose the one beside them.
     """
     checkpoint, own, config = _configurations(arguments)
@@ -84,7 +84,7 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
 def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     """Folder or Hub id of the model, and its revision."""
     if not arguments.model_name_or_path:
-        raise ValueError("The recipe names no model: say --set model_name_or_path=FOLDER, or nano.")
+        raise ValueError("The recipe has no model: use --set model_name_or_path=FOLDER, or nano.")
     name = str(nano_path()) if arguments.model_name_or_path == "nano" else arguments.model_name_or_path
     return name, arguments.model_revision
 

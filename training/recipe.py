@@ -1,4 +1,4 @@
-"""Recipes: YAML files that say everything about a run."""
+"""Recipes: YAML files that configure a whole run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe that was read: its name, and what it says on training, sequences, model and data."""
+    """A parsed recipe: its name, and its arguments for training, sequences, model and data."""
 
     name: str
     args: "StageArguments"
@@ -51,9 +51,9 @@ def read_recipe(name: str | Path, **overrides) -> Recipe:
         )
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is no recipe: it must say 'key: value' on each line.")
+        raise ValueError(f"{path} is not a recipe: it must be a mapping, with 'key: value' on each line.")
     if "trust_remote_code" in content:
-        raise ValueError(f"{path} says trust_remote_code, which only who runs it can say: --trust-remote-code.")
+        raise ValueError(f"{path} sets trust_remote_code, which only the command can: --trust-remote-code.")
     values = {"output_dir": f"runs/{path.stem}", **content, **overrides}
     _refuse_unknown(values, str(name))
     from .recipe_values import parse  # imports torch: whatever can be refused before has been
@@ -67,7 +67,7 @@ def _refuse_unknown(values: dict, source: str) -> None:
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
             hint = f": did you mean {close[0]!r}?" if close else "; see the docstrings of minigpt4.training.arguments."
-            raise ValueError(f"Recipe {source}: there is no key {key!r}{hint}")
+            raise ValueError(f"Recipe {source}: unknown key {key!r}{hint}")
 
 
 def load_recipe(name: str | Path, **overrides) -> "tuple[StageArguments, SequenceArguments]":

@@ -28,7 +28,7 @@ def parse(values: dict) -> tuple[StageArguments, SequenceArguments, ModelArgumen
 
 
 class _Parser(TrlParser):
-    """TRL's parser, with every mistake an exception of one line."""
+    """TRL's parser, with one-line exceptions as errors."""
 
     def error(self, message: str):
         raise ValueError(f"Invalid recipe: {message}")

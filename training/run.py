@@ -1,4 +1,4 @@
-"""A recipe from start to end."""
+"""Run a recipe from start to end."""
 
 import re
 from itertools import islice
@@ -27,7 +27,7 @@ from .trainer.stages import StageTrainer
 OWN_FILES = re.compile(
     r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|\..*"
 )
-# What says which weights are a model's, of a run that was saved in another form before.
+# Weights and their descriptions, which may be left from a run that was saved in another form.
 WEIGHT_FILES = re.compile(r"(adapter_)?model.*\.safetensors(\.index\.json)?|(adapter_)?config\.json|base\.json")
 
 
@@ -40,27 +40,29 @@ def show(recipe: Recipe, count: int) -> None:
 
 def run(recipe: Recipe, resume: bool = False) -> Path:
     """
-    Train as a recipe says, and save model and processor in its `output_dir`.
+    Train a recipe, and save model and processor in its `output_dir`.
 
     There, too: `checkpoint-N`, `loss.png` and `samples.jsonl`.
 
     Args:
         recipe (`Recipe`): from [`read_recipe`].
-        resume (`bool`, *optional*, defaults to `False`): go on from the last checkpoint in `output_dir`.
+        resume (`bool`, *optional*, defaults to `False`): resume from the last checkpoint in `output_dir`.
 
     Returns:
         `Path`: `output_dir`.
 
     Raises:
-        FileExistsError: `output_dir` holds something else, or a run and `resume` is not set.
+        FileExistsError: `output_dir` contains other files, or a run while `resume` is not set.
         FileNotFoundError: there is nothing to resume, or an image is not there.
         NonFiniteError: a loss or a gradient is not finite.
         OSError: the disk is full.
-        ValueError: the recipe says something that cannot be, or the checkpoint to go on from is not whole.
+        ValueError: the recipe is invalid, or the checkpoint to resume from is incomplete.
     """
     args, output = recipe.args, Path(recipe.args.output_dir)
     if recipe.data.eval_data and not args.do_eval:
-        raise ValueError("eval_data is there, but nothing says when: say --set eval_strategy=epoch, or leave it out.")
+        raise ValueError(
+            "eval_data is set, but eval_strategy is not: use --set eval_strategy=epoch, or remove eval_data."
+        )
     checkpoint = _checkpoint(output, resume)
     rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
     processor = load_processor(recipe.model)
@@ -80,7 +82,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     learning = [name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad]
     if recipe.model.use_peft and not any("lora_" in name for name in learning):
         raise ValueError(
-            f"use_peft adds LoRA, of which the mask {args.mask!r} trains nothing: say mask=projector+lora."
+            f"use_peft adds LoRA, of which the mask {args.mask!r} trains nothing: use --set mask=projector+lora."
         )
     if trainer.is_world_process_zero():
         first = list(islice(rows.preview(args.seed), args.per_device_train_batch_size))
@@ -118,16 +120,18 @@ def _save(trainer: StageTrainer, output: Path) -> None:
 
 
 def _checkpoint(output: Path, resume: bool) -> str | None:
-    """The checkpoint to go on from; an error where the folder is not this run's to write to."""
+    """The checkpoint to resume from; an error if the folder must not be written to."""
     names = sorted(path.name for path in output.iterdir() if path.name != STAGING) if output.is_dir() else []
     if output.exists() and not output.is_dir():
-        raise FileExistsError(f"{output} is a file: say --set output_dir=FOLDER.")
+        raise FileExistsError(f"{output} is a file: use --set output_dir=FOLDER.")
     if foreign := [name for name in names if not OWN_FILES.fullmatch(name)]:
-        raise FileExistsError(f"{output} holds {foreign[0]}, which no run of ours wrote: say --set output_dir=FOLDER.")
+        raise FileExistsError(
+            f"{output} contains {foreign[0]}, which is not from a training run: use --set output_dir=FOLDER."
+        )
     checkpoint = get_last_checkpoint(str(output)) if names else None
     if resume and checkpoint is None:
-        raise FileNotFoundError(f"{output} holds no checkpoint to go on from: leave --resume out to begin.")
+        raise FileNotFoundError(f"{output} contains no checkpoint to resume from: remove --resume to start a run.")
     if names and not resume:
-        go_on = f"go on with --resume from {Path(checkpoint).name}" if checkpoint else "delete it"
-        raise FileExistsError(f"{output} holds a run already: {go_on}, or say --set output_dir=FOLDER.")
+        advice = f"use --resume to continue from {Path(checkpoint).name}" if checkpoint else "delete it"
+        raise FileExistsError(f"{output} already contains a run: {advice}, or use --set output_dir=FOLDER.")
     return checkpoint if resume else None

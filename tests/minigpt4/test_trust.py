@@ -165,7 +165,7 @@ def test_a_recipe_cannot_say_it(command, tmp_path):
     (tmp_path / "mine.yaml").write_text("trust_remote_code: true\n")
     result = command("train", tmp_path / "mine.yaml", "--show", "1")
     assert result.code == 1
-    assert f"{tmp_path / 'mine.yaml'} says trust_remote_code" in result.err
+    assert f"{tmp_path / 'mine.yaml'} sets trust_remote_code" in result.err
 
 
 def test_language_models_are_taken_without_their_code(command, tiny_checkpoint, strangers, tmp_path):

@@ -26,7 +26,7 @@ def test_trains(train, tmp_path):
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
     code, _, err = train("own-folder", "--set", "max_steps=1")
     assert code == 1
-    assert "holds a run already" in err
+    assert "already contains a run" in err
 
 
 def test_shows(train, tmp_path):

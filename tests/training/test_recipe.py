@@ -93,13 +93,11 @@ def test_override_without_equals_sign():
 
 
 def test_a_misspelt_key_suggests_the_right_one(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"Recipe stage2: there is no key 'learning_rat': did you mean 'learning_rate'"
-    ):
+    with pytest.raises(ValueError, match=r"Recipe stage2: unknown key 'learning_rat': did you mean 'learning_rate'"):
         read_recipe("stage2", learning_rat=1)
     path = tmp_path / "own.yaml"
     path.write_text("zzz: 1\n")
-    with pytest.raises(ValueError, match="there is no key 'zzz'; see the docstrings"):
+    with pytest.raises(ValueError, match="unknown key 'zzz'; see the docstrings"):
         read_recipe(path)
 
 
@@ -113,7 +111,7 @@ def test_no_such_recipe(tmp_path):
         read_recipe("stage9")
     path = tmp_path / "list.yaml"
     path.write_text("- 1\n")
-    with pytest.raises(ValueError, match=r"list\.yaml is no recipe"):
+    with pytest.raises(ValueError, match=r"list\.yaml is not a recipe"):
         read_recipe(path)
 
 

@@ -155,25 +155,25 @@ def test_what_learns_is_float32_and_the_rest_bfloat16(recipe):
 def test_a_folder_with_something_else_in_it(recipe, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("years of work")
-    with pytest.raises(FileExistsError, match=r"holds thesis\.tex, which no run of ours wrote"):
+    with pytest.raises(FileExistsError, match=r"contains thesis\.tex, which is not from a training run"):
         run(recipe())
 
 
 def test_a_folder_with_a_run_in_it(recipe):
     run(recipe(save_strategy="steps", save_steps=2))
-    with pytest.raises(FileExistsError, match="holds a run already: go on with --resume from checkpoint-4"):
+    with pytest.raises(FileExistsError, match="already contains a run: use --resume to continue from checkpoint-4"):
         run(recipe())
 
 
 def test_nothing_to_resume(recipe):
-    with pytest.raises(FileNotFoundError, match="holds no checkpoint to go on from"):
+    with pytest.raises(FileNotFoundError, match="contains no checkpoint to resume from"):
         run(recipe(), resume=True)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"model_name_or_path": None}, "names no model: say --set model_name_or_path=FOLDER"),
+        ({"model_name_or_path": None}, "has no model: use --set model_name_or_path=FOLDER"),
         ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is neither a local folder nor a model"),
         ({"model_config": {"qformer": None}}, "model_config sets qformer, which MiniGPT4Config does not have"),
         (
@@ -192,13 +192,13 @@ def test_what_cannot_be(recipe, overrides, message):
     ("overrides", "message"),
     [
         ({"lr_scheduler_type": "constant"}, "lr_scheduler_type is constant, but the rate follows the published curve"),
-        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor would teach the placeholder"),
-        ({"learning_rate": 0}, "learning_rate is 0: say a number above 0"),
-        ({"dtype": "bf16"}, "dtype is 'bf16': say bfloat16"),
+        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor would also train the image placeholder"),
+        ({"learning_rate": 0}, r"learning_rate must be above 0 \(got 0\)"),
+        ({"dtype": "bf16"}, r"dtype must be bfloat16, float16, float32 or auto \(got 'bf16'\)"),
         ({"use_peft": True}, "use_peft adds LoRA, of which the mask 'projector' trains nothing"),
-        ({"eval_data": "scene-captions"}, "eval_data is there, but nothing says when"),
-        ({"data_rows": -1}, "-1 rows are asked for"),
-        ({"streaming": True, "shuffle_buffer": 0}, "shuffle buffer is of 0 samples"),
+        ({"eval_data": "scene-captions"}, "eval_data is set, but eval_strategy is not"),
+        ({"data_rows": -1}, r"data_rows for \S+ must be at least 1 \(got -1\)"),
+        ({"streaming": True, "shuffle_buffer": 0}, r"shuffle buffer must be at least 1 sample.*\(got 0\)"),
     ],
 )
 def test_what_would_do_nothing_or_something_else(recipe, overrides, message):
@@ -262,7 +262,7 @@ def test_a_run_goes_on_with_the_same_rows_at_each_step_or_not_at_all(recipe):
     saved = {"save_strategy": "steps", "save_steps": 1, "max_steps": 3}
     run(recipe(**saved))  # of 2 rows each
     further = {**saved, "max_steps": 4}
-    with pytest.raises(ValueError, match=r"checkpoint-3 is of 0\.75 epochs, which .* would be 1\.5: say as many rows"):
+    with pytest.raises(ValueError, match=r"checkpoint-3 is at 0\.75 epochs, which .* would be 1\.5: use as many rows"):
         run(recipe(**further, per_device_train_batch_size=4), resume=True)
     with pytest.raises(ValueError, match=r"is of 0\.75 epochs, which .* would be 1\.5"):
         run(recipe(**further, data_rows=4), resume=True)

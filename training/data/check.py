@@ -1,4 +1,4 @@
-"""What the data of a recipe are like: everything is read once, nothing is trained."""
+"""Check the data of a recipe: read all of it once, without training."""
 
 import json
 import re
@@ -28,7 +28,7 @@ from .sources import load_entry, load_rows, named_data
 
 
 CHUNK = 256  # rows whose images are read side by side
-NAMED = 10  # so many of each kind are printed
+NAMED = 10  # of each kind are printed
 KINDS = ("missing", "unreadable", "broken", "cut")
 
 Problem = tuple[str, str]  # its kind, and what is wrong
@@ -47,7 +47,7 @@ class SetCheck:
         missing, unreadable (`list[str]`): without their image or shard, or with an image that is none.
         broken (`list[str]`): that are not as they should be, or have nothing to learn.
         cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
-        stops (`list[str]`): those of them at which training stops, whatever `max_broken` says.
+        stops (`list[str]`): those of them that stop training regardless of `max_broken`.
         first (`list[Row]`): the first usable rows.
         failure (`str`, *optional*): why the set cannot be read, or not to its end.
     """
@@ -76,13 +76,11 @@ class SetCheck:
         if self.failure:
             return self.failure
         if self.rows == 0:
-            return "No row can be used."
+            return "There are no usable rows."
         if self.share > self.max_broken:
             return f"{self.share:.1%} of the rows cannot be used, and max_broken allows {self.max_broken:.1%}."
         if self.stops:
-            return (
-                f"Training stops at {len(self.stops)} of these rows, whatever max_broken says, first: {self.stops[0]}"
-            )
+            return f"{len(self.stops)} of these rows stop training regardless of max_broken, first: {self.stops[0]}"
         return None
 
 
@@ -92,7 +90,7 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
 
     Args:
         recipe (`Recipe`): from [`read_recipe`].
-        show (`int`, *optional*, defaults to 0): draw so many rows of each set, with their boxes.
+        show (`int`, *optional*, defaults to 0): number of rows of each set to draw, with their boxes.
         output (`Path`, *optional*): the folder to draw them into, one folder for each set.
 
     Returns:
@@ -107,8 +105,8 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
     images: dict[str, Problem | None] = {}  # sets share them
     checks = []
     for entry in entries:
-        said: Mapping = entry if isinstance(entry, Mapping) else {"name": entry}
-        check = SetCheck(str(said.get("name")), said.get("max_broken", data.max_broken))
+        settings: Mapping = entry if isinstance(entry, Mapping) else {"name": entry}
+        check = SetCheck(str(settings.get("name")), settings.get("max_broken", data.max_broken))
         try:
             _check_set(check, entry, recipe, collator, images, max(1, show))
             if show and output is not None:

@@ -33,14 +33,14 @@ NOTE = "features.json"
 # Settings of which features do not depend; weights' dtypes are looked at one by one.
 SILENT = ("transformers_version", "architectures", "dtype", "initializer_range", "_name_or_path", "processor_class")
 TOWERS = ("vision_tower.", "qformer.", "query_tokens")
-SHARD_IMAGES = 1024  # so many are lost at most where caching is stopped
+SHARD_IMAGES = 1024  # at most these are lost when caching is stopped
 AGAIN = "minigpt4 cache-features with this recipe"
 
 
 class FeatureCache:
     """
     Vision features by the content of the image: `DIR/*.safetensors` with one tensor for each image, and `DIR/features.json`
-    that says which towers, image processor and precision made them.
+    that records which towers, image processor and precision made them.
 
     Args:
         folder (`str` or `Path`): from [`cache_features`].
@@ -152,7 +152,7 @@ def cache_features(recipe: Recipe) -> FeatureCache:
     """
     Run the towers over every image that a recipe trains or evaluates on, and keep what the projection reads.
 
-    What is in `recipe.args.features` already is left as it is, so that a run which was stopped goes on. Each process of
+    What is in `recipe.args.features` already is left as it is, so that an interrupted run resumes. Each process of
     `accelerate launch` does its part. Images that a [`Mixture`] will count as missing or damaged are left to it.
 
     Raises:
@@ -160,7 +160,7 @@ def cache_features(recipe: Recipe) -> FeatureCache:
     """
     args = recipe.args
     if not args.features:
-        raise ValueError("The recipe names no folder for features: say --set features=FOLDER.")
+        raise ValueError("The recipe has no folder for features: use --set features=FOLDER.")
     data = [rows for rows in (load_train_rows(recipe.data), load_eval_rows(recipe.data)) if rows is not None]
     processor, model = load_processor(recipe.model), load_model(recipe.model, bf16=args.bf16)
     apply_mask(model, args.mask)
@@ -242,6 +242,6 @@ def _refuse_learned_towers(model: PreTrainedModel, args: StageArguments) -> None
 
 
 def _settings(part) -> bytes:
-    """A configuration or an image processor without what says nothing of its outputs."""
+    """A configuration or an image processor without the settings that do not affect its outputs."""
     settings = {name: value for name, value in (part.to_dict() if part else {}).items() if name not in SILENT}
     return json.dumps(settings, sort_keys=True, default=str).encode()

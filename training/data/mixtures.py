@@ -14,7 +14,7 @@ from .readers import Lost, RowReader, Share, StreamReader, refuse_too_few_shards
 from .rows import Rows, as_rows
 
 
-# A set of which so many cannot be used, one after the other, is useless: nobody would learn of it otherwise.
+# A set with this many consecutive unusable rows is useless, which nobody would notice otherwise.
 MOST_LOST_IN_A_ROW = 1000
 
 
@@ -40,9 +40,11 @@ class MixedSet:
 
     def __post_init__(self):
         if not self.ratio > 0:
-            raise ValueError(f"The ratio of {self.name} is {self.ratio}: say a number above 0, or leave the set out.")
+            raise ValueError(
+                f"The ratio of {self.name} must be above 0 (got {self.ratio}): change it, or remove the set."
+            )
         if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"The batch size of {self.name} is {self.batch_size}: say 1 at least.")
+            raise ValueError(f"The batch size of {self.name} must be at least 1 (got {self.batch_size}).")
         object.__setattr__(self, "rows", as_rows(self.rows))
         if self.rows.length == 0:
             raise ValueError(f"{self.name} has no rows.")
@@ -51,11 +53,11 @@ class MixedSet:
 @dataclass(frozen=True)
 class Mixture(Rows):
     """
-    Sets to train on at once, without an end: `max_steps` says when it is enough.
+    Sets to train on at once, as an endless stream: `max_steps` ends the run.
 
     Args:
         sets (`Sequence[MixedSet]`): what is mixed. One set alone is read in the same way.
-        buffer (`int`, *optional*, defaults to 1000): so many samples of a stream are shuffled at a time.
+        buffer (`int`, *optional*, defaults to 1000): number of samples of a stream shuffled at a time.
         max_broken (`float`, *optional*, defaults to 0.01): a larger share of a set that cannot be used stops the run.
     """
 
@@ -66,10 +68,12 @@ class Mixture(Rows):
 
     def __post_init__(self):
         if self.buffer < 1:
-            raise ValueError(f"The shuffle buffer is of {self.buffer} samples: say 1 for the order of the files.")
+            raise ValueError(
+                f"The shuffle buffer must be at least 1 sample, which keeps the order of the files (got {self.buffer})."
+            )
         names = [each.name for each in self.sets]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"{sorted(twice)[0]} is in the mixture twice: add up its ratios.")
+            raise ValueError(f"{sorted(twice)[0]} is in the mixture twice: list it once, with the sum of its ratios.")
 
     def numbered(self, seed: int = 0, drawn_anew: bool = True) -> "Mixture":
         """Itself: it numbers its rows when it draws them."""
@@ -97,7 +101,7 @@ class MixedBatches(IterableDataset):
     The batches of a mixture as one process trains on them, in an order that `seed` decides.
 
     Every pass over a set reads each of its rows once, shared out between all readers: `ranks` processes with the workers
-    of their data loader. `state_dict` and `load_state_dict` are for a `StatefulDataLoader`: what goes on from a state
+    of their data loader. `state_dict` and `load_state_dict` are for a `StatefulDataLoader`: resuming from a state
     gives the batches that would have come next.
 
     Args:

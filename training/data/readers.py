@@ -1,4 +1,4 @@
-"""Readers of one set in one process: every pass in another order, and on from where a state says."""
+"""Readers of one set in one process: each pass in a new order, resumable from a state."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ class Share(NamedTuple):
 
 def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> None:
     """
-    Make sure that every worker of a stream has something to read. Processes share shards out, or if there are fewer of
+    Make sure that each worker of a stream has something to read. Processes share shards out, or if there are fewer of
     them, samples.
 
     Raises:
@@ -49,7 +49,7 @@ def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> N
     most = shards // ranks or shards
     if workers > most:
         raise ValueError(
-            f"{name} has {shards} shard(s), too few for {workers} workers in each of {ranks} process(es): say --set "
+            f"{name} has {shards} shard(s), too few for {workers} workers in each of {ranks} process(es): use --set "
             f"dataloader_num_workers={most}."
         )
 
@@ -92,7 +92,7 @@ class StreamReader:
     """
     Samples of a stream, shuffled block by block.
 
-    `datasets` shuffles in a buffer that it does not keep: what is in it is lost to a run that goes on. A block is read
+    `datasets` shuffles in a buffer that it does not keep: what is in it is lost to a run that resumes. A block is read
     again instead, and shuffled in the same way.
 
     Args:

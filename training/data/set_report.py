@@ -1,4 +1,4 @@
-"""What became of the rows of a set when it was opened."""
+"""Counts of the rows of a set: usable, left out, missing and broken."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ class SetReport:
         read (`int`): rows in the annotations.
         left_out (`Counter[str]`): rows that the published training does not use, by reason.
         missing (`list[str]`): rows with an image that is not there; each names file, row and image.
-        broken (`list[str]`): rows that are not as they should be; each names file and row, and says what is wrong.
-        must_be_whole (`bool`): whether training stops at any of these, whatever `max_broken` says, as in a folder.
+        broken (`list[str]`): malformed rows; each names file, row and problem.
+        must_be_whole (`bool`): whether any of these stops training regardless of `max_broken`, as in a folder.
     """
 
     read: int = 0

@@ -31,7 +31,7 @@ class Shards(StreamedRows):
     The samples of tar files: `KEY.jpg` (or `.png`, `.webp`) with `KEY.json`, which has a `caption`, or `KEY.txt`.
 
     `datasets`' own reader of such files stops at the first damage, and takes a tar that is cut short for a whole one. Here
-    what is damaged is a row, too, which says what is `broken`.
+    what is damaged is a row, too, with the reason in `broken`.
 
     Args:
         name (`str`): a path or address of any file system that fsspec knows, `hf://` and `s3://` too, ending in `.tar`;
@@ -45,7 +45,7 @@ class Shards(StreamedRows):
         self.name, self.shards = name, expand_shards(name)
         if not self.shards or ("://" not in name and not any(Path(shard).is_file() for shard in self.shards)):
             raise FileNotFoundError(
-                f"There are no shards {name}: say --set data_root=FOLDER for the folder they are in."
+                f"No shards found for {name}: use --set data_root=FOLDER for the folder they are in."
             )
 
     @property
@@ -72,7 +72,7 @@ def expand_shards(name: str) -> list[str]:
         first, last = numbers.groups()
         before, after = name[: numbers.start()], name[numbers.end() :]
         if int(first) > int(last):
-            raise ValueError(f"{name} has no shards: {numbers.group()} counts down. Say {{{last}..{first}}}.")
+            raise ValueError(f"{name} has no shards: {numbers.group()} counts down. Use {{{last}..{first}}}.")
         counted = (str(number).zfill(len(first)) for number in range(int(first), int(last) + 1))
         return [shard for number in counted for shard in expand_shards(f"{before}{number}{after}")]
     if "*" not in name:

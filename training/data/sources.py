@@ -38,10 +38,10 @@ def load_train_rows(data: DataArguments) -> Rows:
 
 
 def named_data(data: DataArguments) -> str | list:
-    """What a recipe trains on, as it says it; an error where it says nothing."""
+    """The `data` of a recipe; an error if it is not set."""
     if not data.data:
         raise ValueError(
-            "The recipe names no data: say --set data=FOLDER, the name of a set on the Hub, or one of "
+            "The recipe has no data: use --set data=FOLDER, the name of a set on the Hub, or one of "
             f"{', '.join(SCENES)}."
         )
     return data.data
@@ -58,10 +58,12 @@ def _load_set(entry: Mapping, data: DataArguments) -> MixedSet:
 
 
 def load_entry(entry: Mapping, data: DataArguments, keep_going: bool = False) -> tuple[SetArguments, Rows]:
-    """One set of the list that `data` may be: what is said of it, as [`SetArguments`], and its rows. See [`load_rows`]."""
+    """One set of the list that `data` may be: its [`SetArguments`] and its rows. See [`load_rows`]."""
     known = [field.name for field in fields(SetArguments)]
     if not isinstance(entry, Mapping) or "name" not in entry or set(entry) - set(known):
-        raise ValueError(f"data lists {entry!r}: each set has a name, and may have {', '.join(known[1:])}.")
+        raise ValueError(
+            f"Invalid entry in data, {entry!r}: each set needs a name, and may have {', '.join(known[1:])}."
+        )
     each = SetArguments(**entry)
     split = each.split or data.data_split
     own = replace(
@@ -78,7 +80,7 @@ def load_eval_rows(data: DataArguments) -> Rows | None:
     if not data.eval_data:
         return None
     if not isinstance(data.eval_data, str) or is_shards(data.eval_data):
-        raise ValueError(f"eval_data is {data.eval_data!r}: name one set with an end, no shards and no list.")
+        raise ValueError(f"eval_data must be one set with a length, not shards or a list (got {data.eval_data!r}).")
     rows = load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
     # Processes can share out evenly only what has a length.
     return as_rows(list(rows)) if rows.length is None else rows
@@ -93,10 +95,10 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
             webdataset shards (`.tar`), or the name of a set on the Hub.
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
-        count (`int`, *optional*): only so many rows.
+        count (`int`, *optional*): maximum number of rows.
         keep_going (`bool`, *optional*, defaults to `False`):
-            Leave all rows out that cannot be used, whatever `max_broken` says; else more of them than that allows are
-            refused, and in a folder the first. The `report` of the result names them.
+            Leave out all unusable rows, regardless of `max_broken`; otherwise more of them than that allows raise an
+            error, and in a folder the first one does. The `report` of the result names them.
 
     Returns:
         [`Rows`]: with `text` or `messages`, and `image` or `images` in any form that the processor takes.
@@ -106,7 +108,7 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         ValueError: there is no such data, or it lacks a column.
     """
     if count is not None and count < 1:
-        raise ValueError(f"Of {name} {count} rows are asked for: say 1 at least, or leave the number out for all.")
+        raise ValueError(f"data_rows for {name} must be at least 1 (got {count}); leave it out for all rows.")
     if name in SCENES:
         return DrawnScenes(f"recipe {split}", count or DRAWN_ROWS, detailed=SCENES[name])
     if is_shards(name):
@@ -133,7 +135,7 @@ def _open_shards(name: str, data: DataArguments, split: str, count: int | None) 
         raise ValueError(f"{name} has no split {split!r}: shards are trained on whole, as 'train'.")
     if count is not None or data.data_columns:
         raise ValueError(
-            f"{name} is read whole, without an end: leave data_rows and data_columns out, max_steps says how much."
+            f"{name} is an endless stream: remove data_rows and data_columns, and limit the run with max_steps."
         )
     root = "" if "://" in name or Path(name).is_absolute() else data.data_root
     return Shards(f"{root.rstrip('/')}/{name}" if root else name)
@@ -173,11 +175,11 @@ def _read(name: str, data: DataArguments, split: str, keep_going: bool) -> tuple
         return datasets.load_dataset(name, data.data_config, split=split, streaming=data.streaming), report
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{name} is no folder here, and cannot be read from the Hub: {reason[0]}") from error
+        raise ValueError(f"{name} is not a local folder, and cannot be read from the Hub: {reason[0]}") from error
 
 
 def _check_folder(folder: Path) -> SetReport:
-    """What `datasets` says late, or not at all: no metadata, images that are not there, images that nothing names."""
+    """What `datasets` reports late or never: missing metadata, missing images, images without a row."""
     files = [file for kind in ("metadata.jsonl", "metadata.csv", "metadata.parquet") for file in folder.rglob(kind)]
     if not files:
         raise ValueError(
@@ -191,7 +193,7 @@ def _check_folder(folder: Path) -> SetReport:
             report.read += 1
             if not names:
                 report.broken.append(
-                    f"{file}, row {number}, names no image: say file_name or file_names, with one at least"
+                    f"{file}, row {number}, has no image: set file_name, or file_names with at least one"
                 )
             try:
                 gone = [name for name in names if not images.has(name)]
@@ -222,7 +224,7 @@ def _lines(file: Path) -> Iterable[dict]:
                 if line.strip():
                     lines.append(json.loads(line))
             except json.JSONDecodeError as error:
-                raise ValueError(f"{file}, line {number}, is no JSON: {error}") from error
+                raise ValueError(f"{file}, line {number}, is not valid JSON: {error}") from error
         return lines
 
 

@@ -78,7 +78,7 @@ class Tally:
         limit = self.mixture.max_broken if mixed.max_broken is None else mixed.max_broken
         if samples > limit * max(enough, samples + tally.rows) or len(tally.shards) > limit * mixed.rows.num_shards:
             raise ValueError(
-                f"{mixed.name}: more than {limit:.2%} cannot be used: {tally}. Mend it, or say --set max_broken=SHARE."
+                f"{mixed.name}: more than {limit:.2%} cannot be used: {tally}. Fix it, or use --set max_broken=SHARE."
             )
 
     def state_dict(self) -> list[dict]:
@@ -88,7 +88,7 @@ class Tally:
         self.sets = [SetTally(**each) for each in state]
 
     def table(self, others: Sequence[Sequence[dict]] = ()) -> Table:
-        """What was drawn beside what the ratios say, and what was lost; of other processes, too, by their states."""
+        """What was drawn compared with the ratios, and what was lost; with the states of all processes, in all of them."""
         total = [SetTally() for _ in self.sets]
         for state in others or [self.state_dict()]:
             for each, part in zip(total, state, strict=True):

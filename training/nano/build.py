@@ -1,6 +1,6 @@
 """nano from nothing: its parts from scratch, the two stages of alignment, and the finished folder.
 
-Every step leaves its result in a folder beside the output, and is skipped where its result is there already."""
+Every step leaves its result in a folder beside the output, and is skipped if its result exists."""
 
 import json
 import multiprocessing
@@ -36,7 +36,7 @@ def build_nano(output: str | Path, seed: int = 0, recipe: NanoRecipe | None = No
 
     Vision and language model learn side by side, each on one core; then the projection alone learns, in stage 1 and
     stage 2, between the others, which are frozen. Progress bars go to stderr. What each step made is kept in
-    `<output>.steps`, so that a build that was stopped goes on from there; delete that folder when you are done.
+    `<output>.steps`, so that an interrupted build resumes from there; delete that folder when you are done.
 
     Args:
         output: a folder that does not exist yet, or is empty.
@@ -64,10 +64,12 @@ def build_nano(output: str | Path, seed: int = 0, recipe: NanoRecipe | None = No
 def _claim(steps: Path, recipe: NanoRecipe) -> None:
     """Note by which recipe `steps` are made; refuse those of another one."""
     steps.mkdir(parents=True, exist_ok=True)
-    note, told = steps / "recipe.json", json.dumps(asdict(recipe), indent=2)
-    if note.exists() and note.read_text() != told:
-        raise ValueError(f"{steps} holds steps made from another seed or recipe: delete it, or give another output.")
-    note.write_text(told)
+    note, settings = steps / "recipe.json", json.dumps(asdict(recipe), indent=2)
+    if note.exists() and note.read_text() != settings:
+        raise ValueError(
+            f"{steps} contains steps made from another seed or recipe: delete it, or choose another output."
+        )
+    note.write_text(settings)
 
 
 def _pretrain_parts(recipe: NanoRecipe, steps: Path) -> None:

@@ -65,7 +65,7 @@ class Row:
 
 
 def vocabulary_texts(scenes: int = 4000) -> Iterator[str]:
-    """Texts that hold every word nano shall know as one token."""
+    """Texts that contain every word nano must know as one token."""
     yield " ".join(FACT_WORDS)
     yield from (SYSTEM, HUMAN, ASSISTANT, BEFORE_IMAGE, AFTER_IMAGE, OUT_OF_SCOPE, NO_PICTURE, "Continue")
     for group in (DETAIL_INSTRUCTIONS, MORE_DETAIL_INSTRUCTIONS, BRIEF_INSTRUCTIONS, OUT_OF_SCOPE_REQUESTS, GREETINGS):

@@ -23,7 +23,7 @@ class AnswerEnds:
 
     def choose(self, wanted: str | None) -> str:
         """
-        What a recipe says, or else the model's own.
+        The recipe's end, or else the model's own.
 
         Raises:
             ValueError: where that is the end token of another model, which would be learned letter by letter.
@@ -33,7 +33,7 @@ class AnswerEnds:
         token = wanted.strip()
         if re.fullmatch(r"<\S+>", token) and self._encode(token) != [self.tokenizer.convert_tokens_to_ids(token)]:
             raise ValueError(
-                f"answer_end is {wanted!r}, which is no token of this model and would be learned letter by letter: leave "
+                f"answer_end is {wanted!r}, which is not a token of this model and would be learned letter by letter: leave "
                 f"it out for the model's own end, {self.own!r}."
             )
         return wanted
@@ -44,7 +44,9 @@ class AnswerEnds:
         for mark, sequences in self.sequences.items():
             answer = text.removesuffix(mark)
             melted = not any(ids[-len(sequence) :] == sequence for sequence in sequences)
-            if melted and answer != text and not answer.endswith(mark[0]):  # one # more is no other mark, as published
+            if (
+                melted and answer != text and not answer.endswith(mark[0])
+            ):  # one more # is not another mark, as published
                 return self._encode(answer) + self._encode(mark)
         return ids
 

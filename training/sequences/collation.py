@@ -42,7 +42,7 @@ class SequenceCollator:
     prompt ends in. Padding is on the right. Rows with no image, one and several may stand in one batch.
 
     The prompt of a batch depends on `seed` and on the epoch and number of its first row, as
-    [`minigpt4.training.data.rows.NumberedRows`] adds them, and on nothing else: a run that goes on draws as if it had never
+    [`minigpt4.training.data.rows.NumberedRows`] adds them, and on nothing else: a resumed run draws as if it had never
     stopped. Without numbers it is drawn with torch's global generator.
 
     Args:
@@ -119,7 +119,7 @@ class SequenceCollator:
         if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
             shown = ", ".join(f"{name} {value!r:.80}" for name, value in row.items() if name not in ("row", "epoch"))
             raise ValueError(
-                f"Each row needs an 'image' and a 'text' (no number) that is not empty, but {row_name(row).lower()} has {shown}."
+                f"Each row needs an 'image' and a non-empty 'text' (a string), but {row_name(row).lower()} has {shown}."
             )
         start = (self.processor.tokenizer.bos_token or "") + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.answer_end, True)]
@@ -135,7 +135,7 @@ class SequenceCollator:
             )
         except Exception as error:  # messages of strangers: whatever shape they have
             raise ValueError(
-                f"{row_name(row)} has messages {row['messages']!r:.200} that are no chat: {error}"
+                f"{row_name(row)} has messages {row['messages']!r:.200} that are not a chat: {error}"
             ) from error
         segments, end = [], 0
         for start, stop in spans:

@@ -18,7 +18,7 @@ from .collation import IGNORED, SequenceCollator
 
 
 PACKED_ATTENTION = "packed_sdpa"
-# Of older versions of PyTorch it has no windows; there the mask that transformers makes says the same, in more time.
+# In older versions of PyTorch it has no windows; the mask that transformers makes has the same effect, more slowly.
 HAS_VARLEN = varlen_attn is not None and "window_size" in inspect.signature(varlen_attn).parameters
 
 

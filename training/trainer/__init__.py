@@ -1,1 +1,1 @@
-"""`Trainer` with the published stages: what learns, at which rate, on what; and runs that go on."""
+"""`Trainer` with the published stages: what learns, at which rate, on what; and resumed runs."""

@@ -1,4 +1,4 @@
-"""A full disk, said in one line whichever library was writing."""
+"""A full disk as a one-line error, whichever library was writing."""
 
 import errno
 import os
@@ -14,9 +14,9 @@ NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota of the dis
 @contextmanager
 def full_disk_in_one_line(folder: Path, what: str, advice: str) -> Iterator[None]:
     """
-    Raise an `OSError` that says so where something fails because there is no room left to write `what`.
+    Raise an `OSError` in one line if writing `what` fails because the disk is full.
 
-    PyTorch, safetensors and tokenizers raise errors of their own then, most of which do not say why.
+    PyTorch, safetensors and tokenizers raise errors of their own then, most of which do not name the cause.
 
     Args:
         folder (`Path`): where it is written to.

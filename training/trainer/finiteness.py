@@ -37,7 +37,7 @@ def first_non_finite(trainer, inputs: Mapping) -> str:
     model = trainer.model
     for name, parameter in model.named_parameters():
         if not parameter.isfinite().all():
-            return f"the weight {name} holds values that are not finite"
+            return f"the weight {name} has non-finite values"
     found: list[str] = []
 
     def watch(name: str):

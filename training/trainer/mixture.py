@@ -22,7 +22,7 @@ class MixtureTrainer(ResumingTrainer):
     """
     A `Trainer` that takes a [`Mixture`] for its `train_dataset`.
 
-    Each process reads its own part. Checkpoints say where each process is in the data, so that a run which goes on gets
+    Each process reads its own part. Checkpoints record where each process is in the data, so that a resumed run gets
     the batches that would have come next, and reads no others. It needs as many processes and workers as before.
 
     Batches have `drawn`, a [`Drawn`]. The table of what was drawn and lost is printed at the end.
@@ -58,7 +58,7 @@ class MixtureTrainer(ResumingTrainer):
             pin_memory=args.dataloader_pin_memory,
             persistent_workers=args.dataloader_persistent_workers,
             prefetch_factor=args.dataloader_prefetch_factor,
-            generator=torch.Generator(),  # or it takes a number of the global one, which a run that goes on lacks
+            generator=torch.Generator(),  # or it takes a number of the global one, which a resumed run lacks
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'set_vital' is deprecated")  # torchdata's
@@ -98,7 +98,7 @@ class MixtureTrainer(ResumingTrainer):
             state = torch.load(self._state_file(checkpoint), weights_only=True)
             for what, now in self._readers().items():
                 if state[what] != now:
-                    raise ValueError(f"{checkpoint} is of a run with {what} {state[what]}, not {now}: say the same.")
+                    raise ValueError(f"{checkpoint} is from a run with {what} {state[what]}, not {now}: use the same.")
             self.loader.load_state_dict(state["loader"])
             self.tally.load_state_dict(state["tally"])
 
@@ -106,7 +106,7 @@ class MixtureTrainer(ResumingTrainer):
         return [*super()._own_files(), *([(self._state_file("").name,)] if self.tally else [])]
 
     def _readers(self) -> dict:
-        """What must be as it was for a run that goes on."""
+        """What must be the same when a run resumes."""
         return {
             "processes": self.args.world_size,
             "dataloader_num_workers": self.args.dataloader_num_workers,

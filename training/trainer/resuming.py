@@ -1,4 +1,4 @@
-"""Runs that go on from a checkpoint: it must be whole and of this run, and what comes next is what would have come."""
+"""Resuming from a checkpoint, which must be complete and of this run, as if training had never stopped."""
 
 import math
 from pathlib import Path
@@ -14,9 +14,9 @@ from .damage import find_damage, find_missing
 
 class ResumingTrainer(Trainer):
     """
-    A `Trainer` that goes on from a checkpoint as if it had never stopped.
+    A `Trainer` that resumes from a checkpoint as if it had never stopped.
 
-    Rows and their order are those of the epoch, in every process, wherever in the epoch it goes on. A run that has done
+    Rows and their order are those of the epoch, in every process, wherever in the epoch it resumes. A run that has done
     all its steps changes nothing. Checkpoints that are not whole are refused.
 
     Raises:
@@ -38,28 +38,28 @@ class ResumingTrainer(Trainer):
             return
         others = sorted(checkpoint.parent.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step, reverse=True)
         damaged = [checkpoint.name]
-        advice = f"No other checkpoint in {checkpoint.parent} is whole: begin again in another output_dir."
+        advice = f"No other checkpoint in {checkpoint.parent} is complete: start again in another output_dir."
         for other in others:
             if other == checkpoint:
                 continue
             if self._damage(other) is None:
                 delete = " and ".join(damaged)
-                advice = f"Delete {delete}: --resume then goes on from {other.name}, the newest that is whole."
+                advice = f"Delete {delete}: --resume then continues from {other.name}, the newest complete one."
                 break
             damaged.append(other.name)
-        raise ValueError(f"{checkpoint} is not whole: {damage}. {advice}")
+        raise ValueError(f"{checkpoint} is incomplete or damaged: {damage}. {advice}")
 
     def _damage(self, checkpoint: Path) -> str | None:
         """What any process finds. Each asks for files of its own; one on each machine reads all that are there."""
         found = find_missing(checkpoint, self._own_files())
         if found:
-            found += " (go on in as many processes, on the same data and in the same precision as before)"
+            found += " (resume with the same number of processes, data and precision)"
         elif self.args.local_process_index == 0:
             found = find_damage(checkpoint)
         return next(filter(None, gather_object([found])), None)
 
     def _own_files(self) -> list[tuple[str, ...]]:
-        """Files without which this process would go on differently; one of each tuple must be there."""
+        """Files without which this process would continue differently; one of each tuple must be there."""
         index, processes = self.args.process_index, self.args.world_size
         # One process may go on for several and the reverse, which draw other numbers anyway.
         rng = ("rng_state.pth", "rng_state_0.pth") if processes == 1 else (f"rng_state_{index}.pth", "rng_state.pth")
@@ -77,9 +77,9 @@ class ResumingTrainer(Trainer):
         now = epochs + min(steps * accumulated, batches) / batches
         if abs(now - (state.epoch or 0.0)) * batches >= 1:
             raise ValueError(
-                f"{checkpoint} is of {state.epoch:g} epochs, which with this data and batch would be {now:g}: say as many "
-                "rows, batch size x accumulation x processes as before, or --set ignore_data_skip=true to begin the "
-                "epoch again."
+                f"{checkpoint} is at {state.epoch:g} epochs, which with this data and batch would be {now:g}: use as many "
+                "rows, batch size x accumulation x processes as before, or --set ignore_data_skip=true to restart the "
+                "epoch."
             )
 
     def _init_training_state(self, max_steps, num_update_steps_per_epoch, num_train_epochs, checkpoint, trial):

@@ -189,11 +189,11 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
 
     @contextmanager
     def whole_or_nothing(self, staging: Path, what: str) -> Iterator[None]:
-        """What is written to `staging` meanwhile is deleted if that fails, and a full disk is said in one line."""
+        """What is written to `staging` meanwhile is deleted if that fails, and a full disk gives a one-line error."""
         if self.is_world_process_zero():
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed while it wrote
         self.accelerator.wait_for_everyone()
-        advice = "the checkpoints before it are whole. Make room, and go on with --resume."
+        advice = "the checkpoints before it are complete. Free some space, and continue with --resume."
         try:
             with full_disk_in_one_line(staging.parent, what, advice):
                 yield

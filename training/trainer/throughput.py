@@ -15,7 +15,7 @@ class Throughput:
             self.since = time.perf_counter()
 
     def leave_out(self, seconds: float) -> None:
-        """Not counted: an evaluation of so many seconds."""
+        """Leave out the seconds of an evaluation."""
         if self.since is not None:
             self.since += seconds
 

@@ -128,7 +128,7 @@ def test_an_image_that_is_not_there(recipe, folder, own_folder):
 
 
 def test_no_folder():
-    with pytest.raises(ValueError, match="say --set features=FOLDER"):
+    with pytest.raises(ValueError, match="use --set features=FOLDER"):
         cache_features(read_recipe("stage1", bf16=False))
     assert command(["cache-features", "stage1"]) == 1
 

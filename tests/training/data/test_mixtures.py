@@ -200,7 +200,7 @@ def test_a_larger_share_than_allowed_stops(write_shards):
     tally.add(Drawn(0, ["a"], damaged[:6]))  # of 300 rows
     with pytest.raises(
         ValueError,
-        match=r"rows: more than 2\.00% cannot be used: 7 damaged image \(first image 0\)\. Mend it, or say --set",
+        match=r"rows: more than 2\.00% cannot be used: 7 damaged image \(first image 0\)\. Fix it, or use --set",
     ):
         tally.add(Drawn(0, ["b"], damaged[6:7]))
     tally = Tally(Mixture([replace(rows, max_broken=0.5)], max_broken=0.02))
@@ -252,23 +252,26 @@ def test_recipes_list_sets(own_folder, write_shards):
 
 def test_what_shards_cannot_be_asked(write_shards):
     shards = write_shards("some")
-    with pytest.raises(ValueError, match=r"is read whole, without an end: leave data_rows and data_columns out"):
+    with pytest.raises(ValueError, match=r"is an endless stream: remove data_rows and data_columns"):
         load_train_rows(DataArguments(data=shards, data_rows=3))
     with pytest.raises(ValueError, match="has no split 'test': shards are trained on whole"):
         load_train_rows(DataArguments(data=[{"name": shards, "split": "test"}]))
     for named in (shards, [{"name": "scene-captions"}]):
-        with pytest.raises(ValueError, match=r"eval_data is .*: name one set with an end, no shards and no list"):
+        with pytest.raises(ValueError, match=r"eval_data must be one set with a length, not shards or a list \(got "):
             load_eval_rows(DataArguments(eval_data=named))
 
 
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        (["scene-captions"], r"data lists 'scene-captions': each set has a name, and may have ratio, batch_size"),
+        (["scene-captions"], r"Invalid entry in data, 'scene-captions': each set needs a name, and may have ratio, batch_size"),
         ([{"ratio": 1}], "each set has a name"),
         ([{"name": "scene-captions", "weight": 1}], r"'weight': 1\}: each set has a name, and may have ratio"),
-        ([{"name": "scene-captions", "ratio": 0}], r"The ratio of scene-captions is 0\.0: say a number above 0"),
-        ([{"name": "scene-captions", "batch_size": -1}], "batch size of scene-captions is -1: say 1 at least"),
+        ([{"name": "scene-captions", "ratio": 0}], r"The ratio of scene-captions must be above 0 \(got 0\.0\)"),
+        (
+            [{"name": "scene-captions", "batch_size": -1}],
+            r"batch size of scene-captions must be at least 1 \(got -1\)",
+        ),
         ([{"name": "scene-captions"}] * 2, "scene-captions is in the mixture twice"),
     ],
 )
@@ -311,10 +314,10 @@ def test_a_run_prints_what_was_drawn_and_lost(mixed_recipe, capsys, monkeypatch)
     run(mixed_recipe(max_steps=10), resume=True)
     assert sum(int(row[3]) for row in printed(capsys)) == 10
     with pytest.raises(
-        ValueError, match=r"checkpoint-\d+ is of a run with sets \[.*\], not \['scene-captions'\]: say the same"
+        ValueError, match=r"checkpoint-\d+ is from a run with sets \[.*\], not \['scene-captions'\]: use the same"
     ):
         run(mixed_recipe(data=[{"name": "scene-captions"}]), resume=True)
-    with pytest.raises(ValueError, match="of a run with dataloader_num_workers 0, not 1: say the same"):
+    with pytest.raises(ValueError, match="from a run with dataloader_num_workers 0, not 1: use the same"):
         run(mixed_recipe(dataloader_num_workers=1), resume=True)
 
 

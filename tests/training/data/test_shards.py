@@ -22,11 +22,11 @@ def test_names_with_numbers(tmp_path):
     assert expand_shards("laion/{00000..10488}.tar")[::10488] == ["laion/00000.tar", "laion/10488.tar"]
     assert expand_shards("s3://b/{8..10}.tar") == ["s3://b/8.tar", "s3://b/9.tar", "s3://b/10.tar"]
     assert expand_shards("{0..1}/{00..01}.tar") == ["0/00.tar", "0/01.tar", "1/00.tar", "1/01.tar"]
-    with pytest.raises(ValueError, match=r"\{3\.\.1\} counts down. Say \{1\.\.3\}"):
+    with pytest.raises(ValueError, match=r"\{3\.\.1\} counts down. Use \{1\.\.3\}"):
         expand_shards("{3..1}.tar")
-    with pytest.raises(FileNotFoundError, match=r"There are no shards .*5\}\.tar: say --set data_root=FOLDER"):
+    with pytest.raises(FileNotFoundError, match=r"No shards found for .*5\}\.tar: use --set data_root=FOLDER"):
         Shards(f"{tmp_path}/{{0..5}}.tar")
-    with pytest.raises(FileNotFoundError, match="There are no shards"):
+    with pytest.raises(FileNotFoundError, match="No shards found for"):
         Shards(f"{tmp_path}/*.tar")
 
 
@@ -43,7 +43,7 @@ def test_any_file_system(write_shards, tmp_path):
     assert shards.shards == ["memory:///far/00000.tar", "memory:///far/00001.tar"]
     sources = sorted(row["source"] for row in shards.stream("any"))
     assert sources == [f"memory:///far/0000{shard}.tar/{shard}-{number}" for shard in (0, 1) for number in (0, 1)]
-    with pytest.raises(FileNotFoundError, match="There are no shards memory://nowhere"):
+    with pytest.raises(FileNotFoundError, match="No shards found for memory://nowhere"):
         Shards("memory://nowhere/*.tar")
 
 

@@ -89,7 +89,7 @@ def test_numbers_and_epochs(own_folder):
 
 
 def test_no_data():
-    with pytest.raises(ValueError, match=r"names no data: say --set data=FOLDER.*scene-captions"):
+    with pytest.raises(ValueError, match=r"has no data: use --set data=FOLDER.*scene-captions"):
         load_train_rows(DataArguments())
 
 
@@ -126,13 +126,13 @@ def test_images_that_are_in_no_row_are_said(own_folder, capsys):
 
 def test_a_row_without_an_image(own_folder):
     (own_folder / "metadata.jsonl").write_text('{"text": "no picture"}\n')
-    with pytest.raises(ValueError, match="row 1, names no image"):
+    with pytest.raises(ValueError, match="row 1, has no image"):
         read(own_folder)
 
 
 def test_metadata_that_is_no_json(own_folder):
     (own_folder / "metadata.jsonl").write_text("file_name: 1.png\n")
-    with pytest.raises(ValueError, match=r"metadata\.jsonl, line 1, is no JSON"):
+    with pytest.raises(ValueError, match=r"metadata\.jsonl, line 1, is not valid JSON"):
         read(own_folder)
 
 
@@ -161,7 +161,7 @@ def test_a_column_that_is_not_there_to_rename(own_folder):
 
 
 def test_a_name_that_is_nothing():
-    with pytest.raises(ValueError, match="nowhere/nothing is no folder here, and cannot be read from the Hub"):
+    with pytest.raises(ValueError, match="nowhere/nothing is not a local folder, and cannot be read from the Hub"):
         read("nowhere/nothing")
 
 

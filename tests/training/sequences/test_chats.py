@@ -167,7 +167,7 @@ def test_templates_that_are_not_there(tmp_path):
     ("messages", "why"),
     [
         ([{"role": "system", "content": "Be brief."}, *CHAT], "roles user and assistant, not system"),
-        ("a cat", "no chat"),
+        ("a cat", "not a chat"),
     ],
 )
 def test_messages_that_are_no_chat_are_named(processor, messages, why):

@@ -79,7 +79,7 @@ def test_one_prompt_is_drawn_for_each_batch(processor):
 
 @pytest.mark.parametrize("rows", [[{"text": "no image"}], [{"image": Image.new("RGB", (2, 2))}], [row("")], [row(7)]])
 def test_a_row_without_image_or_text(processor, rows):
-    with pytest.raises(ValueError, match="Each row needs an 'image' and a 'text'"):
+    with pytest.raises(ValueError, match="Each row needs an 'image' and a non-empty 'text'"):
         SequenceCollator(processor, SequenceArguments())(rows)
 
 

@@ -33,8 +33,8 @@ def test_every_file_that_a_run_goes_on_from(recipe, name):
             before = contents(output)
             with pytest.raises(
                 ValueError,
-                match=rf"checkpoint-2 is not whole: {file} is {damage}.* Delete checkpoint-2: --resume then goes on from "
-                r"checkpoint-1, the newest that is whole\.$",
+                match=rf"checkpoint-2 is incomplete or damaged: {file} is {damage}.* Delete checkpoint-2: --resume then continues from "
+                r"checkpoint-1, the newest complete one\.$",
             ):
                 run(recipe(name, **SAVED), resume=True)
             assert contents(output) == before
@@ -56,7 +56,7 @@ def test_of_all_checkpoints_the_newest_whole_one(recipe):
     for number in (1, 2):
         (output / f"checkpoint-{number}" / "rng_state.pth").unlink()
     with pytest.raises(
-        ValueError, match=r"No other checkpoint in .*run is whole: begin again in another output_dir\.$"
+        ValueError, match=r"No other checkpoint in .*run is complete: start again in another output_dir\.$"
     ):
         run(recipe(**SAVED), resume=True)
 
@@ -66,7 +66,7 @@ def test_what_mixtures_write(recipe, write_shards, damage):
     settings = {**SAVED, "data": write_shards("some"), "bf16": False}
     output = run(recipe("stage1", **settings))
     DAMAGES[damage](output / "checkpoint-2" / "data_state_0.pt")
-    with pytest.raises(ValueError, match=rf"data_state_0\.pt is {damage}.* goes on from checkpoint-1"):
+    with pytest.raises(ValueError, match=rf"data_state_0\.pt is {damage}.* continues from checkpoint-1"):
         run(recipe("stage1", **settings), resume=True)
 
 

@@ -218,7 +218,7 @@ def test_a_full_disk_says_so_and_costs_no_checkpoint(job, tmp_path):
     for disk, what in zip(disks, ("checkpoint-2", "The model"), strict=True):
         assert (
             f"OSError: {what} could not be written to {disk}/run, as the disk is full: the checkpoints before it are "
-            "whole. Make room, and go on with --resume."
+            "complete. Free some space, and continue with --resume."
         ) in done.stderr
 
 

@@ -47,7 +47,7 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
         published = SETS[name]
         if root is None:
             raise ValueError(
-                f"{name} is a published set: say --set data_root=FOLDER, the folder that holds {published.files[0]}."
+                f"{name} is a published set: use --set data_root=FOLDER, the folder that contains {published.files[0]}."
             )
         rows = SetRows(name, published, Path(root))
     else:
@@ -55,7 +55,7 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
         rows = SetRows(file.name, own_conversations(file.name), file.parent)
     if rows.report.share > max_broken:
         if rows.report.missing and not rows.folder.folder.is_dir():
-            raise FileNotFoundError(f"{rows.name} has its images in {rows.folder.folder}, which is no folder.")
+            raise FileNotFoundError(f"{rows.name} has its images in {rows.folder.folder}, which is not a folder.")
         raise ValueError(
             f"{name}: {len(rows.report.unusable)} rows cannot be used, {rows.report.share:.1%} of them, and max_broken "
             f"allows {max_broken:.1%}: {rows.report}."

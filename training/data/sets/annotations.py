@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-# A row is what the file says; its place is what an error names, and what its random choices depend on.
+# The content of a row, and with its place, which errors name and random choices depend on.
 Annotation = Mapping[str, Any]
 PlacedAnnotation = tuple[str, Annotation]
 
@@ -16,13 +16,13 @@ def read_json(path: Path):
     The content of a JSON file.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not valid JSON.
     """
     try:
         with path.open(encoding="utf-8") as file:
             return json.load(file)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON: {error}") from error
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
 
 
 def read_list(*paths: Path) -> Iterator[PlacedAnnotation]:
@@ -35,7 +35,7 @@ def read_key(path: Path, key: str) -> Iterator[PlacedAnnotation]:
     """The rows of a file that is an object with the list under `key`."""
     content = read_json(path)
     if not isinstance(content, Mapping) or key not in content:
-        raise ValueError(f"{path} is no object with a list {key!r}, as it was published: is it another file?")
+        raise ValueError(f"{path} is not an object with a list {key!r}, as published: is it another file?")
     yield from placed(path, content[key])
 
 
@@ -44,10 +44,12 @@ def placed(path: Path, rows: Iterable) -> Iterator[PlacedAnnotation]:
     Each row with its file and number, from 1.
 
     Raises:
-        ValueError: it is no list.
+        ValueError: it is not a list.
     """
     if not isinstance(rows, list):
-        raise ValueError(f"{path} holds a {type(rows).__name__} where a list of rows was published: another file?")
+        raise ValueError(
+            f"{path} contains a {type(rows).__name__}, not a list of rows as published: is it another file?"
+        )
     for number, row in enumerate(rows, start=1):
         yield f"{path.name}, row {number}", row
 

@@ -46,7 +46,7 @@ def read_index(published: PublishedSet, root: Path) -> datasets.Dataset:
     files = tuple(root / file for file in published.files)
     for file in files:
         if not file.is_file():
-            raise FileNotFoundError(f"There is no {file}: docs/data.md says where each set has its files.")
+            raise FileNotFoundError(f"There is no {file}: see docs/data.md for where the files of each set belong.")
     states = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     readers = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
     try:

@@ -16,7 +16,7 @@ def read_plain_pickle(path: Path):
     Read a pickle of lists, dicts, texts and numbers, as RefCOCO's annotations are.
 
     Raises:
-        ValueError: it wants to load anything else, or is no pickle.
+        ValueError: it loads anything else, or is not a pickle.
     """
     try:
         with path.open("rb") as file:
@@ -26,7 +26,7 @@ def read_plain_pickle(path: Path):
             f"{path} was not read: it {error}, and may hold lists, dicts, texts and numbers only."
         ) from None
     except Exception as error:  # whatever the opcodes of a broken file do
-        raise ValueError(f"{path} is no pickle that can be read: {error}") from error
+        raise ValueError(f"{path} is not a readable pickle: {error}") from error
 
 
 class _RefusedError(Exception):

@@ -1,4 +1,4 @@
-"""What is said of a published set, and of a file of your own: one small record each."""
+"""What is known of a published set or a file of your own: one small record each."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ class PublishedSet:
         read (`Callable`, *optional*): from the annotation files to their rows; they are lists of rows by default.
         left_out (`Callable`, *optional*): why a row is not trained on in the published training, or `None`.
         upright (`bool`, *optional*, defaults to `False`):
-            Turn pictures as their EXIF says. The published training did not, and boxes of annotations belong to the
+            Rotate images by their EXIF orientation. The published training did not, and boxes of annotations belong to the
             picture as it is stored.
     """
 

@@ -39,7 +39,7 @@ def _not_for_training(row: Annotation) -> str | None:
 def _read_ocrvqa(path: Path) -> Iterator[PlacedAnnotation]:
     books = read_json(path)
     if not isinstance(books, Mapping):
-        raise ValueError(f"{path} is no object with a book under each key, as it was published: is it another file?")
+        raise ValueError(f"{path} is not an object with a book under each key, as published: is it another file?")
     for key, book in books.items():
         where = f"{path.name}, key {key}"
         try:

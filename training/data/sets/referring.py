@@ -55,7 +55,7 @@ def _read_refs(refs: Path, instances: Path) -> Iterator[PlacedAnnotation]:
             found = {**images.get(ref["image_id"], {}), **boxes.get(ref["ann_id"], {})}
             found["sentences"] = [sentence["raw"] for sentence in ref["sentences"]]
         except (KeyError, TypeError):
-            yield where, ref  # what it lacks is said by its fields
+            yield where, ref  # the check of its fields reports what is missing
         else:
             yield where, {**ref, **found}
 

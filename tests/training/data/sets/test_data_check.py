@@ -77,8 +77,8 @@ def test_what_cannot_be_used_is_counted_and_named(check, published, monkeypatch)
         "1 cut, first: gqa: train_balanced_questions.json, row 2: ",
         "66.7% of the rows cannot be used, and max_broken allows 1.0%.",
         "1 missing, first: TextCaps_0.1_train.json, row 1 names t0.jpg, but there is no",
-        "No row can be used.",
-        "okvqa_train.json is no JSON",
+        "There are no usable rows.",
+        "okvqa_train.json is not valid JSON",
     ):
         assert said in out, said
 
@@ -93,7 +93,7 @@ def test_a_limit_of_its_own(check, published):
     assert check("v2-stage3", "--set", "data=gqa")[0] == 1
     code, out, _ = check("v2-stage3", "--set", "data=[gqa]")
     assert code == 1
-    assert "data lists 'gqa': each set has a name" in out
+    assert "Invalid entry in data, 'gqa': each set needs a name" in out
 
 
 def test_a_folder_with_missing_files_is_looked_at_whole(check, own_folder):
@@ -114,7 +114,7 @@ def test_a_folder_with_missing_files_is_looked_at_whole(check, own_folder):
         assert "2 missing, first: " in out
         for row, name in ((2, "1.png"), (7, "6.png")):
             assert f"metadata.jsonl, row {row}, names '{name}', but there is no {own_folder / name}" in out
-        assert "metadata.jsonl, row 9, names no image" in out
+        assert "metadata.jsonl, row 9, has no image" in out
         assert "3.png is not an image" in out
         assert "50.0% of the rows cannot be used, and max_broken allows 1.0%." in out
 
@@ -125,7 +125,7 @@ def test_what_training_would_stop_at_fails_below_max_broken_too(check, own_folde
     images[0].unlink()
     code, out, _ = check(*arguments, f"data={own_folder}")
     assert (code, table(out).popitem()[1]) == (1, ["7", "0", "1", "0", "0", "0"])
-    assert "Training stops at 1 of these rows, whatever max_broken says, first: " in out
+    assert "1 of these rows stop training regardless of max_broken, first: " in out
     Image.new("RGB", (28, 28)).save(images[0])
     images[1].write_text("no picture")
     code, out, _ = check(*arguments, f"data={own_folder}")
@@ -189,7 +189,7 @@ def test_names_with_commands_to_the_terminal(check, published):
 def test_no_data(check):
     got, out, err = check("stage2")
     assert (got, out) == (1, "")
-    assert "The recipe names no data: say --set data=FOLDER" in err
+    assert "The recipe has no data: use --set data=FOLDER" in err
 
 
 def test_other_data(check, own_folder, write_shards, write_tar, jpeg):

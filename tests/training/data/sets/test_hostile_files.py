@@ -122,20 +122,25 @@ def test_rows_with_wrong_fields_are_counted(published, name, file, change, messa
 @pytest.mark.parametrize(
     ("name", "file", "content", "message"),
     [
-        ("gqa", "gqa/train_balanced_questions.json", "{", r"train_balanced_questions\.json is no JSON"),
-        ("gqa", "gqa/train_balanced_questions.json", "[" * 100_000, r"train_balanced_questions\.json is no JSON"),
+        ("gqa", "gqa/train_balanced_questions.json", "{", r"train_balanced_questions\.json is not valid JSON"),
+        (
+            "gqa",
+            "gqa/train_balanced_questions.json",
+            "[" * 100_000,
+            r"train_balanced_questions\.json is not valid JSON",
+        ),
         (
             "gqa",
             "gqa/train_balanced_questions.json",
             "[]",
             r"gqa/train_balanced_questions\.json has no rows",
         ),
-        ("gqa", "gqa/train_balanced_questions.json", "{}", "holds a dict where a list of rows was published"),
-        ("textcaps_caption", "textcaps/TextCaps_0.1_train.json", "[]", "is no object with a list 'data'"),
-        ("ocrvqa", "ocrvqa/dataset.json", "[]", "is no object with a book under each key"),
+        ("gqa", "gqa/train_balanced_questions.json", "{}", "contains a dict, not a list of rows as published"),
+        ("textcaps_caption", "textcaps/TextCaps_0.1_train.json", "[]", "is not an object with a list 'data'"),
+        ("ocrvqa", "ocrvqa/dataset.json", "[]", "is not an object with a book under each key"),
         ("refcoco", "refcoco_annotations/refcoco/instances.json", "{}", r"instances\.json lacks 'annotations'"),
         ("refvg", "visual_genome/image_data.json", '[{"image_id": 1}]', r"an image lacks 'url'"),
-        ("refcoco", "refcoco_annotations/refcoco/refs(unc).p", "nothing", r"refs\(unc\)\.p is no pickle"),
+        ("refcoco", "refcoco_annotations/refcoco/refs(unc).p", "nothing", r"refs\(unc\)\.p is not a readable pickle"),
     ],
 )
 def test_files_that_are_something_else(published, name, file, content, message):
@@ -256,17 +261,17 @@ def test_images_that_cannot_be_read_are_named(published, processor, damage, mess
 
 def test_files_that_are_not_there(published, tmp_path):
     with pytest.raises(
-        ValueError, match=r"gqa is a published set: say --set data_root=FOLDER, the folder that holds gqa/t"
+        ValueError, match=r"gqa is a published set: use --set data_root=FOLDER, the folder that contains gqa/t"
     ):
         load_train_rows(DataArguments(data="gqa"))
     with pytest.raises(
-        FileNotFoundError, match=r"There is no .*gqa/train_balanced_questions\.json: docs/data\.md says"
+        FileNotFoundError, match=r"There is no .*gqa/train_balanced_questions\.json: see docs/data\.md"
     ):
         open_set("gqa", tmp_path)
     for image in (published / "gqa/images").iterdir():
         image.unlink()
     (published / "gqa/images").rmdir()
-    with pytest.raises(FileNotFoundError, match=r"gqa has its images in .*gqa/images, which is no folder"):
+    with pytest.raises(FileNotFoundError, match=r"gqa has its images in .*gqa/images, which is not a folder"):
         open_set("gqa", published)
 
 
