@@ -1,4 +1,4 @@
-"""A sample on its way from the data to the sequences, and the one place that knows its keys."""
+"""The record that a sample is from the data to the sequences; the only place that knows its keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
@@ -6,15 +6,15 @@ from typing import Any, TypedDict, cast
 
 class Row(TypedDict, total=False):
     """
-    A sample. Your own rows have `image` and `text`, or `images` and `messages`; the other keys are added by what reads them.
+    A sample. Your own rows have `image` and `text`, or `images` and `messages`; the other keys are added on reading.
 
     Keys:
-        image: in any form that the processor takes, or a file as `datasets` leaves it undecoded.
+        image: in any form that the processor takes, or an undecoded file of `datasets`.
         images: several of them, in the order of their placeholders.
         text (`str`): the answer to one of the recipe's prompts.
         messages: a chat, as `apply_chat_template` takes it.
-        row, epoch (`int`): the number of the row, and the pass it is read in. They decide what is drawn for it.
-        source (`str`): the place that reports and errors name.
+        row, epoch (`int`): the number of the row, and the pass it is read in. They seed its random choices.
+        source (`str`): the place that reports and errors show.
         task (`str`): what a published set teaches.
         broken (`str`, *optional*): why a sample of a stream cannot be used.
     """
@@ -36,12 +36,12 @@ def number_row(row: Mapping, number: int, epoch: int = 0, source: str | None = N
 
 
 def row_name(row: Row) -> str:
-    """How errors of the sequence call a row."""
+    """The name of a row in error messages."""
     return f"Row {row['row']}" if "row" in row else "A row"
 
 
 def row_images(row: Row) -> list:
-    """The images of a row, in the form they have there."""
+    """The images of a row, in their original form."""
     if row.get("images"):
         return [_image(image) for image in row["images"]]
     return [] if row.get("image") is None else [_image(row["image"])]
@@ -65,7 +65,7 @@ def _parts(content: Sequence[Mapping]) -> list[str]:
 
 
 def _image(image):
-    """What `datasets` leaves undecoded is a path with or without the bytes of the file."""
+    """Undecoded, `datasets` gives a path, with or without the bytes of the file."""
     if isinstance(image, Mapping):
         return image["bytes"] if image.get("bytes") is not None else image["path"]
     return image

@@ -37,19 +37,19 @@ Problem = tuple[str, str]  # its kind, and what is wrong
 @dataclass
 class SetCheck:
     """
-    What was found in one set. Rows that cannot be used are named, each with what is wrong.
+    The result for one set. Each unusable row is listed with its problem.
 
     Args:
         name (`str`): of the set.
-        max_broken (`float`): the share of its rows that may be unusable.
-        rows (`int`): that can be used.
-        left_out (`Counter[str]`): that the published training does not use, by reason.
-        missing, unreadable (`list[str]`): without their image or shard, or with an image that is none.
-        broken (`list[str]`): that are not as they should be, or have nothing to learn.
-        cut (`list[str]`): that are used, but longer than a limit of the recipe allows.
-        stops (`list[str]`): those of them that stop training regardless of `max_broken`.
+        max_broken (`float`): the maximum share of unusable rows.
+        rows (`int`): usable rows.
+        left_out (`Counter[str]`): rows that the published training excludes, by reason.
+        missing, unreadable (`list[str]`): rows without their image or shard, or with a file that is not an image.
+        broken (`list[str]`): malformed rows, and rows with nothing to learn.
+        cut (`list[str]`): usable rows that exceed a limit of the recipe.
+        stops (`list[str]`): unusable rows that stop training regardless of `max_broken`.
         first (`list[Row]`): the first usable rows.
-        failure (`str`, *optional*): why the set cannot be read, or not to its end.
+        failure (`str`, *optional*): why the set cannot be read completely.
     """
 
     name: str
@@ -72,7 +72,7 @@ class SetCheck:
 
     @property
     def problem(self) -> str | None:
-        """Why the set cannot be trained on; `None` where it can."""
+        """Why the set cannot be trained on; `None` if it can."""
         if self.failure:
             return self.failure
         if self.rows == 0:
@@ -86,7 +86,7 @@ class SetCheck:
 
 def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> bool:
     """
-    Read everything that a recipe trains on, and print a table with an example of each set as the model sees it.
+    Read all data that a recipe trains on, and print a table and an example of each set as the model sees it.
 
     Args:
         recipe (`Recipe`): from [`read_recipe`].
@@ -97,7 +97,7 @@ def check_data(recipe: Recipe, show: int = 0, output: Path | None = None) -> boo
         `bool`: whether every set can be trained on, with no more than `max_broken` of its rows unusable.
 
     Raises:
-        ValueError: the recipe names no data.
+        ValueError: the recipe has no data.
     """
     data, named = recipe.data, named_data(recipe.data)
     collator = SequenceCollator(load_processor(recipe.model), recipe.sequence, seed=recipe.args.seed)
@@ -151,7 +151,7 @@ def _chunks(name: str, rows: Rows, seed: int) -> Iterator[list[Row]]:
 
 
 def _read_images(rows: list[Row], images: dict[str, Problem | None]) -> None:
-    """Note for each image file that is not known yet what is wrong with it, or `None`."""
+    """Record the problem of each new image file, or `None`."""
     paths = {image for row in rows if not row.get("broken") for image in row_images(row) if isinstance(image, str)}
     new = [path for path in paths if path not in images]
     with ThreadPoolExecutor() as pool:
@@ -171,7 +171,7 @@ def _wrong_with(image) -> Problem | None:
 def _check_row(
     check: SetCheck, row: Row, collator: SequenceCollator, images: dict[str, Problem | None], is_mixed: bool
 ) -> bool:
-    """Count a row; whether it can be used."""
+    """Count a row; return whether it is usable."""
     name = row.get("source") or row.get("key") or f"{check.name}, row {row.get('row')}"
     if why := row.get("broken"):  # of a stream
         kind = "missing" if why in ("missing image", "missing shard") else "broken"

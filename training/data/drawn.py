@@ -12,8 +12,8 @@ from .rows import IndexedRows
 
 
 class DrawnScenes(IndexedRows):
-    """`count` pictures to train on, drawn from `seed` when they are asked for, each with its `text`: a short caption, or
-    the detailed description. Same index, same row."""
+    """`count` pictures to train on, drawn from `seed` on access, each with its `text`: a short caption or a detailed
+    description. The same index gives the same row."""
 
     def __init__(self, seed: str, count: int, detailed: bool):
         self.seed, self.detailed = seed, detailed

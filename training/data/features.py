@@ -1,4 +1,4 @@
-"""The feature cache: what the projection reads of every image, computed once by the frozen towers."""
+"""The feature cache: the projection's input for each image, computed once by the frozen towers."""
 
 import hashlib
 import json
@@ -70,7 +70,7 @@ class FeatureCache:
         Features of images in any form that the processor takes.
 
         Returns:
-            `torch.Tensor` of shape `(num_images, num_image_tokens, projector_input_size)`, bit by bit what the towers gave.
+            `torch.Tensor` of shape `(num_images, num_image_tokens, projector_input_size)`, bit-identical to the output of the towers.
 
         Raises:
             ValueError: an image is not in the cache.
@@ -88,7 +88,7 @@ class FeatureCache:
 
     def refuse_if_stale(self, made_by: Mapping[str, str]) -> None:
         """
-        Make sure that features of today would be these.
+        Make sure that the features would be the same now.
 
         Raises:
             ValueError: they were made by other towers, another image processor or in another precision.
@@ -108,7 +108,7 @@ def _open(file: Path):
 
 
 def image_key(image) -> str:
-    """A hash of the pixels of an image in RGB, whatever file they came in."""
+    """A hash of the pixels of an image in RGB, whatever their file format."""
     digest = hashlib.sha256(f"{image.width} {image.height} ".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()[:32]
@@ -138,7 +138,7 @@ def open_features(model: PreTrainedModel, processor: ProcessorMixin, args: Stage
 
     Raises:
         FileNotFoundError: there is no cache.
-        ValueError: what is in it was made by others, or the mask trains what made it.
+        ValueError: it was made by other towers or settings, or the mask trains the towers.
     """
     if not args.features:
         return None
@@ -150,13 +150,13 @@ def open_features(model: PreTrainedModel, processor: ProcessorMixin, args: Stage
 
 def cache_features(recipe: Recipe) -> FeatureCache:
     """
-    Run the towers over every image that a recipe trains or evaluates on, and keep what the projection reads.
+    Run the towers over each image that a recipe trains or evaluates on, and store their output.
 
     What is in `recipe.args.features` already is left as it is, so that an interrupted run resumes. Each process of
     `accelerate launch` does its part. Images that a [`Mixture`] will count as missing or damaged are left to it.
 
     Raises:
-        ValueError: the recipe names no folder, trains the towers, or the folder holds features of others.
+        ValueError: the recipe names no folder, trains the towers, or the folder contains features of other towers.
     """
     args = recipe.args
     if not args.features:

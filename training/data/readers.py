@@ -16,14 +16,14 @@ from minigpt4.training.row import Row, number_row, replace_images, row_images
 
 @dataclass(frozen=True)
 class Lost:
-    """What could not be used: why, and which sample or shard."""
+    """An unusable sample or shard, with the reason."""
 
     why: str
     source: str
 
 
 class Share(NamedTuple):
-    """Which part of everything is read here: by this process, and by this one of its workers."""
+    """The part of the rows that one worker of one process reads."""
 
     rank: int
     ranks: int
@@ -32,7 +32,7 @@ class Share(NamedTuple):
 
     @classmethod
     def of_worker(cls, rank: int, ranks: int) -> "Share":
-        """The part of the worker that asks, in process `rank` of `ranks`."""
+        """The part of the current worker, in process `rank` of `ranks`."""
         worker = get_worker_info()
         workers, number = (worker.num_workers, worker.id) if worker else (1, 0)
         return cls(rank, ranks, rank * workers + number, ranks * workers)
@@ -40,8 +40,8 @@ class Share(NamedTuple):
 
 def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> None:
     """
-    Make sure that each worker of a stream has something to read. Processes share shards out, or if there are fewer of
-    them, samples.
+    Make sure that each worker of a stream has something to read. Processes split the shards, or the samples if
+    there are fewer shards.
 
     Raises:
         ValueError: there are fewer shards than workers of a process, or of all processes.
@@ -56,10 +56,10 @@ def refuse_too_few_shards(name: str, shards: int, ranks: int, workers: int) -> N
 
 class RowReader:
     """
-    Rows of a set with a length: of all passes one after the other, every `readers`-th.
+    Rows of a set with a length: of all passes in sequence, each `readers`-th.
 
     Args:
-        name (`str`): what the set is called.
+        name (`str`): of the set.
         rows (`IndexedRows`): where they come from.
         number (`int`): of the set in the mixture; with `seed`, it decides the order.
         seed (`int`): of the run.
@@ -157,7 +157,7 @@ def _shuffled(block: Mapping[str, list], indices: list[int], seed: str) -> dict[
 
 
 def _with_images(row: Row) -> Row | Lost:
-    """A row with its images decoded, or why it has none."""
+    """A row with its images decoded, or the reason why it has none."""
     try:
         images = [load_image(image) for image in row_images(row)]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The one interface for rows: folders, lists, published sets, shards, streams and mixtures are all read through it."""
+"""The one interface for rows: folders, lists, published sets, shards, streams and mixtures all implement it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ from .set_report import SetReport
 
 class Rows(ABC):
     """
-    What is trained or evaluated on. [`as_rows`] makes it of whatever a user has.
+    Rows to train or evaluate on. [`as_rows`] wraps whatever a user passes.
 
     Attributes:
-        length (`int`, *optional*): how many rows there are; `None` for what is read as a stream.
-        num_shards (`int`): the files of a stream, which its readers share out.
-        counts_lost (`bool`): whether rows that cannot be read are counted while training, up to `max_broken`, or stop it.
-        report ([`SetReport`]): which rows were found to be unusable when the data was opened.
+        length (`int`, *optional*): the number of rows; `None` for streams and mixtures.
+        num_shards (`int`): the files of a stream, which are distributed over its readers.
+        counts_lost (`bool`): whether training skips and counts unreadable rows, up to `max_broken`, or stops.
+        report ([`SetReport`]): the rows that were unusable when the data was opened.
     """
 
     num_shards: int = 1
@@ -36,38 +36,22 @@ class Rows(ABC):
 
     @abstractmethod
     def numbered(self, seed: int = 0, drawn_anew: bool = True) -> Any:
-        """
-        The rows in the form that `Trainer` reads, with numbers and epochs.
-
-        Args:
-            seed (`int`, *optional*, defaults to 0): decides what rows with choices of their own draw.
-            drawn_anew (`bool`, *optional*, defaults to `True`):
-                In each epoch; rows to evaluate on must stay what they are.
-        """
+        """The rows as `Trainer` reads them, with numbers and epochs. Random choices depend on `seed`, and with `drawn_anew` on
+        the epoch; rows to evaluate on stay the same."""
 
     @abstractmethod
     def each_once(self, share: Share) -> Iterator[Row]:
-        """The rows of one reader; those of all readers together are all rows, each once."""
+        """The rows of one reader. All readers together get each row exactly once."""
 
     def open(self, name: str, number: int, seed: int, share: Share, buffer: int) -> RowReader | StreamReader:
-        """
-        The part of one reader in a mixture: pass after pass without end, in an order of its own, with a state to resume.
-
-        Args:
-            name (`str`), number (`int`): of the set in the mixture.
-            seed (`int`): of the run.
-            share (`Share`): which part is read.
-            buffer (`int`): how many samples of a stream are shuffled at a time.
-
-        Raises:
-            ValueError: the rows cannot be part of a mixture.
-        """
+        """A share of the rows as part of a mixture: endless, shuffled in each pass and resumable. See [`RowReader`] and
+        [`StreamReader`] for the arguments; a `ValueError` if the rows cannot be part of a mixture."""
         raise ValueError(
             f"{name} cannot be part of a mixture: use rows with a length, a datasets.IterableDataset or Shards."
         )
 
     def preview(self, seed: int = 0) -> Iterator[Row]:
-        """The rows as they are trained on, to look at the first of them."""
+        """The rows as they are trained on, for showing the first of them."""
         return iter(self.numbered(seed))
 
     def __iter__(self) -> Iterator[Row]:
@@ -75,14 +59,14 @@ class Rows(ABC):
 
 
 class IndexedRows(Rows, Dataset):
-    """Rows with a length, each made when it is asked for. Subclasses have `__len__` and `draw`."""
+    """Rows with a length, each made on access. Subclasses define `__len__` and `draw`."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def draw(self, index: int, seed: int, epoch: int) -> Row:
-        """A row with its random choices made, if it has any, which depend on nothing but the arguments."""
+        """A row with its random choices made, which depend on nothing but the arguments."""
 
     @property
     def length(self) -> int:
@@ -102,7 +86,7 @@ class IndexedRows(Rows, Dataset):
 
 
 class NumberedRows(Dataset):
-    """Rows with a length as `Trainer` reads them: numbers name them in errors, and let a resumed run draw the same."""
+    """Rows with a length as `Trainer` reads them. Their numbers appear in errors, and make a resumed run draw the same."""
 
     def __init__(self, rows: IndexedRows, seed: int, drawn_anew: bool):
         self.rows, self.seed, self.drawn_anew = rows, seed, drawn_anew
@@ -124,11 +108,11 @@ class NumberedRows(Dataset):
 
 
 class StreamedRows(Rows):
-    """Rows that are read from files one after the other. Subclasses have `stream` and `num_shards`."""
+    """Rows that are read sequentially from files. Subclasses define `stream` and `num_shards`."""
 
     @abstractmethod
     def stream(self, seed: str) -> datasets.IterableDataset:
-        """Every row once, the files in an order that `seed` decides."""
+        """Each row once, with the files shuffled by `seed`."""
 
     def numbered(self, seed: int = 0, drawn_anew: bool = True) -> datasets.IterableDataset:
         return self.stream(str(seed)).map(number_row, with_indices=True)
@@ -138,7 +122,7 @@ class StreamedRows(Rows):
 
 
 class _ListedRows(IndexedRows):
-    """A list, a data set of torch, or a `datasets.Dataset`."""
+    """A list, a map-style dataset of torch, or a `datasets.Dataset`."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -151,7 +135,7 @@ class _ListedRows(IndexedRows):
 
 
 class _ForeignStream(Rows):
-    """An iterable data set of torch, which `Trainer` reads as it is."""
+    """An iterable dataset of torch, which `Trainer` reads unchanged."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -164,7 +148,7 @@ class _ForeignStream(Rows):
 
 
 class _DatasetsStream(_ForeignStream, StreamedRows):
-    """A `datasets.IterableDataset`. Its numbers are those of epoch 0 in every epoch."""
+    """A `datasets.IterableDataset`, numbered as in epoch 0 in all epochs."""
 
     @property
     def num_shards(self) -> int:  # type: ignore[override]
@@ -179,11 +163,11 @@ class _DatasetsStream(_ForeignStream, StreamedRows):
 
 def as_rows(rows, report: SetReport | None = None) -> Rows:
     """
-    The interface for `rows` of any kind.
+    Wrap rows of any kind in the one interface.
 
     Args:
         rows ([`Rows`], list, `Dataset` of torch or of `datasets`, or a stream of either): samples to train or evaluate on.
-        report ([`SetReport`], *optional*): what is known of those that cannot be used.
+        report ([`SetReport`], *optional*): what is known of unusable rows.
     """
     if isinstance(rows, Rows):
         return rows
@@ -197,7 +181,7 @@ def as_rows(rows, report: SetReport | None = None) -> Rows:
 
 
 def number_rows(rows, seed: int = 0, drawn_anew: bool = True):
-    """[`Rows.numbered`] of rows of any kind, or of several sets to evaluate on by name; nothing of nothing."""
+    """[`Rows.numbered`] of rows of any kind, or of several sets to evaluate on by name; `None` for `None`."""
     if rows is None:
         return None
     if isinstance(rows, Mapping):

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 @dataclass
 class SetReport:
     """
-    What became of the rows of a set's annotations.
+    Counts of the rows in a set's annotations.
 
     Args:
         read (`int`): rows in the annotations.
-        left_out (`Counter[str]`): rows that the published training does not use, by reason.
-        missing (`list[str]`): rows with an image that is not there; each names file, row and image.
+        left_out (`Counter[str]`): rows that the published training excludes, by reason.
+        missing (`list[str]`): rows with a missing image; each names file, row and image.
         broken (`list[str]`): malformed rows; each names file, row and problem.
         must_be_whole (`bool`): whether any of these stops training regardless of `max_broken`, as in a folder.
     """

@@ -1,4 +1,4 @@
-"""What a run on a mixture has been trained on: batches of each set, and what was lost on the way."""
+"""What a run on a mixture was trained on: the batches of each set, and its lost rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from .mixtures import MixedSet, Mixture
 from .readers import Lost
 
 
-# A share is not judged by fewer samples.
+# The minimum number of samples to judge a share by.
 ENOUGH_TO_JUDGE = 1000
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a batch was drawn from: the number of its set, the sources of its rows, and what was lost before it."""
+    """What a batch was drawn from: the index of its set, the sources of its rows, and the rows lost before it."""
 
     set: int
     sources: list[str]
@@ -24,7 +24,7 @@ class Drawn:
 
 @dataclass
 class SetTally:
-    """Of one set: batches and rows that were trained on, counts of what was lost by reason, and the first of each."""
+    """One set: batches and rows trained on, counts of lost rows by reason, and the first of each."""
 
     batches: int = 0
     rows: int = 0
@@ -60,7 +60,7 @@ class Tally:
         Count a batch.
 
         Raises:
-            ValueError: more of its set was lost than `max_broken` allows.
+            ValueError: more rows of its set were lost than `max_broken` allows.
         """
         lost = SetTally(1, len(drawn.sources))
         for each in drawn.lost:
@@ -88,7 +88,7 @@ class Tally:
         self.sets = [SetTally(**each) for each in state]
 
     def table(self, others: Sequence[Sequence[dict]] = ()) -> Table:
-        """What was drawn compared with the ratios, and what was lost; with the states of all processes, in all of them."""
+        """A table of the batches drawn, their ratios, and the lost rows; of all processes, given their states."""
         total = [SetTally() for _ in self.sets]
         for state in others or [self.state_dict()]:
             for each, part in zip(total, state, strict=True):

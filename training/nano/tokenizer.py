@@ -1,4 +1,4 @@
-"""nano's tokenizer: a byte-pair encoding like LLaMA's, learned from the words in which nano's scenes are told."""
+"""nano's tokenizer: a byte-pair encoding like LLaMA's, learned from the words that describe nano's scenes."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What ends an answer that is learned: the model's own end, in the tokens that generation looks for."""
+"""The end of a learned answer, in the tokens that generation stops at."""
 
 import re
 

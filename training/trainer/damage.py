@@ -1,4 +1,4 @@
-"""Checkpoints that are not whole: what belongs to one, and whether each of its files reads to its end."""
+"""Incomplete checkpoints: which files belong to one, and whether each can be read to its end."""
 
 import json
 from collections.abc import Sequence

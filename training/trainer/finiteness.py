@@ -1,4 +1,4 @@
-"""Losses and gradients that are not numbers: noticed at once, and traced to where they began."""
+"""Non-finite losses and gradients: detected at once, and traced to their origin."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def describe_non_finite(trainer, inputs: Mapping, rows: list | None, loss: torch
     samples = f"rows {', '.join(map(str, rows))}" if rows is not None else "rows without numbers"
     what = f"The loss is {loss.item()}" if not loss.isfinite().all() else "The loss is finite, but a gradient is not"
     where = first_non_finite(trainer, inputs)
-    saved = f"checkpoints of earlier steps in {trainer.args.output_dir} are whole"
+    saved = f"checkpoints of earlier steps in {trainer.args.output_dir} are complete"
     return f"{what} at step {step} ({samples}): {where}. No weight was changed by this step; {saved}."
 
 
