@@ -39,7 +39,7 @@ def test_help_imports_nothing_heavy():
         (["train", "nope"], "There is no recipe 'nope'"),
         (["train", "stage1", "--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
         (["data", "check", "nope"], "There is no recipe 'nope'"),
-        (["cache-features", "stage1", "--set", "nope=1"], "there is no key 'nope'"),
+        (["cache-features", "stage1", "--set", "nope=1"], "unknown key 'nope'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

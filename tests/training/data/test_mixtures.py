@@ -268,8 +268,8 @@ def test_what_shards_cannot_be_asked(write_shards):
             ["scene-captions"],
             r"Invalid entry in data, 'scene-captions': each set needs a name, and may have ratio, batch_size",
         ),
-        ([{"ratio": 1}], "each set has a name"),
-        ([{"name": "scene-captions", "weight": 1}], r"'weight': 1\}: each set has a name, and may have ratio"),
+        ([{"ratio": 1}], "each set needs a name"),
+        ([{"name": "scene-captions", "weight": 1}], r"'weight': 1\}: each set needs a name, and may have ratio"),
         ([{"name": "scene-captions", "ratio": 0}], r"The ratio of scene-captions must be above 0 \(got 0\.0\)"),
         (
             [{"name": "scene-captions", "batch_size": -1}],
