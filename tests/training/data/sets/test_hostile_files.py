@@ -89,7 +89,12 @@ def test_a_missing_image_counts_for_each_of_its_rows(published):
             lambda images: images[0].update(image_id=5),
             "row 1 has no 'phrase'",
         ),
-        ("refvg", "visual_genome/image_data.json", lambda images: images[0].update(width=0), "size of an image must be"),
+        (
+            "refvg",
+            "visual_genome/image_data.json",
+            lambda images: images[0].update(width=0),
+            "size of an image must be",
+        ),
         (
             "llava_detail",
             "llava/detail_23k.json",
