@@ -24,6 +24,24 @@ def unfinished_file(file: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def new_folder(output: str | Path) -> Path:
+    """
+    The resolved path of a folder to write.
+
+    Raises:
+        FileExistsError: `output` exists and is not empty.
+        ValueError: `output` has no name, or is a mount point, which cannot be replaced.
+    """
+    if Path(output).name in ("", ".."):
+        raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
+    output = Path(output).resolve()  # the target of a link, since a link cannot be replaced by a folder
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
+    if output.is_mount():
+        raise ValueError(f"--output is {output}, where a disk is mounted: name a new folder in it.")
+    return output
+
+
 @contextmanager
 def unfinished_folder(output: str | Path) -> Iterator[Path]:
     """
@@ -35,13 +53,7 @@ def unfinished_folder(output: str | Path) -> Iterator[Path]:
         FileExistsError: `output` exists and is not empty, or another run is writing there.
         ValueError: `output` has no name, or is a mount point, which cannot be replaced.
     """
-    if Path(output).name in ("", ".."):
-        raise ValueError(f"--output is {output}, which cannot be a new folder: give it a name.")
-    output = Path(output).resolve()  # the target of a link, since a link cannot be replaced by a folder
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise FileExistsError(f"{output} exists already: remove it, or give another --output.")
-    if output.is_mount():
-        raise ValueError(f"--output is {output}, where a disk is mounted: name a new folder in it.")
+    output = new_folder(output)
     folder = output.with_name(output.name + UNFINISHED)
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / ".lock"

@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from minigpt4.checkpoints.strangers import read_weight_map, refuse_strange_keys
 
+from .places import refuse_missing
+
 
 # Each in its sharded and its whole form; the first that is there counts.
 WEIGHTS = [
@@ -106,10 +108,8 @@ def local_folder(name: str | Path, revision: str | None = None, prefixes: tuple[
 def open_source(name: str | Path, prefixes: tuple[str, ...] = ()) -> Source:
     """A file, a folder, or a model on the Hub as a [`Source`]; of shards only those with the `prefixes`."""
     path = Path(name)
+    refuse_missing(path)
     if not path.exists():
-        # A Hub id has one slash and does not look like a file.
-        if len(path.parts) != 2 or path.is_absolute() or path.suffix in (".pth", ".pt", ".bin", ".safetensors"):
-            raise FileNotFoundError(f"There is no file or folder {name}.")
         path = local_folder(str(name), prefixes=prefixes)
     return Source(path, prefixes)
 

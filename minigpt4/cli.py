@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how their errors reach a person.
+"""The command line: the commands, and how their errors are shown.
 
 Commands live in `minigpt4/commands/`, one file per verb family. Nothing heavy is imported until one of them runs, so
 that `minigpt4 --help` answers at once.
@@ -22,8 +22,8 @@ from minigpt4.commands.console import note
 
 app = typer.Typer(
     name="minigpt4",
-    help="MiniGPT-4: a model that sees a picture and talks about it.",
-    epilog="Without --model the commands use nano, a tiny model inside this package that knows drawn scenes only. "
+    help="MiniGPT-4: chat with a model about pictures.",
+    epilog="Without --model, commands use nano, a tiny model in this package that only knows drawn scenes. "
     "Start with: minigpt4 demo",
     no_args_is_help=False,
     add_completion=False,
@@ -33,7 +33,7 @@ app = typer.Typer(
 for talking in (demo.demo, describe.describe, chat.chat, page.app):
     app.command(rich_help_panel="Look and talk")(talking)
 for converting in (convert.convert, convert.verify, convert.export, convert.assemble):
-    app.command(rich_help_panel="Make models out of published files")(converting)
+    app.command(rich_help_panel="Build models from the published files")(converting)
 app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
 app.command(rich_help_panel="Train and measure")(features.cache_features)
 app.add_typer(data.app, name="data", rich_help_panel="Train and measure")
@@ -49,8 +49,8 @@ app.command(rich_help_panel="Report a bug")(env.env)
 @app.callback(invoke_without_command=True)
 def options(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the versions and stop.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show warnings, logs and the trace of an error.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the versions and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show warnings, logs and error traces.")] = False,
 ) -> None:
     if show_version:
         print(f"minigpt4 {version('minigpt4')} (transformers {version('transformers')}, torch {version('torch')})")
@@ -61,7 +61,7 @@ def options(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: 0, 1 after an error, 2 after a wrong call, 130 after Ctrl-C.
 
-    Errors are one line on stderr. `--debug` may stand anywhere before a `--`; it shows the trace instead.
+    Errors are one line on stderr. `--debug`, anywhere before a `--`, shows the trace instead.
     """
     arguments, debug = _take_debug(arguments)
     never_ask()
@@ -86,7 +86,7 @@ def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """Libraries' warnings and logs are for the developer; a person at the command line gets our one line instead."""
+    """Warnings and logs of libraries are for developers; on the command line an error is one line."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

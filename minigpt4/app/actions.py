@@ -1,4 +1,4 @@
-"""What the page does when the user does something. Whatever goes wrong becomes a notice on the page."""
+"""Event handlers of the page. Errors become notices on the page."""
 
 import html
 import math
@@ -39,7 +39,7 @@ class Actions:
         self.examples = draw_examples(self._folder.name)
 
     def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
-        """Say what is in the textbox; it comes back there if nothing could be said."""
+        """Send the message in the textbox; it is put back there if that fails."""
         if chat is None or chat.ended:  # a last view of an ended chat may come after `clear`
             chat = Chat(self._model, self._processor)
         try:
@@ -51,22 +51,22 @@ class Actions:
         yield from self._answer(chat, chat.ask(text, message["files"], **_settings(*settings)), message)
 
     def begin(self, chat: Chat | None, event: gr.SelectData, *settings: Any) -> Iterator[Updates]:
-        """Begin with an example."""
+        """Start with an example."""
         example = self.examples[event.index]
         yield from self.send({"text": example.text, "files": [example.file]}, "", None, chat, *settings)
 
     def retry(self, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Answer the last turn again."""
         if chat is None or not chat.conversation.turns:
-            yield chat, [], gr.skip(), _notice("There is nothing to answer again yet.")
+            yield chat, [], gr.skip(), _notice("There is no answer to regenerate yet.")
             return
         last = len(chat.conversation.turns) - 1
         yield from self._answer(chat, chat.ask_again(last, **_settings(*settings)))
 
     def edit(self, chat: Chat | None, event: gr.EditData, *settings: Any) -> Iterator[Updates]:
-        """Answer a turn again with other words."""
+        """Answer an edited message."""
         if chat is None:
-            yield chat, [], gr.skip(), _notice("This chat is not remembered any more: begin anew.")
+            yield chat, [], gr.skip(), _notice("This chat has expired: start a new one.")
             return
         if not str(event.value).strip():
             yield chat, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
@@ -75,18 +75,18 @@ class Actions:
         yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **_settings(*settings)))
 
     def stop(self, chat: Chat | None) -> None:
-        """End the answer that is being made."""
+        """Stop the answer that is being generated."""
         if chat is not None:
             chat.conversation.stop()
 
     def clear(self, chat: Chat | None) -> Updates:
-        """Begin anew."""
+        """Start a new chat."""
         if chat is not None:
             chat.end()
         return _cleared()
 
     def hint(self, task: str) -> Any:
-        """Say in the textbox what the task takes."""
+        """Show in the textbox what the task expects."""
         asked = self._tasks.get(task)
         hint = (asked.hint or f"Optional: {asked.wording.default}") if asked else HINT
         return gr.MultimodalTextbox(placeholder=hint)
@@ -110,10 +110,10 @@ class Actions:
         return gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
     def _instruction(self, text: str, task: str, box: Any, picture: Any, files: list[str]) -> str:
-        """What to say to the model.
+        """The instruction for the model.
 
         Raises:
-            ValueError: There is nothing to say, or the task lacks its box or its picture.
+            ValueError: The message is empty, or the task lacks its box or its picture.
         """
         if task not in self._tasks:
             if not text and not files:
@@ -149,13 +149,13 @@ class Actions:
             note = str(error)
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            note = f"Something went wrong ({type(error).__name__}); the terminal of the page says more."
+            note = f"Something went wrong ({type(error).__name__}); see the terminal for details."
         if chat.ended:  # what was shown last may have come after the page was cleared
             yield _cleared()
             return
         said = not note and (len(conversation.turns) > len(turns) if message else conversation.turns is not turns)
         if said and not conversation.turns[-1].answer.finished:
-            note = "The answer was cut off: it was stopped, or reached the longest that the settings allow."
+            note = "The answer was cut off: it was stopped, or reached the maximum length in the settings."
         elif said and chat.problems:
             note = f"Not all boxes were right: {'; '.join(chat.problems[:3])}."
         if conversation.forgotten > forgotten:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
-# Seconds between two views of a growing answer: a browser that draws each of many tokens a second hears no clicks.
+# Seconds between two views of a growing answer: a browser that renders every token does not react to clicks.
 INTERVAL = 0.05
 
 
@@ -38,7 +38,7 @@ class _Shown:
 
 
 class Chat:
-    """What one user has said and shown, and the messages that the page makes of it.
+    """The conversation of one user, and its messages on the page.
 
     Args:
         model, processor: As `minigpt4.checkpoints.loading.load` gives them; shared by all chats.
@@ -58,10 +58,10 @@ class Chat:
         return self._shown[-1].about if self._shown else None
 
     def ask(self, text: str, files: list[str], **settings: Any) -> Generator[list[dict], None, None]:
-        """Say something, with pictures; gives the page's messages again and again while the answer grows.
+        """Send a message with pictures; yields the page's messages repeatedly while the answer grows.
 
         Raises:
-            ValueError: As `read_uploads` and `Conversation.stream`. Nothing was said then.
+            ValueError: As `read_uploads` and `Conversation.stream`; the chat is unchanged then.
         """
         uploads = read_uploads(files, self._image_processor)
         views = [save_view(upload.shown, self._folder.name) for upload in uploads]
@@ -74,7 +74,7 @@ class Chat:
             self.conversation.put_away()
 
     def ask_again(self, number: int, text: str | None = None, **settings: Any) -> Generator[list[dict], None, None]:
-        """Answer a turn again, with new words where they are given; all turns after it are forgotten."""
+        """Answer a turn again, with new text if given; all turns after it are removed."""
         turn = self.conversation.turns[number]
         self.conversation.cut(number + 1)
         shown = self._shown[number]
@@ -84,13 +84,13 @@ class Chat:
         yield from self._grow(text, views, shown.about, self.conversation.retry(text, **settings))
 
     def end(self) -> None:
-        """End the chat, and the answer that is being made."""
+        """End the chat, and the answer that is being generated."""
         self.ended = True
         self.conversation.stop()
 
     @property
     def problems(self) -> list[str]:
-        """What of the last answer's boxes was mended or not understood."""
+        """Boxes of the last answer that were corrected or not understood."""
         if not (self._has_boxes and self.conversation.turns):
             return []
         return parse_grounding(self.conversation.turns[-1].answer.text).problems
@@ -102,7 +102,7 @@ class Chat:
     def messages(self, question: str = "", shown: _Shown | None = None, answer: str = "") -> list[dict]:
         """Everything said, for `gr.Chatbot`; also what is being said, where `shown` is given."""
         exchanges = [
-            (turn.text, turn.answer.text or "(The model answered without words.)", view)
+            (turn.text, turn.answer.text or "(The answer is empty.)", view)
             for turn, view in zip(self.conversation.turns, self._shown, strict=False)
         ]
         if shown is not None:

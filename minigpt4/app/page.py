@@ -1,4 +1,4 @@
-"""The page: what is on it, and what happens when it is used."""
+"""The page: its components and their events."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -24,8 +24,8 @@ def build_page(
     """The page for one model, for any number of users at once; `serve` puts it on the network.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` gives them. Buttons for tasks and the drawing of boxes are there
-            where the processor has `task_identifiers`.
+        model, processor: As `minigpt4.checkpoints.loading.load` returns them. Tasks and the drawing of boxes are offered if the
+            processor has `task_identifiers`.
         about: One line about the model, in Markdown.
     """
     settings = model.generation_config
@@ -48,7 +48,7 @@ def build_page(
             group_consecutive_messages=False,
             buttons=["copy"],
             allow_tags=False,
-            placeholder="Add a picture and ask about it, or begin with one of these.",
+            placeholder="Add a picture and ask about it, or start with one of these.",
             examples=examples,
         )
         notice = gr.HTML(visible=False, elem_id="notice")
@@ -79,9 +79,9 @@ def build_page(
                 LONGEST,
                 value=min(settings.max_new_tokens or 300, LONGEST),
                 step=1,
-                label="Longest answer, in tokens",
+                label="Maximum length of an answer, in tokens",
             )
-            sample = gr.Checkbox(value=bool(settings.do_sample), label="Sample: answers differ from time to time")
+            sample = gr.Checkbox(value=bool(settings.do_sample), label="Sample: answers vary")
             temperature = gr.Slider(0.1, 2.0, value=settings.temperature or 1.0, step=0.05, label="Temperature")
             top_p = gr.Slider(0.05, 1.0, value=settings.top_p or 1.0, step=0.05, label="Top p")
         chat, aimed = gr.State(time_to_live=HOUR), gr.State()
@@ -104,7 +104,7 @@ def build_page(
             "fn": actions.clear,
             "inputs": chat,
             "outputs": talk["outputs"],
-            "cancels": talking,  # a question that still waits for the model would be answered in the new chat
+            "cancels": talking,  # a waiting question would be answered in the new chat
             "concurrency_limit": None,
             "api_visibility": "private",
         }
@@ -126,9 +126,9 @@ def build_page(
 
 
 def about(checkpoint: str | None) -> str:
-    """What to say about a checkpoint at the head of the page; of a folder its name only."""
+    """A line about a checkpoint for the top of the page; of a folder, only its name."""
     if checkpoint is None:
-        return "This is nano, a tiny model that knows drawn scenes of simple shapes and is no use for photographs."
+        return "This is nano, a tiny model that only knows drawn scenes of simple shapes, not photographs."
     return f"Model: {Path(checkpoint).name if Path(checkpoint).is_dir() else checkpoint}"
 
 

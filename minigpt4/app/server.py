@@ -1,4 +1,4 @@
-"""Putting the page on the network: on this machine only unless told otherwise, and closed to everything but the page."""
+"""Serving the page: on localhost by default, and nothing but the page."""
 
 from typing import TYPE_CHECKING, Any
 

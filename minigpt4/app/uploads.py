@@ -1,4 +1,4 @@
-"""What a user may send along: pictures, not too many, not too large. Of a large one only what is needed is kept."""
+"""Pictures that a user may upload: limited in number and size, and kept in the size that is needed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,8 @@ def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> l
         image_processor: The model's.
 
     Raises:
-        ValueError: Too many, or one that is no picture or too large; the message names it as the user does, not as the
-            server.
+        ValueError: There are too many, or one is not a picture or too large; the message names it as the user does, not
+            the server.
     """
     if len(files) > MAX_PICTURES:
         raise ValueError(f"{len(files)} pictures are too many: a message takes at most {MAX_PICTURES}.")

@@ -1,4 +1,4 @@
-"""`minigpt4 app`: a page in the browser to talk with the model."""
+"""`minigpt4 app`: a web page to chat with the model."""
 
 from importlib.util import find_spec
 from typing import Annotated
@@ -16,11 +16,11 @@ def app(
         str, typer.Option("--host", help="Address to listen on. 0.0.0.0: everyone who can reach this machine.")
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Default: the first free one from 7860 on.")
+        int | None, typer.Option("--port", min=1, max=65535, help="Default: the first free port from 7860.")
     ] = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Open a page for the browser: chat about pictures; with MiniGPT-v2 also find and name things in them."""
+    """Serve a web page to chat about pictures; with MiniGPT-v2, also to find and name objects in them."""
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
     check_address(host, port or 0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HELP = """\
 /image PATH    show a picture with your next message
-/retry [TEXT]  another answer to your last message, or to TEXT in its place
+/retry [TEXT]  answer your last message again, or TEXT in its place
 /undo          take back your last message and its answer
 /reset         forget the conversation and its pictures
 /help          this list
@@ -24,12 +24,12 @@ HELP = """\
 
 
 def chat(
-    image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="Picture to begin with.")] = None,
+    image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="Picture to start with.")] = None,
     model: Model = None,
     max_new_tokens: MaxNewTokens = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Talk with the model about pictures; add one in any turn with /image PATH."""
+    """Chat with the model about pictures; add one in any turn with /image PATH."""
     if image:
         check_exists(image)
     with working("Loading the model"):
@@ -57,7 +57,7 @@ def _talk(conversation: "Conversation") -> None:
                 return
             if line:
                 _take(line, conversation)
-        except KeyboardInterrupt:  # also while a picture comes from afar
+        except KeyboardInterrupt:  # also while a picture is downloaded
             print()
         except EOFError:
             print()
@@ -75,18 +75,18 @@ def _take(line: str, conversation: "Conversation") -> None:
         _undo(conversation)
     elif command == "/reset":
         conversation.reset()
-        note("The conversation starts anew.")
+        note("The conversation starts over.")
     elif command == "/help":
         print(HELP)
     elif command.startswith("/"):
-        note(f"There is no {command}; /help lists what there is.")
+        note(f"Unknown command {command}; /help lists all commands.")
     else:
         _show_answer(conversation, conversation.stream(line))
 
 
 def _show(path: str, conversation: "Conversation") -> None:
     if not path:
-        note("Say which picture: /image PATH")
+        note("Give a picture: /image PATH")
         return
     try:
         conversation.show(read_picture(path))
@@ -105,10 +105,10 @@ def _retry(text: str, conversation: "Conversation") -> None:
 
 def _undo(conversation: "Conversation") -> None:
     if not conversation.turns:
-        note("There is nothing to take back.")
+        note("There is nothing to undo.")
         return
     conversation.cut(len(conversation.turns) - 1)
-    note("Your last message is taken back, with the pictures that went with it.")
+    note("Your last message was removed, with its pictures.")
 
 
 def _show_answer(conversation: "Conversation", pieces: Generator[str, None, None]) -> None:
@@ -118,7 +118,7 @@ def _show_answer(conversation: "Conversation", pieces: Generator[str, None, None
     try:
         print_pieces(pieces)
     except ValueError as error:
-        note(f"{error}; /reset starts anew")
+        note(f"{error}; /reset starts over")
         return
     if conversation.turns is turns or not conversation.turns[-1].answer.finished:
         note("(not finished)")

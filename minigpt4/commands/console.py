@@ -1,4 +1,4 @@
-"""What every command says the same way: notes, progress and errors, all on stderr so that stdout is the answer only."""
+"""Notes and progress of all commands, on stderr: stdout is for results."""
 
 import sys
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from minigpt4.checkpoints.strangers import printable
 
 
 def note(text: str) -> None:
-    """Say one line on stderr."""
+    """Print one line on stderr."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """Show that something takes a while, on a terminal only."""
+    """Show what is being done while it takes a while, on a terminal only."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
@@ -27,7 +27,7 @@ def working(text: str) -> Iterator[None]:
 
 
 def progress_bar(visible: bool = True) -> Progress:
-    """A bar on stderr with a count and the time left; where stderr is no terminal it stays silent."""
+    """A bar on stderr with a count and the time left; silent where stderr is not a terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from minigpt4.checkpoints.families import FAMILIES
-from minigpt4.commands.console import note
+from minigpt4.commands.console import note, working
+from minigpt4.commands.options import identified
 
 
 FamilyName = Annotated[
@@ -16,14 +17,15 @@ FamilyName = Annotated[
     ),
 ]
 Vision = Annotated[
-    str, typer.Option("--vision", metavar="FILE", help="eva_vit_g.pth, or a folder or Hub id of BLIP-2.")
+    str,
+    typer.Option("--vision", metavar="FILE", help="eva_vit_g.pth, or a folder or Hub id of BLIP-2."),
 ]
 QFormer = Annotated[
     str | None,
     typer.Option(
         "--qformer",
         metavar="FILE",
-        help="blip2_pretrained_flant5xxl.pth, or a folder or Hub id of BLIP-2. Needed for vicuna.",
+        help="blip2_pretrained_flant5xxl.pth, or a folder or Hub id of BLIP-2. Required for vicuna.",
     ),
 ]
 LanguageModel = Annotated[
@@ -31,10 +33,10 @@ LanguageModel = Annotated[
 ]
 Overrides = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="JSON of MiniGPT4Config fields that replace the family's."),
+    typer.Option("--config", metavar="FILE", help="JSON of MiniGPT4Config fields that override the family's."),
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder for the model.")]
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="Folder or Hub id of a MiniGPT-4.")]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="Folder or Hub id of a MiniGPT-4.", callback=identified)]
 
 
 def convert(
@@ -49,11 +51,13 @@ def convert(
         bool, typer.Option("--keep-lora", help="Keep the LoRA as a PEFT adapter instead of merging it.")
     ] = False,
 ) -> None:
-    """Turn the published files into one folder that every --model takes.
+    """Convert the published files into one folder that --model accepts.
 
-    A file that does not fit stops it before anything is written.
+    Nothing is written if a file does not fit.
     """
-    from minigpt4.conversion import convert as run
+    _check_paths(output, vision, qformer, checkpoint)
+    with working("Loading"):
+        from minigpt4.conversion import convert as run
 
     run(
         family,
@@ -75,10 +79,12 @@ def assemble(
     output: OutputFolder,
     qformer: QFormer = None,
     config: Overrides = None,
-    seed: Annotated[int, typer.Option("--seed", help="Decides the new projection.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the new projection.")] = 0,
 ) -> None:
     """Build an untrained model around any language model: where stage 1 starts."""
-    from minigpt4.conversion import assemble as run
+    _check_paths(output, vision, qformer)
+    with working("Loading"):
+        from minigpt4.conversion import assemble as run
 
     run(
         family,
@@ -103,14 +109,15 @@ def verify(
         str | None, typer.Option("--checkpoint", metavar="FILE", help="Compare with this checkpoint.")
     ] = None,
 ) -> None:
-    """Look at every tensor: a table of the parts, and any difference from the files it was made from."""
-    from minigpt4.conversion import print_report
-    from minigpt4.conversion import verify as run
+    """Check every tensor: print a table of the parts, and any difference from the files they were made from."""
+    with working("Loading"):
+        from minigpt4.conversion import print_report
+        from minigpt4.conversion import verify as run
 
     report = run(folder, vision=vision, qformer=qformer, language_model=language_model, checkpoint=checkpoint)
     print_report(report, folder)
     if report.problems:
-        raise ValueError(f"{folder} is not as it should be in {len(report.problems)} places: they are listed above.")
+        raise ValueError(f"{folder} failed verification; problems listed above: {len(report.problems)}.")
 
 
 def export(
@@ -118,8 +125,20 @@ def export(
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="New file for the checkpoint.")],
     towers: Annotated[bool, typer.Option("--towers", help="Also ln_vision, the queries and the Q-Former.")] = False,
 ) -> None:
-    """Write the trained part as a checkpoint in the original's form."""
-    from minigpt4.conversion import export as run
+    """Write the trained part as a checkpoint in the original format."""
+    with working("Loading"):
+        from minigpt4.conversion import export as run
 
     run(folder, output, towers=towers)
     note(f"The checkpoint is {output}.")
+
+
+def _check_paths(output: Path, *sources: str | None) -> None:
+    """Refuse an output that exists and sources that do not, before torch is imported."""
+    from minigpt4.checkpoints.writing import new_folder
+    from minigpt4.conversion.places import refuse_missing
+
+    new_folder(output)
+    for source in sources:
+        if source is not None:
+            refuse_missing(source)

@@ -1,4 +1,4 @@
-"""`minigpt4 data`: look at what a recipe trains on."""
+"""`minigpt4 data`: check what a recipe trains on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from minigpt4.commands.options import TrustRemoteCode
 from minigpt4.commands.recipe_options import RecipeName, Settings, read
 
 
-app = typer.Typer(help="Look at what a recipe trains on.")
+app = typer.Typer(help="Check what a recipe trains on.")
 
 
 @app.callback()
@@ -30,10 +30,10 @@ def check(
     ] = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Read everything that RECIPE trains on, and count what cannot be used; train nothing.
+    """Read all data that RECIPE trains on and count what cannot be used, without training.
 
-    Exits with 1 where training would stop: where a set has more of that than the recipe's max_broken (1 % by default),
-    or a row that training does not pass over.
+    The exit code is 1 where training would stop: if a set has more broken rows than the recipe's max_broken (1 % by
+    default), or a row that training does not skip.
     """
     if bool(show) != (output is not None):
         raise typer.BadParameter("--show N draws into --output FOLDER: give both, or neither")

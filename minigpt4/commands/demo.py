@@ -1,4 +1,4 @@
-"""`minigpt4 demo`: the model at work, with nothing to prepare."""
+"""`minigpt4 demo`: the model at work, without preparation."""
 
 import random
 import shlex
@@ -22,9 +22,9 @@ INSTRUCTION = "Describe this image in detail."
 
 def demo(
     image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="A picture of yours.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which picture to draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the picture to draw.")] = 0,
 ) -> None:
-    """Draw a picture, let nano describe it and answer questions about it, and say what is true."""
+    """Draw a picture, have nano describe it and answer questions about it, and print the right answers."""
     if image is None:
         scene = _scene(seed)
         path = _save(scene, seed)

@@ -45,7 +45,7 @@ def describe(
 
 
 def _find_all(sources: list[str]) -> tuple[list[str], int]:
-    """The pictures of all sources, and how many sources are none."""
+    """The pictures of all sources, and the number of sources that failed."""
     names: list[str] = []
     failed = 0
     for source in sources:
@@ -57,7 +57,7 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
             continue
         names += pictures
         if others:
-            note(f"minigpt4: {source}: left out {others} other files (no picture by their name)")
+            note(f"minigpt4: {source}: skipped {others} other files (not pictures by their names)")
     return names, failed
 
 
@@ -128,4 +128,4 @@ def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool)
 
 
 def _note_cut(name: str) -> None:
-    note(f"minigpt4: {name}: the answer reached its longest before its end; allow more with --max-new-tokens")
+    note(f"minigpt4: {name}: the answer was cut off at the maximum length; raise it with --max-new-tokens")

@@ -1,4 +1,4 @@
-"""`minigpt4 env`: what a bug report needs to know."""
+"""`minigpt4 env`: what a bug report needs."""
 
 import os
 import platform

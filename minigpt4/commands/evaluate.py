@@ -20,8 +20,8 @@ def evaluate() -> None:
 @app.command()
 def scenes(
     model: Model = None,
-    count: Annotated[int, typer.Option("--scenes", min=1, help="How many held-out pictures.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Which pictures.")] = 0,
+    count: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the pictures.")] = 0,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures answered at once.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     trust_remote_code: TrustRemoteCode = False,

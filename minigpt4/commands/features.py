@@ -10,9 +10,9 @@ def cache_features(
     settings: Settings = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Store what the projection reads of every image of a recipe, in the folder that its key `features` names.
+    """Cache the input of the projection for every image of a recipe, in the folder named by its key `features`.
 
-    With the same key, `minigpt4 train` reads it there in place of running the towers. What is stored already stays.
+    With the same key, `minigpt4 train` reads the cache instead of running the towers. Cached images are kept.
     """
     recipe = read(name, settings, trust_remote_code)
     from accelerate import PartialState

@@ -4,11 +4,19 @@ from typing import Annotated
 
 import typer
 
+from minigpt4.commands.console import working
 
-def _named(name: str | None) -> str | None:
-    """Option callback: refuse an empty name, as of a variable that was not set, in place of taking nano."""
-    if name is not None and not name.strip():
-        raise typer.BadParameter("it is empty; give a folder or a Hub id, or leave it out for nano")
+
+def identified(name: str | None) -> str | None:
+    """Option callback: refuse what is not a checkpoint, before torch is imported."""
+    if name is None:
+        return None
+    if not name.strip():  # as of a variable that is not set
+        raise typer.BadParameter("must not be empty; give a folder or a Hub id, or omit it for nano")
+    from minigpt4.checkpoints.identity import identify
+
+    with working(f"Looking for {name}"):
+        identify(name).base  # noqa: B018  # raises where an adapter's model is not there
     return name
 
 
@@ -18,24 +26,24 @@ Model = Annotated[
         "--model",
         metavar="FOLDER_OR_ID",
         help="Folder or Hub id of a checkpoint. Default: nano.",
-        callback=_named,
+        callback=identified,
     ),
 ]
 TrustRemoteCode = Annotated[
     bool,
     typer.Option(
         "--trust-remote-code",
-        help="Run code that the checkpoint brings for its tokenizer or processors. Without it, such code is refused.",
+        help="Run code that comes with the checkpoint for its tokenizer or processors. Default: refuse it.",
     ),
 ]
 MaxNewTokens = Annotated[
     int | None,
-    typer.Option("--max-new-tokens", min=1, help="Longest answer, in tokens. Default: as the checkpoint says."),
+    typer.Option("--max-new-tokens", min=1, help="Maximum length of an answer, in tokens. Default: the checkpoint's."),
 ]
 
 
 def not_empty(text: str) -> str:
-    """Option callback: refuse a text without words."""
+    """Option callback: refuse an empty text."""
     if not text.strip():
-        raise typer.BadParameter("it is empty; say what you want to know about the picture")
+        raise typer.BadParameter("must not be empty; ask something about the picture")
     return text

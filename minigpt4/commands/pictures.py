@@ -1,4 +1,4 @@
-"""Finding the picture files a person means."""
+"""Finding the picture files named on the command line."""
 
 import os
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ def find_pictures(source: str) -> tuple[list[str], int]:
     In folders the extension decides; what a file really holds shows when it is read.
 
     Returns:
-        Paths in the order of their names, and how many other files the folder holds.
+        Paths in the order of their names, and the number of other files in the folder.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
         PermissionError: A folder cannot be read.
-        ValueError: The folder holds no picture.
+        ValueError: The folder contains no pictures.
     """
     check_exists(source)
     path = Path(source)
@@ -32,12 +32,12 @@ def find_pictures(source: str) -> tuple[list[str], int]:
     known, files = extensions(), sorted(_files(path))
     pictures = [str(file) for file in files if file.suffix.lower() in known and not file.name.startswith(".")]
     if not pictures:
-        raise ValueError(f"{source}: no picture in this folder ({len(files)} other files)")
+        raise ValueError(f"{source}: no pictures in this folder ({len(files)} other files)")
     return pictures, len(files) - len(pictures)
 
 
 def check_exists(source: str) -> None:
-    """Refuse a name that nothing has, before what reads pictures is imported.
+    """Refuse a name that does not exist, before torch is imported.
 
     Raises:
         FileNotFoundError: There is no such file or folder, and it is not a URL.
@@ -59,7 +59,7 @@ def _files(folder: Path) -> Iterator[Path]:
         files = (Path(place, name) for name in names)
         yield from (
             file for file in files if file.is_file() or not file.exists()
-        )  # a link to nothing is told when read
+        )  # a broken link fails when it is read
 
 
 def _raise(error: OSError) -> None:

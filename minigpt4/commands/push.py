@@ -37,11 +37,15 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed, and stop.")] = False,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Put a model on the Hub, so that everybody can load it by its name.
+    """Put a model on the Hub, so that everyone can load it by its name.
 
     Weights, processor, settings, code and card go in one commit; an adapter is merged with its model first, unless
-    --adapter-only is given. Log in before with: hf auth login.
+    --adapter-only is given. Log in first: hf auth login.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder: give the one that the model was saved in.")
+    if base is not None and not adapter_only:
+        raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging
 
@@ -51,8 +55,6 @@ def push(
     if not sys.stderr.isatty():
         disable_progress_bars()
         logging.disable_progress_bar()
-    if base is not None and not adapter_only:
-        raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
     with tempfile.TemporaryDirectory() as temporary:
         source = folder
         if is_adapter(folder) and not adapter_only:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or the path of a YAML file.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe. May be given again."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe. Can be repeated."),
 ]
 
 
 def read(name: str, settings: list[str] | None, trust_remote_code: bool, **more: Any) -> "Recipe":
-    """The recipe, with what the command line says in the place of its own."""
+    """The recipe, with the values of the command line in place of its own."""
     from minigpt4.training.recipe import parse_overrides, read_recipe
 
     options = {key: value for key, value in {"trust_remote_code": trust_remote_code, **more}.items() if value}

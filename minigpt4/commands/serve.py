@@ -24,18 +24,22 @@ def serve(
     """Answer over HTTP as OpenAI's API does, with pictures and streaming.
 
     All further options are those of transformers serve: --device, --dtype, --quantization and more.
-    Whoever reaches the port can have it read pictures from addresses and from this machine: it listens on localhost
+    Anyone who can reach the port can make it read pictures from URLs and from this machine: it listens on localhost
     unless --host says otherwise.
     """
+    from minigpt4 import nano_path
+    from minigpt4.checkpoints.identity import identify
+
     check_address(host, port)
+    name = model or str(nano_path())
+    identify(name).require_whole("merge it with its model: minigpt4 push does")
     from transformers import AutoModelForMultimodalLM, AutoProcessor
     from transformers.cli.serving import server, utils
     from transformers.cli.transformers import app
     from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
     from transformers.utils.import_utils import is_serve_available
 
-    from minigpt4 import MiniGPT4Config, nano_path
-    from minigpt4.checkpoints.identity import identify
+    from minigpt4 import MiniGPT4Config
     from minigpt4.checkpoints.remote_code import naming_refused_code
     from minigpt4.inference.serving.remembering import RememberingMiniGPT4
 
@@ -44,14 +48,12 @@ def serve(
     from minigpt4.inference.serving.door import guard
     from minigpt4.inference.serving.hosts import trusted_hosts
 
-    name = model or str(nano_path())
-    identify(name).require_whole("merge it with its model: minigpt4 push does")
     with naming_refused_code(name):
         marks = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code).end_marks
     # The server looks up classes by these two, and takes no others.
     AutoModelForMultimodalLM.register(MiniGPT4Config, RememberingMiniGPT4, exist_ok=True)
     MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES["minigpt4"] = RememberingMiniGPT4.__name__
-    # An answer ends before its end mark. The prompt, which it is also asked to read, is none of the answer.
+    # An answer ends before its end mark. The prompt, which it is also asked to parse, is not part of the answer.
     answer = {"content": {"close": marks, "content": "text"}}
     template = {"defaults": {"role": "assistant"}, "start_anchor_pattern": r"\Z", "fields": answer}
     utils._RESPONSE_TEMPLATE_FALLBACKS[("minigpt4",)] = template
@@ -59,7 +61,7 @@ def serve(
     build = server.build_server
 
     def build_guarded(manager: Any, *handlers: Any, **others: Any) -> Any:
-        """Private: the command that builds the server and runs it lets nobody in between."""
+        """Private: the command that builds and runs the server has no hook in between."""
         built = build(manager, *handlers, **others)
         guard(built, name, *manager.load_model_and_processor(manager.process_model_name(name)))
         built.add_middleware(middleware.cls, **middleware.kwargs)

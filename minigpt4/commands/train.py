@@ -1,4 +1,4 @@
-"""`minigpt4 train`: make models."""
+"""`minigpt4 train`: train models."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ RUN = "recipe"
 
 
 class RecipeGroup(TyperGroup):
-    """Whatever is not a command of its own is the name of a recipe."""
+    """Any name that is not a command is the name of a recipe."""
 
     def resolve_command(self, ctx, args):
         return super().resolve_command(ctx, args if args[0] in self.commands else [RUN, *args])
@@ -29,7 +29,7 @@ app = typer.Typer(cls=RecipeGroup, no_args_is_help=True)
 
 @app.callback()
 def train() -> None:
-    """Train a model as a recipe says: `minigpt4 train stage2 --set model_name_or_path=FOLDER --set data=FOLDER`.
+    """Train a model from a recipe: `minigpt4 train stage2 --set model_name_or_path=FOLDER --set data=FOLDER`.
 
     RECIPE is the path of a YAML file, or a shipped one: lora, qlora, own-folder, stage1, stage2, stage2-llama2,
     v2-stage1, v2-stage2, v2-stage3, ablation-no-qformer, ablation-three-layers, ablation-qformer.
@@ -41,15 +41,16 @@ def recipe(
     name: RecipeName,
     settings: Settings = None,
     show: Annotated[
-        int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on; train nothing.")
+        int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on, without training.")
     ] = 0,
     save: Annotated[
-        str | None, typer.Option("--save", metavar="learned|full", help="Save what learned, or the whole model.")
+        str | None,
+        typer.Option("--save", metavar="learned|full", help="Save only what was trained, or the whole model."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in output_dir.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in output_dir.")] = False,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Train as RECIPE says."""
+    """Train from RECIPE."""
     said = read(name, settings, trust_remote_code, save=save)
     from accelerate import PartialState
 
@@ -72,12 +73,12 @@ def recipe(
 @app.command()
 def nano(
     output: Annotated[Path, typer.Option("--output", help="New folder for the model.")],
-    seed: Annotated[int, typer.Option("--seed", help="Decides the weights, the pictures and their order.")] = 0,
-    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Held-out pictures to measure it on.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")] = 0,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")] = 1000,
 ) -> None:
-    """Make nano, the model inside this package, again: under an hour on two CPU cores.
+    """Rebuild nano, the model in this package: under an hour on two CPU cores.
 
-    Finished steps stay in OUTPUT.steps, so that the same command goes on where it was stopped.
+    Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
     """
     from minigpt4.evaluation.scenes import print_scores
     from minigpt4.training.nano.build import build_nano

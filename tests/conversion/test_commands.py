@@ -101,9 +101,7 @@ def test_verify_fails_where_something_differs(converted, command, shared_files, 
     result = command("verify", converted("llama2"), "--vision", other)
     assert result.code == 1
     assert "model.vision_tower.encoder.layers.0.layer_norm1.bias is not blocks.0.norm1.bias in" in result.out
-    assert (
-        result.err == f"minigpt4: {converted('llama2')} is not as it should be in 1 places: they are listed above.\n"
-    )
+    assert result.err == f"minigpt4: {converted('llama2')} failed verification; problems listed above: 1.\n"
 
 
 def test_wrong_family_names_are_refused(command):

@@ -87,7 +87,7 @@ def test_last_message_can_be_said_another_way_and_taken_back(chat, picture):
     assert instead == answers(chat("Why?\n", picture))[0]
     assert without_picture == answers(chat("Why?\n"))[0]
     assert "nothing to answer again" in result.err
-    assert "nothing to take back" in result.err
+    assert "nothing to undo" in result.err
 
 
 def test_conversation_that_outgrows_the_model_forgets_its_oldest_turns_and_says_so(chat, picture):

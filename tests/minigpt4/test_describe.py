@@ -69,7 +69,7 @@ def test_folder_in_the_order_of_names(describe, folder):
     names = [json.loads(line)["image"] for line in result.out.splitlines()]
     assert names == [str(folder / name) for name in ("a.JPG", "b.png", "below/c.webp")]
     assert result.code == 0
-    assert "left out 3 other" in result.err
+    assert "skipped 3 other" in result.err
 
 
 def test_batches_do_not_change_the_answers(describe, folder):
@@ -154,4 +154,4 @@ def test_no_library_speaks(describe, folder):
     for name in ("notes.txt", "film.mpg", ".hidden.png"):
         (folder / name).unlink()
     result = describe(folder, "--json")
-    assert all(line.endswith("allow more with --max-new-tokens") for line in result.err.splitlines())
+    assert all(line.endswith("raise it with --max-new-tokens") for line in result.err.splitlines())

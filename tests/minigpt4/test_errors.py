@@ -68,7 +68,7 @@ def test_empty_name(command):
 
 
 def test_empty_folder(command, tmp_path):
-    assert f"{tmp_path}: no picture" in only_line(command("describe", tmp_path))
+    assert f"{tmp_path}: no pictures" in only_line(command("describe", tmp_path))
 
 
 @pytest.mark.parametrize("prompt", ["", "  "])

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from minigpt4 import nano_path
 from minigpt4.loading import load
@@ -17,8 +18,11 @@ from minigpt4.loading import load
 SCRIPT = Path(sys.executable).with_name("minigpt4")
 
 
+SOURCES = ["--vision", "setup.cfg", "--language-model", "tests"]
+
+
 def start(*command) -> subprocess.CompletedProcess:
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
 
 
 def test_help_imports_nothing_heavy():
@@ -39,6 +43,13 @@ def test_help_imports_nothing_heavy():
         (["train", "nope"], "There is no recipe 'nope'"),
         (["train", "stage1", "--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
         (["data", "check", "nope"], "There is no recipe 'nope'"),
+        (["describe", "setup.cfg", "--model", "setup.cfg"], "setup.cfg is a file"),
+        (["chat", "--model", "tests"], "config.json"),
+        (["evaluate", "scenes", "--model", "no-such-place/model"], "no-such-place/model is neither a local folder"),
+        (["verify", "tests"], "config.json"),
+        (["convert", "v2", *SOURCES, "--checkpoint", "nope.pth", "--output", "n"], "no file or folder nope.pth"),
+        (["assemble", "v2", *SOURCES, "--output", "tests"], "tests exists already"),
+        (["push", "nope", "me/model"], "nope is not a folder"),
         (["cache-features", "stage1", "--set", "nope=1"], "unknown key 'nope'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -77,7 +88,7 @@ def test_error_of_the_installed_command(tmp_path):
     result = start(SCRIPT, "describe", tmp_path)
     assert result.returncode == 1
     assert result.stdout == ""
-    assert result.stderr.splitlines() == [f"minigpt4: {tmp_path}: no picture in this folder (0 other files)"]
+    assert result.stderr.splitlines() == [f"minigpt4: {tmp_path}: no pictures in this folder (0 other files)"]
 
 
 def test_answer_of_the_installed_command(tiny_checkpoint, picture):
@@ -85,7 +96,7 @@ def test_answer_of_the_installed_command(tiny_checkpoint, picture):
     assert result.returncode == 0
     assert result.stdout.strip()
     assert result.stderr.splitlines() == [
-        f"minigpt4: {picture}: the answer reached its longest before its end; allow more with --max-new-tokens"
+        f"minigpt4: {picture}: the answer was cut off at the maximum length; raise it with --max-new-tokens"
     ]
 
 

@@ -177,7 +177,7 @@ def test_settings_of_the_answer(context, nano_page):
     page.locator("#chat .example").first.click()
     expect(answers(page)).to_have_text(describe(EXAMPLES[0]))
     ready(page)
-    page.get_by_label("number input for Longest answer, in tokens").fill("3")
+    page.get_by_label("number input for Maximum length of an answer, in tokens").fill("3")
     page.get_by_role("button", name="Answer again").click()
     expect(answers(page)).to_have_text(re.compile(r"^\s*\S+(\s+\S+){0,2}\s*$"))
     expect(page.locator("#notice")).to_contain_text("The answer was cut off")
