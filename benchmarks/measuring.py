@@ -49,12 +49,12 @@ def peak_memory(prepare: Callable[[], Callable[[], object]]) -> int:
 
 def _report_peak(prepare, queue) -> None:
     work = prepare()
-    before = _peak()
+    before = peak()
     work()
-    queue.put(_peak() - before)
+    queue.put(peak() - before)
 
 
-def _peak() -> int:
+def peak() -> int:
     """The peak resident memory of this process so far, in bytes."""
     status = Path("/proc/self/status")
     if status.is_file():  # rusage would include the parent, which this process was forked from

@@ -281,10 +281,11 @@ def test_a_large_picture_is_gone_once_it_is_read(tmp_path):
     path = tmp_path / "large.png"
     path.write_bytes(encoded(Image.new("L", (7_000, 7_000))))
     code = (
-        "import sys, resource, psutil; from minigpt4.loading import load; from minigpt4.inference.serving.door import Door;"
+        "import sys, psutil; from benchmarks.measuring import peak;"
+        "from minigpt4.loading import load; from minigpt4.inference.serving.door import Door;"
         "door = Door(None, 'nano', *load()); rss = psutil.Process().memory_info; before = rss().rss;"
-        "size = len(door._small(sys.argv[1])); peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024;"
-        "print((peak - before) / 1e6, (rss().rss - before) / 1e6, size / 1e6)"
+        "size = len(door._small(sys.argv[1]));"
+        "print((peak() - before) / 1e6, (rss().rss - before) / 1e6, size / 1e6)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     peak, kept, size = map(float, done.stdout.split())

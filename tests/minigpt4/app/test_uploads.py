@@ -83,11 +83,11 @@ def test_large_pictures_are_let_go(tmp_path):
     path = tmp_path / "large.png"
     path.write_bytes(encoded(Image.new("L", (7_000, 7_000))))
     code = (
-        "import sys, resource, psutil; from minigpt4.app.uploads import read_uploads;"
+        "import sys, psutil; from benchmarks.measuring import peak; from minigpt4.app.uploads import read_uploads;"
         "from minigpt4.processing import MiniGPT4ImageProcessorPil; processor = MiniGPT4ImageProcessorPil();"
         "held = lambda: psutil.Process().memory_info().rss; before = held();"
         "kept = read_uploads([sys.argv[1]] * 8, processor);"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6, (held() - before) / 1e6)"
+        "print((peak() - before) / 1e6, (held() - before) / 1e6)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     peak, kept = map(float, done.stdout.split())
