@@ -264,6 +264,6 @@ def test_a_run_goes_on_with_the_same_rows_at_each_step_or_not_at_all(recipe):
     further = {**saved, "max_steps": 4}
     with pytest.raises(ValueError, match=r"checkpoint-3 is at 0\.75 epochs, which .* would be 1\.5: use as many rows"):
         run(recipe(**further, per_device_train_batch_size=4), resume=True)
-    with pytest.raises(ValueError, match=r"is of 0\.75 epochs, which .* would be 1\.5"):
+    with pytest.raises(ValueError, match=r"is at 0\.75 epochs, which .* would be 1\.5"):
         run(recipe(**further, data_rows=4), resume=True)
     run(recipe(**further, per_device_train_batch_size=1, gradient_accumulation_steps=2), resume=True)
