@@ -102,7 +102,7 @@ def verbs(model: Path, picture: Path, output: Path) -> dict:
         "describe": ["describe", picture, "--model", model],
         "describe several": ["describe", picture, picture, "--model", model],
         "chat": ["chat", "--model", model],
-        "app": ["app", "--model", model, "--host", "203.0.113.1"],
+        "app": ["app", "--model", model],
         "serve": ["serve", "--model", model, "--no-such-option"],
         "evaluate": ["evaluate", "scenes", "--scenes", "1", "--model", model],
         "train": ["train", *recipe],
