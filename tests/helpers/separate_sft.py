@@ -11,11 +11,11 @@ from pathlib import Path
 import datasets
 import torch
 from PIL import Image
+from separate_runs import free_port
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
 import minigpt4  # noqa: F401
-from helpers.separate_runs import free_port
 from minigpt4.training import lora_config
 
 
