@@ -31,9 +31,7 @@ def override_config(
     try:
         return MiniGPT4Config(**_merged(values, overrides))
     except StrictDataclassError as error:
-        first, *rest = [line.strip() for line in str(error).strip().splitlines()]
-        reason = f"{first} {rest[0]}" if first.endswith(":") and rest else first
-        raise ValueError(f"{name} does not fit MiniGPT4Config: {reason}") from error
+        raise ValueError(f"{name} does not fit MiniGPT4Config: {reason_of(error)}") from error
 
 
 def refuse_unknown_fields(
@@ -50,6 +48,12 @@ def refuse_unknown_fields(
     for part, part_class in classes.items():
         if isinstance(overrides.get(part), Mapping):
             _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
+
+
+def reason_of(error: Exception) -> str:
+    """The reason in an error about a configuration, in one line; a line that announces the next one is joined with it."""
+    first, *rest = [line.strip() for line in str(error).strip().splitlines()]
+    return f"{first} {rest[0]}" if first.endswith(":") and rest else first
 
 
 def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:

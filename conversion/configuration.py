@@ -8,7 +8,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from minigpt4.checkpoints.families import Family
-from minigpt4.checkpoints.overrides import override_config, refuse_unknown_fields
+from minigpt4.checkpoints.overrides import override_config, reason_of, refuse_unknown_fields
 from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
@@ -91,7 +91,7 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         except Exception as error:
             raise ValueError(
-                f"{folder / 'config.json'} describes no model that transformers knows: {_reason(error)}"
+                f"{folder / 'config.json'} describes no model that transformers knows: {reason_of(error)}"
             ) from error
     if (file := folder / GENERATION_CONFIG_NAME).is_file():
         try:
@@ -101,9 +101,3 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
         if isinstance(ends, list):
             config.eos_token_id = ends
     return config
-
-
-def _reason(error: Exception) -> str:
-    """What an error says in one line; one that announces the next line says that too."""
-    first, *rest = [line.strip() for line in str(error).strip().splitlines()]
-    return f"{first} {rest[0]}" if first.endswith(":") and rest else first
