@@ -23,9 +23,9 @@ TAUGHT = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium."""
+    """Headless Chromium. Playwright's event loop runs in this thread until it is closed, where other tests want their own."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install it (Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright
