@@ -49,7 +49,7 @@ def draw(scene: Scene, size: int = IMAGE_SIZE, rng: random.Random | None = None)
     """
     if size < 48:
         raise ValueError(f"size must be at least 48 pixels (got {size})")
-    picture = Image.new("RGB", (size, size), _tint(scene.background, rng))
+    picture = Image.new("RGB", (size, size), tint(scene.background, rng))
     cell = size // 3
     for obj in scene.objects:
         row, column = divmod(POSITIONS.index(obj.position), 3)
@@ -58,20 +58,25 @@ def draw(scene: Scene, size: int = IMAGE_SIZE, rng: random.Random | None = None)
         play = min(cell / 2 - radius - 0.5, cell * 0.1)
         x, y = (cell / 2 + (rng.uniform(-play, play) if rng else 0.0) for _ in range(2))
         corner = (column * size // 3, row * size // 3)
-        picture.paste(_tint(obj.colour, rng), corner, _mask(obj.shape, cell, x, y, radius))
-    if rng is None:
-        return picture
-    noise = np.random.default_rng(rng.getrandbits(64)).standard_normal((size, size, 3), dtype=np.float32) * NOISE
+        picture.paste(tint(obj.colour, rng), corner, mask(obj.shape, cell, x, y, radius))
+    return picture if rng is None else with_noise(picture, rng)
+
+
+def with_noise(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture under a little noise, in each pixel and channel apart."""
+    shape = (picture.height, picture.width, 3)
+    noise = np.random.default_rng(rng.getrandbits(64)).standard_normal(shape, dtype=np.float32) * NOISE
     return Image.fromarray((np.asarray(picture) + noise).round().clip(0, 255).astype(np.uint8))
 
 
-def _tint(colour: str, rng: random.Random | None) -> tuple[int, ...]:
+def tint(colour: str, rng: random.Random | None) -> tuple[int, ...]:
+    """A colour or background as grey levels of red, green and blue; with `rng`, jittered."""
     jitter = COLOUR_JITTER if rng else 0
     return tuple(min(255, max(0, level + (rng.randint(-jitter, jitter) if rng else 0))) for level in RGB[colour])
 
 
-def _mask(shape: str, cell: int, x: float, y: float, radius: float) -> Image.Image:
-    """The share of each pixel of a cell that the shape around (x, y) covers."""
+def mask(shape: str, cell: int, x: float, y: float, radius: float) -> Image.Image:
+    """The share of each pixel of a square `cell` that the shape around (x, y) covers."""
     x, y, radius = (value * SUPERSAMPLING for value in (x, y, radius))
     mask = Image.new("L", (cell * SUPERSAMPLING,) * 2)
     pen = ImageDraw.Draw(mask)

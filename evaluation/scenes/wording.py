@@ -1,7 +1,7 @@
 """Scenes in words: short captions, descriptions, and questions with their only correct answer."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .world import COLOURS, NUMBERS, POSITIONS, SHAPES, SIZES, Scene, SceneObject
@@ -79,8 +79,18 @@ def _number_of(scene: Scene) -> str:
 def _names(scene: Scene, obj: SceneObject, facts: str) -> Iterator[str]:
     """The ways to name `obj` by the `facts` given (a subset of size, colour, shape) that fit no other object."""
     values = {fact: getattr(obj, fact) for fact in facts.split()}
-    if sum(all(getattr(other, f) == v for f, v in values.items()) for other in scene.objects) == 1:
-        yield " ".join((*values.values(), *(() if "shape" in values else ("object",))))
+    if len(fitting(scene, values)) == 1:
+        yield name_of(values)
+
+
+def fitting(scene: Scene, values: Mapping[str, str]) -> list[SceneObject]:
+    """The objects with these `values` of facts."""
+    return [obj for obj in scene.objects if all(getattr(obj, fact) == value for fact, value in values.items())]
+
+
+def name_of(values: Mapping[str, str]) -> str:
+    """A name from size, colour and shape, those that are given: `red object`."""
+    return " ".join((*values.values(), *(() if "shape" in values else ("object",))))
 
 
 def ask(scene: Scene, kind: str, rng: random.Random) -> Question:
@@ -165,11 +175,11 @@ def _ask_exists(scene: Scene, rng: random.Random) -> tuple[str, str]:
             {**wanted, fact: value}
             for fact in way
             for value in choices[fact]
-            if not any(all(getattr(o, f) == v for f, v in {**wanted, fact: value}.items()) for o in scene.objects)
+            if not fitting(scene, {**wanted, fact: value})
         ]
         present = not near
         wanted = rng.choice(near) if near else wanted
-    name = " ".join((*wanted.values(), *(() if "shape" in wanted else ("object",))))
+    name = name_of(wanted)
     question = rng.choice((f"Is there a {name}?", f"Do you see a {name}?"))
     return question, f"Yes, there is a {name}." if present else f"No, there is no {name}."
 

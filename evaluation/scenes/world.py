@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -61,7 +61,12 @@ class Scene:
     @property
     def held_out(self) -> bool:
         """Whether the scene is kept for evaluation and never trained on."""
-        return zlib.crc32(" ".join(sum(self.facts, ())).encode()) % HELD_OUT_SHARE == 0
+        return is_held_out(sum(self.facts, ()))
+
+
+def is_held_out(words: Iterable[str]) -> bool:
+    """Whether a scene with these facts is kept for evaluation."""
+    return zlib.crc32(" ".join(words).encode()) % HELD_OUT_SHARE == 0
 
 
 def sample_scenes(seed: int | str, held_out: bool = False) -> Iterator[Scene]:
