@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .drawing import ink_on as ink_on
     from .drawing import phrase_colours as phrase_colours
     from .image_loading import AsStored as AsStored
+    from .image_loading import AsStoredBytes as AsStoredBytes
     from .image_loading import load_image as load_image
     from .image_processing import MiniGPT4ImageProcessor as MiniGPT4ImageProcessor
     from .image_processing_pil_minigpt4 import MiniGPT4ImageProcessorPil as MiniGPT4ImageProcessorPil

@@ -45,6 +45,12 @@ class AsStored(str):
     __slots__ = ()
 
 
+class AsStoredBytes(bytes):
+    """The bytes of a picture that is read as it is stored. See [`AsStored`]."""
+
+    __slots__ = ()
+
+
 def load_image(
     source: str | os.PathLike | bytes | PIL.Image.Image,
     timeout: float = URL_TIMEOUT_SECONDS,
@@ -52,7 +58,7 @@ def load_image(
     max_pixels: int | None = None,
 ) -> PIL.Image.Image:
     """
-    Read a picture, turn it upright (EXIF; not of a path that is [`AsStored`]) and convert it to RGB.
+    Read a picture, turn it upright (EXIF; not if it is [`AsStored`]) and convert it to RGB.
 
     Args:
         source (`str`, `os.PathLike`, `bytes` or `PIL.Image.Image`):
@@ -77,7 +83,8 @@ def load_image(
     if isinstance(source, PIL.Image.Image):
         return _decode(source, getattr(source, "filename", "") or "the image", max_pixels)
     if isinstance(source, bytes):
-        return _decode(BytesIO(source), f"the image of {len(source)} bytes", max_pixels)
+        as_stored = isinstance(source, AsStoredBytes)
+        return _decode(BytesIO(source), f"the image of {len(source)} bytes", max_pixels, as_stored)
     source = os.fspath(source)
     name = source if len(source) <= 200 else f"{source[:100]}…"
     if source.startswith(("http://", "https://")):
@@ -88,7 +95,7 @@ def load_image(
     if os.path.isdir(source):  # noqa: PTH112
         raise IsADirectoryError(f"{source} is a folder: pass the path of an image file.")
     if os.path.isfile(source):  # noqa: PTH113
-        return _decode(source, source, max_pixels)
+        return _decode(source, source, max_pixels, isinstance(source, AsStored))
     if (content := _base64(source)) is not None and _is_image(content):
         return _decode(BytesIO(content), "the base64 image", max_pixels)
     raise FileNotFoundError(f"No image file at {name!r}, which is not an http(s) address or a base64 image either.")
@@ -175,7 +182,7 @@ class ImageInputMixin(BaseImageProcessor):
         )
 
 
-def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
+def _decode(source, name: str, max_pixels: int | None, as_stored: bool = False) -> PIL.Image.Image:
     """Open, turn and convert; every error of Pillow becomes one line that names the picture."""
     try:
         image = _opened(source)
@@ -183,7 +190,7 @@ def _decode(source, name: str, max_pixels: int | None) -> PIL.Image.Image:
             raise PIL.Image.DecompressionBombError(
                 f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels"
             )
-        if isinstance(source, AsStored):
+        if as_stored:
             return _as_stored(image)
         image = _upright(image)
         return image if image.mode == "RGB" else _to_rgb(image)
@@ -251,4 +258,4 @@ def _is_image(content: bytes) -> bool:
     return True
 
 
-__all__ = ["AsStored", "load_image"]
+__all__ = ["AsStored", "AsStoredBytes", "load_image"]

@@ -31,8 +31,8 @@ app = typer.Typer(cls=RecipeGroup, no_args_is_help=True)
 def train() -> None:
     """Train a model from a recipe: `minigpt4 train stage2 --set model_name_or_path=FOLDER --set data=FOLDER`.
 
-    RECIPE is the path of a YAML file, or a shipped one: lora, qlora, own-folder, stage1, stage2, stage2-llama2,
-    v2-stage1, v2-stage2, v2-stage3, ablation-no-qformer, ablation-three-layers, ablation-qformer.
+    RECIPE is the path of a YAML file, or a shipped one: lora, qlora, own-folder, stage1, stage2, stage2-paper,
+    stage2-llama2, v2-stage1, v2-stage2, v2-stage3, ablation-no-qformer, ablation-three-layers, ablation-qformer.
     """
 
 

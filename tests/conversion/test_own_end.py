@@ -160,6 +160,7 @@ def test_answers_end_after_training(around, name, family, recipe, tmp_path):
         "save_strategy": "no",
         "disable_tqdm": True,
         "per_device_train_batch_size": 2,
+        "dataloader_num_workers": 0,
     }
     folder = run(
         read_recipe(

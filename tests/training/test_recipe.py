@@ -33,6 +33,8 @@ def curve(name: str) -> tuple:
 def test_published_stages():
     assert curve("stage1") == (1e-4, 8e-5, 1e-6, 5000, 20000)
     assert curve("stage2") == curve("stage2-llama2") == (3e-5, 1e-5, 1e-6, 200, 1000)
+    assert curve("stage2-paper") == (3e-5, 1e-5, 1e-6, 200, 400)
+    assert read_recipe("stage2-paper").sequence == read_recipe("stage2").sequence
     assert curve("v2-stage3") == (1e-5, 1e-6, 1e-6, 1000, 50000)
     recipe = read_recipe("stage1")
     assert (recipe.sequence.prompts, recipe.sequence.answer_end) == (["<ImageHere>"], "\n")

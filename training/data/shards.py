@@ -1,4 +1,4 @@
-"""Webdataset shards, as stage 1 reads them: tar files of pictures and captions, from a disk or any address."""
+"""Webdataset shards, as stage 1 reads them: tar files of pictures and what is written about them, from a disk or any address."""
 
 import json
 import random
@@ -14,10 +14,13 @@ import datasets
 import fsspec
 from datasets.utils.file_utils import xopen
 
-from minigpt4.training.row import Row
+from minigpt4.processing.image_loading import AsStoredBytes
+from minigpt4.training.row import Row, row_texts
 
 from .readers import Share
 from .rows import StreamedRows
+from .sets.annotations import Annotation
+from .sets.published_set import ShardSet
 from .sets.text import clean_caption
 
 
@@ -36,13 +39,14 @@ class Shards(StreamedRows):
     Args:
         name (`str`): a path or address of any file system that fsspec knows, `hf://` and `s3://` too, ending in `.tar`;
             with `{00000..10488}` for numbers, or with `*`.
+        published (`ShardSet`, *optional*): what rows are made of the samples. Default: the `text` of the caption, cleaned.
 
     Raises:
         FileNotFoundError: no file is named so. Addresses with numbers are not asked for before they are read.
     """
 
-    def __init__(self, name: str):
-        self.name, self.shards = name, expand_shards(name)
+    def __init__(self, name: str, published: ShardSet | None = None):
+        self.name, self.shards, self.published = name, expand_shards(name), published
         if not self.shards or ("://" not in name and not any(Path(shard).is_file() for shard in self.shards)):
             raise FileNotFoundError(
                 f"No shards found for {name}: use --set data_root=FOLDER for the folder they are in."
@@ -55,10 +59,11 @@ class Shards(StreamedRows):
     def stream(self, seed: str) -> datasets.IterableDataset:
         """Every sample once, the shards in an order that `seed` decides. Rows as [`read_shards`] gives them."""
         order = random.Random(seed).sample(self.shards, len(self.shards))
-        return datasets.IterableDataset.from_generator(read_shards, gen_kwargs={"shards": order})
+        reading = {"shards": order, "published": self.published, "seed": seed}
+        return datasets.IterableDataset.from_generator(read_shards, gen_kwargs=reading)
 
     def each_once(self, share: Share) -> Iterator[Row]:
-        usable = (row for row in read_shards(self.shards) if not row["broken"])
+        usable = (row for row in read_shards(self.shards, self.published) if not row["broken"])
         return islice(usable, share.reader, None, share.readers)
 
 
@@ -84,19 +89,24 @@ def expand_shards(name: str) -> list[str]:
     return sorted(glob(name))  # noqa: PTH207, as a Path's glob takes no absolute patterns
 
 
-def read_shards(shards: list[str]) -> Iterator[Row]:
+def read_shards(shards: list[str], published: ShardSet | None = None, seed: str = "") -> Iterator[Row]:
     """
     Read tar files from start to end.
 
+    Args:
+        shards (`list[str]`): paths or addresses.
+        published (`ShardSet`, *optional*): see [`Shards`].
+        seed (`str`, *optional*): decides the random choices in a row, with its `source`.
+
     Returns:
-        Rows with a `source` (shard and name of the sample), the bytes of its `image`, its `text`, cleaned, and `broken`:
-        `None`, or for samples and shards that cannot be used, why.
+        Rows with a `source` (shard and name of the sample), the bytes of its `image` and its `text`, cleaned, or `images` and
+        `messages`; and `broken`: `None`, or for samples and shards that cannot be used, why.
     """
     for shard in shards:
         samples = 0
         try:
             for name, parts in _samples(shard):
-                yield _row(f"{shard}/{name}", parts)
+                yield _row(f"{shard}/{name}", parts, published, seed)
                 samples += 1
             if not samples:
                 yield _broken(shard, "empty shard")
@@ -147,20 +157,26 @@ def _samples(shard: str) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield current, parts
 
 
-def _row(source: str, parts: dict[str, bytes]) -> Row:
+def _row(source: str, parts: dict[str, bytes], published: ShardSet | None, seed: str) -> Row:
     image = next((parts[ending] for ending in IMAGE_ENDINGS if ending in parts), None)
     if not image:
         return _broken(source, "missing image")
     if "json" not in parts and "txt" not in parts:
         return _broken(source, "missing caption")
     try:
-        text = json.loads(parts["json"])["caption"] if "json" in parts else parts["txt"].decode()
-        text = clean_caption(text)
+        annotation = json.loads(parts["json"]) if "json" in parts else {"caption": parts["txt"].decode()}
+        made = _made(annotation, image, published, random.Random(f"{seed} {source}"))
     except (ValueError, KeyError, TypeError, AttributeError):
         return _broken(source, "damaged caption")
-    return (
-        {"source": source, "image": image, "text": text, "broken": None} if text else _broken(source, "empty caption")
-    )
+    if not row_texts(made)[-1]:
+        return _broken(source, "empty caption")
+    return {"source": source, **made, "broken": None}
+
+
+def _made(annotation: Annotation, image: bytes, published: ShardSet | None, rng: random.Random) -> Row:
+    if published is None:
+        return {"image": image, "text": clean_caption(annotation["caption"])}
+    return {"images": [AsStoredBytes(image)], **published.make(annotation, rng), "task": published.task}
 
 
 def _broken(source: str, why: str) -> Row:

@@ -19,7 +19,7 @@ from .drawn import DrawnScenes
 from .mixtures import MixedSet, Mixture
 from .rows import Rows, as_rows
 from .set_report import SetReport
-from .sets import SETS, ImageFolder, OutsideError, SetRows, open_set
+from .sets import SETS, SHARD_SETS, ImageFolder, OutsideError, SetRows, open_set
 from .shards import Shards, is_shards
 
 
@@ -79,7 +79,7 @@ def load_eval_rows(data: DataArguments) -> Rows | None:
     """The rows that a recipe evaluates on, or `None`; those of a stream in memory, undecoded. See [`load_rows`]."""
     if not data.eval_data:
         return None
-    if not isinstance(data.eval_data, str) or is_shards(data.eval_data):
+    if not isinstance(data.eval_data, str) or is_shards(data.eval_data) or data.eval_data in SHARD_SETS:
         raise ValueError(f"eval_data must be one set with a length, not shards or a list (got {data.eval_data!r}).")
     rows = load_rows(data.eval_data, data, data.eval_split, data.eval_rows)
     # Processes can share out evenly only what has a length.
@@ -91,7 +91,7 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     Read a data set.
 
     Args:
-        name (`str`): a name of `SCENES` or of [`minigpt4.training.data.sets.SETS`], a folder, a `.json` file in LLaVA's form,
+        name (`str`): a name of `SCENES` or of `SETS` or `SHARD_SETS` in [`minigpt4.training.data.sets`], a folder, a `.json` file in LLaVA's form,
             webdataset shards (`.tar`), or the name of a set on the Hub.
         data (`DataArguments`): how to read it.
         split (`str`): which part of it; folders without parts have `train` only.
@@ -111,7 +111,7 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
         raise ValueError(f"data_rows for {name} must be at least 1 (got {count}); leave it out for all rows.")
     if name in SCENES:
         return DrawnScenes(f"recipe {split}", count or DRAWN_ROWS, detailed=SCENES[name])
-    if is_shards(name):
+    if is_shards(name) or name in SHARD_SETS:
         return _open_shards(name, data, split, count)
     if name in SETS or name.endswith(".json"):
         return _open_set(name, data, split, count, keep_going)
@@ -137,8 +137,10 @@ def _open_shards(name: str, data: DataArguments, split: str, count: int | None) 
         raise ValueError(
             f"{name} is an endless stream: remove data_rows and data_columns, and limit the run with max_steps."
         )
-    root = "" if "://" in name or Path(name).is_absolute() else data.data_root
-    return Shards(f"{root.rstrip('/')}/{name}" if root else name)
+    published = SHARD_SETS.get(name)
+    files = published.shards if published else name
+    root = "" if "://" in files or Path(files).is_absolute() else data.data_root
+    return Shards(f"{root.rstrip('/')}/{files}" if root else files, published)
 
 
 def _open_set(name: str, data: DataArguments, split: str, count: int | None, keep_going: bool) -> SetRows:

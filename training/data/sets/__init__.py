@@ -4,11 +4,12 @@ from pathlib import Path
 
 from minigpt4.training.data.set_report import SetReport
 
-from .captions import CAPTION_SETS
+from .captions import CAPTION_SETS, CAPTION_SHARDS
 from .conversations import CONVERSATION_SETS, own_conversations
 from .flickr import FLICKR_SETS
+from .grit import GRIT_SHARDS
 from .images import ImageFolder, OutsideError
-from .published_set import PublishedSet
+from .published_set import PublishedSet, ShardSet
 from .questions import QUESTION_SETS
 from .referring import REFERRING_SETS
 from .set_rows import SetRows
@@ -23,6 +24,8 @@ SETS: dict[str, PublishedSet] = {
     **FLICKR_SETS,
     **CONVERSATION_SETS,
 }
+# Those of webdataset shards, which are streamed.
+SHARD_SETS: dict[str, ShardSet] = {**CAPTION_SHARDS, **GRIT_SHARDS}
 
 
 def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01) -> SetRows:
@@ -63,4 +66,15 @@ def open_set(name: str, root: str | Path | None = None, max_broken: float = 0.01
     return rows
 
 
-__all__ = ["SETS", "ImageFolder", "OutsideError", "PublishedSet", "SetReport", "SetRows", "clean_caption", "open_set"]
+__all__ = [
+    "SETS",
+    "SHARD_SETS",
+    "ImageFolder",
+    "OutsideError",
+    "PublishedSet",
+    "SetReport",
+    "SetRows",
+    "ShardSet",
+    "clean_caption",
+    "open_set",
+]

@@ -1,4 +1,4 @@
-"""Sets of captions: COCO (Karpathy), TextCaps, and the detailed descriptions of stage 2."""
+"""Sets of captions: COCO (Karpathy), TextCaps, the detailed descriptions of stage 2, and the shards of stage 1."""
 
 import random
 from functools import partial
@@ -8,7 +8,7 @@ from minigpt4.training.row import Row
 
 from .annotations import KEY, TEXT, Annotation, read_key
 from .images import named, without_folders
-from .published_set import PublishedSet, ask
+from .published_set import PublishedSet, ShardSet, ask
 from .text import clean_caption
 
 
@@ -53,4 +53,10 @@ CAPTION_SETS = {
         image_paths=partial(named, pattern="{image_id}.jpg"),
         read=partial(read_key, key="annotations"),
     ),
+}
+
+_caption_of = partial(_caption, field="caption")
+CAPTION_SHARDS = {
+    "laion_caption": ShardSet("caption", "laion/laion_dataset/*.tar", _caption_of),
+    "cc_sbu_caption": ShardSet("caption", "cc_sbu/cc_sbu_dataset/*.tar", _caption_of),
 }

@@ -47,6 +47,23 @@ class PublishedSet:
     upright: bool = False
 
 
+@dataclass(frozen=True)
+class ShardSet:
+    """
+    A set in webdataset shards. Its images are read as they are stored, as those of [`PublishedSet`].
+
+    Args:
+        task (`str`): what is learned from it.
+        shards (`str`): its files, under the folder of all sets; see [`minigpt4.training.data.shards.Shards`].
+        make (`Callable`): from the JSON of a sample and a random generator to `messages`; a `ValueError`, `KeyError` or
+            `TypeError` if the sample cannot be used.
+    """
+
+    task: str
+    shards: str
+    make: Callable[[Annotation, random.Random], Row]
+
+
 def ask(question: str, answer: str) -> Row:
     """A row with one question and its answer."""
     return chat([(question, answer)])

@@ -1,7 +1,9 @@
 """Small copies of every published set: the same files, fields and folders, a few rows each."""
 
+import io
 import json
 import pickle
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +61,39 @@ def write_images(folder: Path, *names: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", IMAGE_SIZE, "red").save(path)
+
+
+def write_shard(path: Path, samples: list[tuple[str, dict]], **exif) -> None:
+    """Write a shard as img2dataset does: of each sample a picture, its JSON and its caption."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = io.BytesIO()
+    Image.new("RGB", IMAGE_SIZE, "red").save(picture, "JPEG", **exif)
+    with tarfile.open(path, "w") as tar:
+        for key, annotation in samples:
+            parts = {"jpg": picture.getvalue(), "json": json.dumps(annotation).encode(), "txt": b"its caption"}
+            for ending, content in parts.items():
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
+# As img2dataset writes GRIT: positions are numbers with a point, boxes are shares, the last number is a confidence.
+GRIT = {
+    "caption": "A Dog and two cats, on <a> mat",
+    "width": IMAGE_SIZE[0],
+    "height": IMAGE_SIZE[1],
+    "noun_chunks": [
+        [10.0, 18.0, 0.5, 0.25, 0.75, 0.5, 0.9],
+        [0.0, 5.0, 0.125, 0.0, 0.25, 1.0, 0.7],
+        [10.0, 18.0, 0.75, 0.25, 1.0, 0.5, 0.8],
+        [14.0, 18.0, 0.5, 0.25, 0.75, 0.5, 0.8],
+    ],
+    "ref_exps": [
+        [10.0, 30.0, 0.5, 0.25, 0.75, 0.5, 0.9],
+        [10.0, 30.0, 0.75, 0.25, 1.0, 0.5, 0.8],
+        [0.0, 30.0, 0.125, 0.0, 0.25, 1.0, 0.7],
+    ],
+}
 
 
 def write_published(root: Path, rows: int = 3) -> Path:
@@ -142,6 +177,10 @@ def write_published(root: Path, rows: int = 3) -> Path:
     write_json(
         root / "unnatural_instructions/filtered_unnatural_instruction.json", [{"instances": [instance]} for _ in every]
     )
+
+    for name in ("laion/laion_dataset/00000", "cc_sbu/cc_sbu_dataset/00000"):
+        write_shard(root / f"{name}.tar", [(f"{n:08}", {"caption": "A red, RED: box. "}) for n in every])
+    write_shard(root / "grit/00000.tar", [(f"{n:08}", GRIT) for n in every])
     return root
 
 

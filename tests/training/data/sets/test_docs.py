@@ -9,7 +9,7 @@ from helpers import ROOT, read_guide
 
 from minigpt4.cli import run
 from minigpt4.training import read_recipe
-from minigpt4.training.data.sets import SETS
+from minigpt4.training.data.sets import SETS, SHARD_SETS
 
 
 GUIDE = read_guide("data")
@@ -50,7 +50,7 @@ def test_commands_on_published_sets(command, published_once, tiny_checkpoint, ca
 
 
 def test_every_set_has_its_row():
-    assert list(ROWS) == list(SETS)
+    assert list(ROWS) == [*SETS, *SHARD_SETS]
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -64,6 +64,14 @@ def test_files_and_recipe_lines(name):
     said = yaml.safe_load(line.strip("`"))
     entries = {entry["name"]: entry for entry in read_recipe("v2-stage3", bf16=False).data.data}
     assert said == entries.get(name, {"data": name})
+
+
+@pytest.mark.parametrize("name", SHARD_SETS)
+def test_shards_and_recipe_lines(name):
+    annotations, images, line, _ = ROWS[name]
+    assert (annotations, images) == (f"`{SHARD_SETS[name].shards}`", "in the shards")
+    entries = {entry["name"]: entry for entry in read_recipe("v2-stage1", bf16=False).data.data}
+    assert yaml.safe_load(line.strip("`")) == entries[name]
 
 
 def test_links():
