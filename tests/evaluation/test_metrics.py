@@ -17,6 +17,21 @@ def load(tmp_path_factory):
 
 
 CASES = {
+    "failure_rate": (
+        {
+            "predictions": ["A small dog sits.", "A small dog sits.", "A dog dog dog dog."],
+            "finished": [True, False, True],
+        },
+        {
+            "failure_rate": 2 / 3,
+            "repetition": 1 / 3,
+            "repeated_sentence": 0,
+            "no_end": 1 / 3,
+            "fragment": 0,
+            "other_language": 0,
+            "n": 3,
+        },
+    ),
     "vqa_accuracy": (
         {"predictions": ["a cat", "dog"], "references": [["cat"] * 10, ["cat"] * 10]},
         {"accuracy": 0.5, "n": 2, "empty": 0},
@@ -41,6 +56,14 @@ def test_loaded_by_path(load, name):
     result = load(name).compute(**inputs)
     assert result == {key: pytest.approx(value) for key, value in expected.items()}
     assert all(type(value) in (int, float) for value in result.values())
+
+
+def test_combined(load):
+    """What they share is told apart by the metric's name."""
+    both = evaluate.combine([load("vqa_accuracy"), load("failure_rate")])
+    result = both.compute(**CASES["vqa_accuracy"][0])
+    assert result["vqa_accuracy_n"] == result["failure_rate_n"] == 2
+    assert (result["accuracy"], result["fragment"]) == (0.5, 1)
 
 
 def test_unknown_metric():
