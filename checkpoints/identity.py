@@ -1,14 +1,14 @@
 """What a saved folder or Hub id is, decided once: a whole MiniGPT-4, an adapter, or trained weights only, with their base."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Literal
-
-from transformers.utils import ADAPTER_CONFIG_NAME, CONFIG_NAME, cached_file
 
 from .writing import STAGING, UNFINISHED
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 
+# Named here, as importing transformers takes a second, and peft several.
+CONFIG_NAME, ADAPTER_CONFIG_NAME = "config.json", "adapter_config.json"
+NO_LORA = "dummy-target-modules"  # PEFT's `target_modules` of an adapter without LoRA
 # A finished folder has at least one file that matches.
 WEIGHTS = {"whole": ("model*.safetensors", "pytorch_model*.bin"), "adapter": ("adapter_model*",)}
 
@@ -130,10 +133,21 @@ def first_line(error: Exception) -> str:
     return shorten(line, 240, placeholder=" … (minigpt4 --debug shows all)")
 
 
-def _has_lora(adapter: Mapping) -> bool:
-    from peft.utils.constants import DUMMY_TARGET_MODULES
+def may_be_hub_id(name: str) -> bool:
+    """Whether a name that is no local folder has the form `owner/name` of the Hub."""
+    return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) is not None
 
-    return adapter.get("target_modules") != DUMMY_TARGET_MODULES
+
+def no_such_folder(name: str, what: str = "folder") -> str:
+    """The message for a path where nothing is, with the folder beside it whose name is closest."""
+    path = Path(name)
+    beside = [one.name for one in path.parent.iterdir() if one.is_dir()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    return f"{name}: no such {what}" + (f"; did you mean {path.with_name(close[0])}?" if close else "")
+
+
+def _has_lora(adapter: Mapping) -> bool:
+    return adapter.get("target_modules") != NO_LORA
 
 
 def _read(name: str, file: str, revision: str | None) -> dict | None:
@@ -142,7 +156,11 @@ def _read(name: str, file: str, revision: str | None) -> dict | None:
         path = Path(name) / file
         if not path.is_file():
             return None
+    elif not may_be_hub_id(name):
+        return None
     else:
+        from transformers.utils import cached_file
+
         try:
             found = cached_file(
                 name,
@@ -171,10 +189,17 @@ def _why_nothing(name: str, revision: str | None) -> str:
         if checkpoints := sorted(Path(name).glob("checkpoint-*"), key=lambda path: path.stat().st_mtime):
             return f"{name} is unfinished: it has no {CONFIG_NAME}, only checkpoints such as {checkpoints[-1]}"
         return f"{name} is not a checkpoint: it has no {CONFIG_NAME}"
+    if not may_be_hub_id(name):
+        return no_such_folder(name)
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from transformers.utils import cached_file
+
     try:
         cached_file(name, CONFIG_NAME, revision=revision)
         reason = "it appeared during the check"
     except Exception as error:
+        if isinstance(error.__cause__, LocalEntryNotFoundError):
+            return f"{no_such_folder(name)}; if it is a Hub id: the Hub cannot be reached, and it is not in the cache"
         reason = first_line(error)
     return f"{name} is neither a local folder nor a model on the Hub: {reason}"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig
-from peft.utils.constants import DUMMY_TARGET_MODULES
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -19,6 +18,7 @@ from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import Base, note_base
 
 from .fit import misfit
+from .identity import NO_LORA
 
 
 PREFIX = "base_model.model."  # PEFT's name of the model inside it
@@ -63,7 +63,7 @@ def save_learned(
     tensors = {PREFIX + name: state[name].detach().cpu().contiguous() for name in names}
     save_file(tensors, folder / ADAPTER_SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
     LoraConfig(
-        target_modules=DUMMY_TARGET_MODULES,
+        target_modules=NO_LORA,
         modules_to_save=modules,
         base_model_name_or_path=base.name,
         revision=base.revision,

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
+from minigpt4.checkpoints.identity import may_be_hub_id
 
-def refuse_missing(name: str | Path) -> None:
+
+def refuse_missing(*names: str | Path | None) -> None:
     """
-    Refuse the name of a file that does not exist and cannot be a Hub id: that has one slash, and no suffix of weights.
+    Refuse names of files that do not exist and cannot be Hub ids, all of them at once; `None` stands for no file.
 
     Raises:
-        FileNotFoundError: it is such a name.
+        FileNotFoundError: there are such names.
     """
-    path = Path(name)
-    if path.exists():
-        return
-    if len(path.parts) != 2 or path.is_absolute() or path.suffix in (".pth", ".pt", ".bin", ".safetensors"):
-        raise FileNotFoundError(f"There is no file or folder {name}.")
+    missing = [str(name) for name in names if name is not None and _is_missing(name)]
+    if missing:
+        raise FileNotFoundError(f"There is no file or folder {', '.join(missing)}.")
+
+
+def _is_missing(name: str | Path) -> bool:
+    weights = Path(name).suffix in (".pth", ".pt", ".bin", ".safetensors")
+    return not Path(name).exists() and (weights or not may_be_hub_id(str(name)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from .recipe_keys import recipe_keys
+from .recipe_paths import refuse_missing_paths
 
 
 if TYPE_CHECKING:
@@ -41,14 +42,22 @@ def read_recipe(name: str | Path, **overrides) -> Recipe:
         `Recipe`: without an `output_dir` of its own it writes to `runs/<name>`.
 
     Raises:
-        FileNotFoundError: there is no such recipe.
+        FileNotFoundError: there is no such recipe, or no such model or data.
         ValueError: a key is unknown, or a value is not of its type.
     """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no recipe {str(name)!r}: give a YAML file, or one of {', '.join(shipped_recipes())}."
-        )
+    values = read_values(name, **overrides)
+    from .recipe_values import parse  # imports torch: whatever can be refused before has been
+
+    return Recipe(Path(name).stem, *parse(values))
+
+
+def read_values(name: str | Path, **overrides) -> dict:
+    """
+    The values of a recipe by key, not parsed. Nothing heavy is imported.
+
+    Args, Raises: as for [`read_recipe`].
+    """
+    path = find_recipe(name)
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a recipe: it must be a mapping, with 'key: value' on each line.")
@@ -56,9 +65,23 @@ def read_recipe(name: str | Path, **overrides) -> Recipe:
         raise ValueError(f"{path} sets trust_remote_code, which only the command can: --trust-remote-code.")
     values = {"output_dir": f"runs/{path.stem}", **content, **overrides}
     _refuse_unknown(values, str(name))
-    from .recipe_values import parse  # imports torch: whatever can be refused before has been
+    refuse_missing_paths(values)
+    return values
 
-    return Recipe(path.stem, *parse(values))
+
+def find_recipe(name: str | Path) -> Path:
+    """
+    The file of a recipe.
+
+    Raises:
+        FileNotFoundError: there is no such recipe.
+    """
+    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no recipe {str(name)!r}: give a YAML file, or one of {', '.join(shipped_recipes())}."
+        )
+    return path
 
 
 def _refuse_unknown(values: dict, source: str) -> None:

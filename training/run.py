@@ -7,13 +7,13 @@ from pathlib import Path
 from peft import PeftModel
 from rich.console import Console
 from transformers import set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from minigpt4.checkpoints.writing import STAGING
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
 from .data.sources import load_eval_rows, load_train_rows
 from .model import checkpoint_name, load_model, load_processor
+from .output_folder import checkpoint_to_resume
 from .recipe import Recipe
 from .reports.curve import draw_loss_curve
 from .reports.preview import print_memory, print_sequences
@@ -23,10 +23,6 @@ from .trainer.publishing import data_names
 from .trainer.stages import StageTrainer
 
 
-# What a run leaves in its folder; anything else belongs to somebody else.
-OWN_FILES = re.compile(
-    r"checkpoint-\d+|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|\..*"
-)
 # Weights and their descriptions, which may be left from a run that was saved in another form.
 WEIGHT_FILES = re.compile(r"(adapter_)?model.*\.safetensors(\.index\.json)?|(adapter_)?config\.json|base\.json")
 
@@ -63,7 +59,7 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
         raise ValueError(
             "eval_data is set, but eval_strategy is not: use --set eval_strategy=epoch, or remove eval_data."
         )
-    checkpoint = _checkpoint(output, resume)
+    checkpoint = checkpoint_to_resume(output, resume)
     rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
     processor = load_processor(recipe.model)
     set_seed(args.seed)
@@ -117,21 +113,3 @@ def _save(trainer: StageTrainer, output: Path) -> None:
             if file.name not in new and WEIGHT_FILES.fullmatch(file.name):
                 file.unlink()
     trainer.accelerator.wait_for_everyone()
-
-
-def _checkpoint(output: Path, resume: bool) -> str | None:
-    """The checkpoint to resume from; an error if the folder must not be written to."""
-    names = sorted(path.name for path in output.iterdir() if path.name != STAGING) if output.is_dir() else []
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"{output} is a file: use --set output_dir=FOLDER.")
-    if foreign := [name for name in names if not OWN_FILES.fullmatch(name)]:
-        raise FileExistsError(
-            f"{output} contains {foreign[0]}, which is not from a training run: use --set output_dir=FOLDER."
-        )
-    checkpoint = get_last_checkpoint(str(output)) if names else None
-    if resume and checkpoint is None:
-        raise FileNotFoundError(f"{output} contains no checkpoint to resume from: remove --resume to start a run.")
-    if names and not resume:
-        advice = f"use --resume to continue from {Path(checkpoint).name}" if checkpoint else "delete it"
-        raise FileExistsError(f"{output} already contains a run: {advice}, or use --set output_dir=FOLDER.")
-    return checkpoint if resume else None

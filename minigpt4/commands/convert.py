@@ -55,7 +55,7 @@ def convert(
 
     Nothing is written if a file does not fit.
     """
-    _check_paths(output, vision, qformer, checkpoint)
+    _check_paths(output, vision, qformer, language_model, checkpoint, config)
     with working("Loading"):
         from minigpt4.conversion import convert as run
 
@@ -82,7 +82,7 @@ def assemble(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the new projection.")] = 0,
 ) -> None:
     """Build an untrained model around any language model: where stage 1 starts."""
-    _check_paths(output, vision, qformer)
+    _check_paths(output, vision, qformer, language_model, config)
     with working("Loading"):
         from minigpt4.conversion import assemble as run
 
@@ -133,12 +133,10 @@ def export(
     note(f"The checkpoint is {output}.")
 
 
-def _check_paths(output: Path, *sources: str | None) -> None:
+def _check_paths(output: Path, *sources: str | Path | None) -> None:
     """Refuse an output that exists and sources that do not, before torch is imported."""
     from minigpt4.checkpoints.writing import new_folder
     from minigpt4.conversion.places import refuse_missing
 
     new_folder(output)
-    for source in sources:
-        if source is not None:
-            refuse_missing(source)
+    refuse_missing(*sources)

@@ -12,11 +12,11 @@ CPU_FEATURES = {"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "amx_i
 
 def env() -> None:
     """Print versions, devices and paths, for bug reports."""
+    print(f"python: {platform.python_version()} on {platform.platform()}", flush=True)
     from huggingface_hub.constants import HF_HUB_CACHE
 
     from minigpt4.hub_cards import nano_path
 
-    print(f"python: {platform.python_version()} on {platform.platform()}")
     for name, number in installed().items():
         print(f"{name}: {number}")
     print(f"package: {Path(__file__).parents[1]}")

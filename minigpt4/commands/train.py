@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from minigpt4.commands.console import note
 from minigpt4.commands.options import TrustRemoteCode
-from minigpt4.commands.recipe_options import RecipeName, Settings, read
+from minigpt4.commands.recipe_options import RecipeName, Settings, check_output, read
 
 
 RUN = "recipe"
@@ -51,6 +51,8 @@ def recipe(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Train from RECIPE."""
+    if not show:
+        check_output(name, settings, resume)
     said = read(name, settings, trust_remote_code, save=save)
     from accelerate import PartialState
 

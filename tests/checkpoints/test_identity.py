@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from peft import get_peft_model
-from transformers import AutoModelForImageTextToText
+from peft.utils.constants import DUMMY_TARGET_MODULES
+from transformers import AutoModelForImageTextToText, utils
 
+from minigpt4.checkpoints import identity
 from minigpt4.checkpoints.identity import CheckpointError, identify, is_adapter
 from minigpt4.checkpoints.learned import learned_modules, save_learned
 from minigpt4.checkpoints.loading import load
@@ -87,7 +89,7 @@ def broken(how: str, folders: dict[str, Path], place: Path) -> Path:
 @pytest.mark.parametrize(
     ("how", "said"),
     {
-        "nothing there": "nowhere is neither a local folder nor a model",
+        "nothing there": "nowhere: no such folder",
         "a file": "config.json is a file; give the folder",
         "an empty folder": "it has no config.json",
         "a run without an end": "made is unfinished: it has no config.json, only checkpoints such as .*checkpoint-4",
@@ -100,7 +102,7 @@ def broken(how: str, folders: dict[str, Path], place: Path) -> Path:
         "an adapter that is not JSON": "made/adapter_config.json cannot be read",
         "an adapter without weights": "has adapter_config.json but no adapter_model.safetensors",
         "an adapter without a name": "cannot load the adapter .*made without its model: .*base_model_name_or_path",
-        "an adapter of nothing": "cannot load the adapter .*made without its model: .*no-base is neither",
+        "an adapter of nothing": "cannot load the adapter .*made without its model: .*no-base: no such folder",
         "an adapter of an adapter": "cannot load the adapter .*made without its model: .*learned holds only",
     }.items(),
 )
@@ -110,3 +112,9 @@ def test_everything_else_is_told_with_one_kind_of_error(folders, tmp_path, how, 
     assert "\n" not in str(error.value)
     assert isinstance(error.value, ValueError)  # as callers of before expect
     assert isinstance(error.value, FileNotFoundError)
+
+
+def test_names_of_other_libraries_are_theirs():
+    """Written down here, since importing those libraries takes seconds."""
+    assert (identity.CONFIG_NAME, identity.ADAPTER_CONFIG_NAME) == (utils.CONFIG_NAME, utils.ADAPTER_CONFIG_NAME)
+    assert identity.NO_LORA == DUMMY_TARGET_MODULES

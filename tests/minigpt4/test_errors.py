@@ -118,7 +118,7 @@ def test_folder_that_is_no_checkpoint(command, picture, tmp_path):
 
 
 def test_name_that_is_nothing(command, picture):
-    assert "neither a local folder" in refused(command, picture, "no-such-place/no-such-model")
+    assert "no such folder; if it is a Hub id" in refused(command, picture, "no-such-place/no-such-model")
 
 
 def test_file_as_checkpoint(command, picture):

@@ -21,6 +21,9 @@ SCRIPT = Path(sys.executable).with_name("minigpt4")
 SOURCES = ["--vision", "setup.cfg", "--language-model", "tests"]
 
 
+OWN = ["own-folder", "--set", "model_name_or_path=nano"]
+
+
 def start(*command) -> subprocess.CompletedProcess:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
 
@@ -42,12 +45,18 @@ def test_help_imports_nothing_heavy():
         (["serve", "--host", "192.0.2.1"], "192.0.2.1: it is not an address of this machine"),
         (["train", "nope"], "There is no recipe 'nope'"),
         (["train", "stage1", "--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
+        (["train", *OWN, "--set", "model_name_or_path=test"], "test: no such folder; did you mean tests?"),
+        (["train", *OWN, "--set", "data=./nope"], "./nope: no such file or folder"),
+        (["train", *OWN, "--set", "data=nano", "--set", "output_dir=tests"], "is not from a training run"),
         (["data", "check", "nope"], "There is no recipe 'nope'"),
         (["describe", "setup.cfg", "--model", "setup.cfg"], "setup.cfg is a file"),
         (["chat", "--model", "tests"], "config.json"),
-        (["evaluate", "scenes", "--model", "no-such-place/model"], "no-such-place/model is neither a local folder"),
+        (["evaluate", "scenes", "--model", "no-such-place/model"], "no-such-place/model: no such folder; if it is a"),
         (["verify", "tests"], "config.json"),
-        (["convert", "v2", *SOURCES, "--checkpoint", "nope.pth", "--output", "n"], "no file or folder nope.pth"),
+        (
+            ["convert", "v2", *SOURCES, "--checkpoint", "nope.pth", "--config", "n.json", "--output", "n"],
+            "folder nope.pth, n.json.",
+        ),
         (["assemble", "v2", *SOURCES, "--output", "tests"], "tests exists already"),
         (["push", "nope", "me/model"], "nope is not a folder"),
         (["cache-features", "stage1", "--set", "nope=1"], "unknown key 'nope'"),

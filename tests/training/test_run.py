@@ -174,7 +174,7 @@ def test_nothing_to_resume(recipe):
     ("overrides", "message"),
     [
         ({"model_name_or_path": None}, "has no model: use --set model_name_or_path=FOLDER"),
-        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing is neither a local folder nor a model"),
+        ({"model_name_or_path": "nowhere/nothing"}, "nowhere/nothing: no such folder; if it is a Hub id"),
         ({"model_config": {"qformer": None}}, "model_config sets qformer, which MiniGPT4Config does not have"),
         (
             {"model_config": {"num_query_tokens": 8}},
