@@ -16,7 +16,46 @@ def load(tmp_path_factory):
         yield lambda name: evaluate.load(metric_path(name), cache_dir=str(folder))
 
 
+PEOPLE = ["cat"] * 2 + ["dog"] * 8
+
 CASES = {
+    "exact_match_vqa": (
+        {"predictions": ["Yes.", "no", ""], "references": ["yes"] * 3},
+        {"accuracy": 1 / 3, "n": 3, "empty": 1},
+    ),
+    "vizwiz_accuracy": (
+        {"predictions": ["cat", "?"], "references": [PEOPLE] * 2},
+        {"accuracy": 0.3, "accuracy_official": 0.3, "accuracy_published": 1 / 3, "n": 2, "empty": 1},
+    ),
+    "choice_ranking": (
+        {"predictions": [{"losses": [[1.0, 1.0, 1.0], [2.0]], "padded_lengths": [7, 7]}], "references": [0]},
+        {"accuracy": 1, "accuracy_mean": 1, "accuracy_published": 0, "n": 1},
+    ),
+    "chair": (
+        {
+            "predictions": ["Two dogs and a cat.", "Nothing here."],
+            "references": [{"objects": ["dog"], "captions": []}, {"objects": ["cat"], "captions": ["A puppy."]}],
+        },
+        {"chair_i": 0.5, "chair_s": 0.5, "recall": 1 / 3, "mean_words": 3.5, "n": 2, "without_objects": 1},
+    ),
+    "caption_coverage": (
+        {"predictions": ["Yes.", "1. yes\n2. no", "Perhaps."], "references": [1, 2, 1]},
+        {"coverage": 2 / 3, "covered_of_each": 2 / 3, "n": 3, "judged": 3, "unjudged": 1},
+    ),
+    "detection": (
+        {
+            "predictions": ["<p>dog</p> {<10><10><50><50>}<delim>{<60><60><90><90>}", "none"],
+            "references": [
+                {"objects": [{"label": "dog", "box": [10, 10, 50, 50], "crowd": False}], "width": 100, "height": 100},
+                {"objects": [{"label": "cat", "box": [10, 10, 50, 50], "crowd": False}], "width": 100, "height": 100},
+            ],
+        },
+        {"precision": 0.5, "recall": 0.5, "ap50": 0.5, "n": 2, "boxes": 2, "unparsable": 1},
+    ),
+    "hateful_memes": (
+        {"predictions": ["Yes.", "no", "a meme"], "references": [1, 1, 0], "probabilities": [0.9, 0.4, 0.4]},
+        {"accuracy": 1 / 3, "auroc": 0.75, "n": 3, "unparsable": 1},
+    ),
     "failure_rate": (
         {
             "predictions": ["A small dog sits.", "A small dog sits.", "A dog dog dog dog."],
@@ -51,8 +90,11 @@ def test_every_metric_has_a_case():
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_loaded_by_path(load, name):
+def test_loaded_by_path(load, name, tmp_path):
     inputs, expected = CASES[name]
+    if name == "chair":
+        (tmp_path / "synonyms.txt").write_text("dog, puppy\ncat, kitten\n")
+        inputs = {**inputs, "synonyms": str(tmp_path / "synonyms.txt")}
     result = load(name).compute(**inputs)
     assert result == {key: pytest.approx(value) for key, value in expected.items()}
     assert all(type(value) in (int, float) for value in result.values())

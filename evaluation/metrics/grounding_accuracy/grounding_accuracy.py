@@ -9,7 +9,7 @@ from minigpt4.evaluation.scoring import grounding_accuracy as scoring
 class GroundingAccuracy(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
-            description="Whether the boxes of answers are where the described things are: IoU above 0.5.",
+            description=scoring.__doc__ or "",
             citation="https://huggingface.co/papers/1608.00272",
             inputs_description=scoring.score.__doc__ or "",
             features=datasets.Features(

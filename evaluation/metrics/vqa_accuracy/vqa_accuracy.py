@@ -9,7 +9,7 @@ from minigpt4.evaluation.scoring import vqa_accuracy as scoring
 class VqaAccuracy(evaluate.Metric):
     def _info(self):
         return evaluate.MetricInfo(
-            description="Accuracy against the answers of ten people, as VQA v2 and OK-VQA measure it.",
+            description=scoring.__doc__ or "",
             citation="https://huggingface.co/papers/1505.00468",
             inputs_description=scoring.score.__doc__ or "",
             features=datasets.Features(
