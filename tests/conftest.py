@@ -100,6 +100,43 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_v2_checkpoint(tmp_path_factory, tiny_checkpoint) -> Path:
+    """Folder of a complete, seeded, untrained MiniGPT-v2: four patches a token, its chat form and tasks.
+
+    Shared by the whole run: copy it before you change it.
+    """
+    from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.processing.tasks import TASKS
+    from minigpt4.processing.templates import chat_template
+
+    folder = tmp_path_factory.mktemp("tiny-v2") / "checkpoint"
+    tiny, config = MiniGPT4Processor.from_pretrained(tiny_checkpoint), MiniGPT4Config.from_pretrained(tiny_checkpoint)
+    config = MiniGPT4Config(
+        vision_config=config.vision_config.to_dict(),
+        qformer_config=None,
+        token_merge_size=4,
+        text_config=config.text_config.to_dict(),
+        image_token_id=config.image_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = MiniGPT4ForConditionalGeneration(config)
+    ids = {name: getattr(tiny.tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    model.generation_config.update(do_sample=False, max_new_tokens=12, **ids)
+    model.save_pretrained(folder)
+    MiniGPT4Processor(
+        tiny.image_processor,
+        tiny.tokenizer,
+        chat_template=chat_template("v2"),
+        num_image_tokens=config.num_image_tokens,
+        stop_strings=[tiny.tokenizer.eos_token],
+        task_identifiers=tuple(TASKS),
+        answer_starts=["[/INST]"],
+    ).save_pretrained(folder)
+    return folder
+
+
 def _letters() -> Tokenizer:
     """A tokenizer with one token for each printable ASCII character, and bytes for everything else."""
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]

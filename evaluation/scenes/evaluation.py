@@ -1,19 +1,18 @@
-"""Evaluation on held-out scenes: the model describes them and answers questions, and is scored."""
+"""Evaluation on held-out scenes, of the world that the model knows."""
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
-from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
-from tqdm.auto import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from minigpt4.inference.answering import answer
-from minigpt4.inference.turns import Answer, user_turn
-
+from .answers import answer_all
+from .boxed.evaluation import evaluate_tasks
+from .boxed.forms import FORMS
 from .drawing import draw
 from .scoring import answer_is_right, score_description, score_rows, summarise_descriptions
 from .wording import DETAIL_INSTRUCTIONS, QUESTION_KINDS, Question, ask
@@ -30,9 +29,11 @@ def evaluate_scenes(
     scenes: int = 1000,
     seed: int = 0,
     batch_size: int = 32,
+    identifiers: bool = True,
 ) -> dict:
     """
-    Have a model describe held-out scenes and answer four questions about each, greedily, in the chat form.
+    Have a model describe held-out scenes and answer four questions about each, greedily, in the chat form; one that was
+    saved with MiniGPT-v2's tasks is asked for each of them about scenes with boxes.
 
     The kinds of question take turns, so that each is asked equally often. Progress bars go to stderr.
 
@@ -42,25 +43,32 @@ def evaluate_scenes(
         scenes (`int`, defaults to 1000): the number of scenes.
         seed (`int`, defaults to 0): decides pictures, instructions and questions.
         batch_size (`int`, defaults to 32): answers at a time.
+        identifiers (`bool`, defaults to `True`): without them the same requests are made without `[refer]` and so on.
 
     Returns:
         `dict`: plain values: `scenes`, `seed`, `descriptions` (see `summarise_descriptions`) and `questions`, which has
-        the shares answered correctly as `all` and `by_kind`.
+        the shares answered correctly as `all` and `by_kind`. With tasks: see [`evaluate_tasks`].
+
+    Raises:
+        ValueError: identifiers are to be left out, and the model has none.
     """
+    if processor.task_identifiers:
+        return evaluate_tasks(model, processor, scenes, seed, batch_size, identifiers)
+    if not identifiers:
+        raise ValueError("The model was saved without task identifiers: there are none to leave out.")
     rng = random.Random(f"evaluation {seed}")
     held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
     pictures = [draw(scene, rng=rng) for scene in held_out]
 
     instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
-    descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions")
+    descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions", MAX_NEW_TOKENS)
     scores = [
         score_description(scene, made.text, made.finished) for scene, made in zip(held_out, descriptions, strict=True)
     ]
 
     asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
-    answers = answer_all(
-        model, processor, [pictures[i] for i, _ in asked], [q.text for _, q in asked], batch_size, "questions"
-    )
+    texts, shown = [question.text for _, question in asked], [pictures[i] for i, _ in asked]
+    answers = answer_all(model, processor, shown, texts, batch_size, "questions", MAX_NEW_TOKENS)
     right = defaultdict(list)
     for (_, question), made in zip(asked, answers, strict=True):
         right[question.kind].append(answer_is_right(question, made.text))
@@ -81,35 +89,24 @@ def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Questio
         yield ask(scene, QUESTION_KINDS[(index * QUESTIONS_PER_SCENE + turn) % len(QUESTION_KINDS)], rng)
 
 
-def answer_all(
-    model: PreTrainedModel,
-    processor: ProcessorMixin,
-    pictures: Sequence[Image.Image],
-    requests: Sequence[str],
-    batch_size: int,
-    title: str,
-) -> list[Answer]:
-    """The greedy answers to `requests`, one picture each, without their end mark."""
-    # Requests of one length are mostly alike, and so are their answers: a batch takes as long as its longest row.
-    order = sorted(range(len(requests)), key=lambda index: len(requests[index]))
-    answers: dict[int, Answer] = {}
-    with tqdm(total=len(requests), desc=title, unit="answer", dynamic_ncols=True) as progress:
-        for start in range(0, len(requests), batch_size):
-            batch = order[start : start + batch_size]
-            chats = [[user_turn(requests[index], pictures[index])] for index in batch]
-            made = answer(model, processor, chats, do_sample=False, max_new_tokens=MAX_NEW_TOKENS)
-            answers.update(zip(batch, made, strict=True))
-            progress.update(len(batch))
-    return [answers[index] for index in range(len(requests))]
-
-
 def print_scores(scores: dict, console: Console | None = None) -> None:
-    """Print the result of `evaluate_scenes` as a table, in per cent."""
-    table = Table("measure", "per cent", title=f"{scores['scenes']} held-out scenes, seed {scores['seed']}")
+    """Print the result of `evaluate_scenes` as a table, in per cent; without identifiers also in which form answers came."""
+    console = console or Console()
+    without = "" if scores.get("identifiers", True) else ", without identifiers"
+    table = Table("measure", "per cent", title=f"{scores['scenes']} held-out scenes, seed {scores['seed']}{without}")
     table.columns[1].justify = "right"
     for name, value in score_rows(scores):
-        table.add_row(name, f"{100 * value:.1f}")
-    (console or Console()).print(table)
+        table.add_row(escape(name), f"{100 * value:.1f}")
+    console.print(table)
+    if without:
+        console.print(_forms_table(scores["forms"]))
 
 
-__all__ = ["answer_all", "evaluate_scenes", "print_scores"]
+def _forms_table(forms: dict) -> Table:
+    table = Table("asked for", *FORMS, title="Form of the answers, in per cent of the requests of a task")
+    for task, shares in forms.items():
+        table.add_row(task, *(f"{100 * shares[form]:.0f}" for form in FORMS))
+    return table
+
+
+__all__ = ["evaluate_scenes", "print_scores"]

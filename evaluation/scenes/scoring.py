@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
+from .boxed.scoring import task_rows
 from .parsing import ParsedDescription, parse
 from .wording import PLURALS, Question
 from .world import FACT_WORDS, MAX_OBJECTS, OBJECT_FACTS, Scene
@@ -137,7 +138,10 @@ def summarise_descriptions(scores: Sequence[DescriptionScore]) -> dict:
 
 
 def score_rows(scores: dict) -> Iterator[tuple[str, float]]:
-    """Name and share of each score, in the order in which people read them."""
+    """Name and share of each score of `evaluate_scenes`, in the order in which people read them."""
+    if "tasks" in scores:
+        yield from task_rows(scores)
+        return
     descriptions, questions = scores["descriptions"], scores["questions"]
     yield "scenes described wholly right", descriptions["scenes_right"]
     yield "facts right", descriptions["facts"]

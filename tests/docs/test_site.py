@@ -19,6 +19,7 @@ MODULES = [
     "minigpt4.training",
     "minigpt4.conversion",
     "minigpt4.evaluation.scenes",
+    "minigpt4.evaluation.scenes.boxed",
     "minigpt4.hub_cards",
 ]
 
