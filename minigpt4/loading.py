@@ -1,10 +1,10 @@
-"""Loading a checkpoint, with nano as the default."""
+"""Loading a checkpoint, with the embedded ones by name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minigpt4.checkpoints import loading
-from minigpt4.hub_cards import nano_path
+from minigpt4.hub_cards.embedded import embedded
 
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def load(
     checkpoint: str | Path | None = None, trust_remote_code: bool = False
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
-    """[`minigpt4.checkpoints.loading.load`] of `checkpoint`, or of nano if it is `None`."""
-    return loading.load(nano_path() if checkpoint is None else checkpoint, trust_remote_code)
+    """[`minigpt4.checkpoints.loading.load`] of `checkpoint`, which may also be `nano`, the default, or `nano-v2`."""
+    return loading.load(embedded(checkpoint or "nano"), trust_remote_code)
 
 
 __all__ = ["load"]

@@ -111,7 +111,7 @@ class ModelArguments(ModelConfig):
 
     Args:
         model_name_or_path (`str`, *optional*):
-            Folder or Hub id of a MiniGPT-4; `nano` is the one inside this package.
+            Folder or Hub id of a MiniGPT-4; `nano` and `nano-v2` are the ones inside this package.
         model_config (`dict`, *optional*):
             Fields of `MiniGPT4Config` that replace the checkpoint's, as the ablations need, and fields of its parts:
             `{vision_config: {image_size: 448}}` replaces no other. What they leave without fitting weights must be part of

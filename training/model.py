@@ -11,7 +11,7 @@ from minigpt4.checkpoints.identity import Checkpoint, identify
 from minigpt4.checkpoints.overrides import override_config
 from minigpt4.checkpoints.positions import resize_images
 from minigpt4.checkpoints.remote_code import naming_refused_code
-from minigpt4.hub_cards import nano_path
+from minigpt4.hub_cards.embedded import embedded
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .arguments import ModelArguments
@@ -85,8 +85,7 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     """Folder or Hub id of the model, and its revision."""
     if not arguments.model_name_or_path:
         raise ValueError("The recipe has no model: use --set model_name_or_path=FOLDER, or nano.")
-    name = str(nano_path()) if arguments.model_name_or_path == "nano" else arguments.model_name_or_path
-    return name, arguments.model_revision
+    return embedded(arguments.model_name_or_path), arguments.model_revision
 
 
 def _configurations(arguments: ModelArguments) -> tuple[Checkpoint, MiniGPT4Config, MiniGPT4Config]:

@@ -8,13 +8,15 @@ from minigpt4.commands.console import working
 
 
 def identified(name: str | None) -> str | None:
-    """Option callback: refuse what is not a checkpoint, before torch is imported."""
+    """Option callback: the folder or Hub id; refuse what is not a checkpoint, before torch is imported."""
     if name is None:
         return None
     if not name.strip():  # as of a variable that is not set
         raise typer.BadParameter("must not be empty; give a folder or a Hub id, or omit it for nano")
     from minigpt4.checkpoints.identity import identify
+    from minigpt4.hub_cards.embedded import embedded
 
+    name = embedded(name)
     with working(f"Looking for {name}"):
         identify(name).base  # noqa: B018  # raises where an adapter's model is not there
     return name
@@ -25,7 +27,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="FOLDER_OR_ID",
-        help="Folder or Hub id of a checkpoint. Default: nano.",
+        help="Folder or Hub id of a checkpoint, or nano-v2. Default: nano.",
         callback=identified,
     ),
 ]

@@ -27,11 +27,11 @@ def serve(
     Anyone who can reach the port can make it read pictures from URLs and from this machine: it listens on localhost
     unless --host says otherwise.
     """
-    from minigpt4 import nano_path
     from minigpt4.checkpoints.identity import identify
+    from minigpt4.hub_cards.embedded import embedded
 
     check_address(host, port)
-    name = model or str(nano_path())
+    name = embedded(model or "nano")
     identify(name).require_whole("merge it with its model: minigpt4 push does")
     from transformers import AutoModelForMultimodalLM, AutoProcessor
     from transformers.cli.serving import server, utils

@@ -27,7 +27,7 @@ def reader(tmp_path_factory, tiny_checkpoint):
     (folder / "training").symlink_to(ROOT / "training")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr("minigpt4.training.model.nano_path", lambda: tiny_checkpoint)
+        patch.setattr("minigpt4.training.model.embedded", {"nano": str(tiny_checkpoint)}.get)
         patch.setattr("minigpt4.nano_path", lambda: tiny_checkpoint, raising=False)
         yield folder
 
