@@ -22,7 +22,7 @@ from .sources import Source, local_folder
 LORA_KEY = re.compile(r"model\.language_model\.(.+)\.lora_([AB])\.weight$")
 
 
-def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> Path:
+def export(folder: str | Path, output: str | Path, *, towers: bool = False, newer_peft: bool = False) -> Path:
     """
     Writes the trained part of a MiniGPT-4 as an original-style checkpoint, `{"model": …, "config": …}`.
 
@@ -34,6 +34,9 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
             Folder or Hub id of a MiniGPT-4, or of an adapter that names the MiniGPT-4 it belongs to.
         output (`str` or `Path`): the new file.
         towers (`bool`, defaults to `False`): also write `ln_vision`, the queries and the Q-Former.
+        newer_peft (`bool`, defaults to `False`):
+            Name LoRA `lora_A.default.weight`, as newer versions of PEFT do, and not `lora_A.weight`, as in the published
+            checkpoints. The original code skips keys that its version of PEFT does not have. [`convert`] reads both.
 
     Returns:
         `Path`: of the file.
@@ -61,7 +64,9 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False) -> P
     model = {rename(name, CHECKPOINT): source.read(name).clone() for name in names}
     if adapter_config:
         model |= _adapter(
-            folder / ADAPTER_SAFE_WEIGHTS_NAME, [name for name in wanted if name.startswith((PROJECTION, *PARTS))]
+            folder / ADAPTER_SAFE_WEIGHTS_NAME,
+            [name for name in wanted if name.startswith((PROJECTION, *PARTS))],
+            ".default" if newer_peft else "",
         )
     settings = {}
     if any(KEY.match(key) for key in model):
@@ -80,13 +85,13 @@ def _plain_lora(checkpoint: Checkpoint) -> Mapping:
     return checkpoint.adapter
 
 
-def _adapter(file: Path, names: list[str]) -> dict[str, torch.Tensor]:
-    """What an adapter holds, under the original's names."""
+def _adapter(file: Path, names: list[str], which: str) -> dict[str, torch.Tensor]:
+    """What an adapter holds, under the original's names; `which` stands between `lora_A` and `.weight`."""
     source, tensors = Source(file), {}
     for key in source.meta:
         name = key.removeprefix(PREFIX)
         if match := LORA_KEY.match(name):
-            original = f"llama_model.base_model.model.model.{match[1]}.lora_{match[2]}.weight"
+            original = f"llama_model.base_model.model.model.{match[1]}.lora_{match[2]}{which}.weight"
         elif name in names:
             original = rename(name, CHECKPOINT)
         else:

@@ -124,12 +124,15 @@ def export(
     folder: Folder,
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="New file for the checkpoint.")],
     towers: Annotated[bool, typer.Option("--towers", help="Also ln_vision, the queries and the Q-Former.")] = False,
+    newer_peft: Annotated[
+        bool, typer.Option("--newer-peft", help="Name LoRA as newer versions of PEFT do: lora_A.default.weight.")
+    ] = False,
 ) -> None:
     """Write the trained part as a checkpoint in the original format."""
     with working("Loading"):
         from minigpt4.conversion import export as run
 
-    run(folder, output, towers=towers)
+    run(folder, output, towers=towers, newer_peft=newer_peft)
     note(f"The checkpoint is {output}.")
 
 

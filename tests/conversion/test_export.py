@@ -1,14 +1,20 @@
 """Back to an original-style checkpoint, and from there again."""
 
+import re
+
 import pytest
 import torch
-from helpers.published import TEXT_WIDTH
+from helpers.published import TEXT_LAYERS, TEXT_WIDTH
 from peft import LoraConfig, get_peft_model
 from peft.utils.constants import DUMMY_TARGET_MODULES
+from PIL import Image
 from safetensors.torch import load_file
 
 from minigpt4 import MiniGPT4ForConditionalGeneration
+from minigpt4.checkpoints.loading import load
 from minigpt4.conversion import convert, export
+from minigpt4.inference.answering import answer
+from minigpt4.inference.turns import user_turn
 from minigpt4.training import lora_config
 
 
@@ -45,6 +51,32 @@ def test_a_kept_lora_can_be_merged_later(shared_files, converted, tmp_path):
     checkpoint = export(converted("v2", keep_lora=True), tmp_path / "checkpoint.pth")
     arguments = {**shared_files("v2").arguments, "checkpoint": checkpoint}
     assert contents(convert("v2", **arguments, output=tmp_path / "again")) == contents(converted("v2"))
+
+
+@pytest.mark.parametrize("newer_peft", [False, True])
+def test_a_v2_with_both_spellings_of_its_lora(shared_files, converted, tmp_path, newer_peft):
+    """Kept and merged: the same bytes, and so the same answers."""
+    first = converted("v2", keep_lora=True)
+    checkpoint = export(first, tmp_path / "checkpoint.pth", newer_peft=newer_peft)
+    keys = [key for key in torch.load(checkpoint)["model"] if ".lora_" in key]
+    assert len(keys) == 2 * 2 * TEXT_LAYERS
+    assert all(
+        re.search(r"\.lora_[AB]\.(default\.)?weight$", key)[1] == ("default." if newer_peft else None) for key in keys
+    )
+    for kept in (True, False):
+        wanted = converted("v2", **({"keep_lora": True} if kept else {}))
+        arguments = {**shared_files("v2").arguments, "checkpoint": checkpoint}
+        again = convert("v2", **arguments, keep_lora=kept, output=tmp_path / f"again-{kept}")
+        assert contents(again) == contents(wanted)
+        assert greedy(again) == greedy(wanted)
+
+
+def greedy(folder) -> list[int]:
+    """The ids of what a model answers about a picture."""
+    model, processor = load(folder)
+    chat = [user_turn("[refer] give me the location of the ball", Image.new("RGB", (40, 30), "red"))]
+    [made] = answer(model, processor, [chat], do_sample=False, max_new_tokens=8)
+    return list(made.ids)
 
 
 def test_the_qformer_can_come_with_it(shared_files, converted, tmp_path):
