@@ -18,6 +18,11 @@ class Task:
     asked: str
     default: str = ""
 
+    @property
+    def form(self) -> str:
+        """`asked`, with `{}` for words or a box only where there is no default."""
+        return self.asked.replace("{}", self.default or "{}")
+
 
 def _task(identifier: str, *forms: str, asked: str, default: str = "") -> Task:
     return Task(tuple(f"[{identifier}] {form}" for form in forms), f"[{identifier}] {asked}", default)

@@ -36,7 +36,7 @@ class Actions:
         self._processor = processor
         self._tasks = known_tasks(processor.task_identifiers)
         self._folder = TemporaryDirectory(prefix="minigpt4-")
-        self.examples = draw_examples(self._folder.name)
+        self.examples = draw_examples(self._folder.name, processor.task_identifiers)
 
     def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 
 INSTRUCTION = "Describe this image in detail."
+# Of nano-v2's tasks, those with boxes; its picture is drawn larger than it reads it, so that labels can be read.
+FINDING, SCALE = ("grounding", "refer", "detection", "identify"), 3
 
 
 def demo(
     image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="A picture of yours.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the picture to draw.")] = 0,
 ) -> None:
-    """Draw a picture, have nano describe it and answer questions about it, and print the right answers."""
+    """Draw a picture, have nano describe it and answer questions about it, and print the right answers.
+
+    Then draw another, in which nano-v2 finds things, with the boxes that it gives.
+    """
     if image is None:
         scene = _scene(seed)
         path = _save(scene, seed)
@@ -48,6 +53,8 @@ def demo(
         conversation.say(text)
         if truth is not None:
             print(f"  truth: {truth}")
+    if image is None:
+        _find_things(Path(path).parent, seed)
     print(
         f"""
 What next:
@@ -60,6 +67,36 @@ of the published files, and give its folder to --model of these commands, or to 
 To talk with nano in a browser, open its page (in the folder of the repository also: make app):
   minigpt4 app"""
     )
+
+
+def _find_things(folder: Path, seed: int) -> None:
+    """Draw a scene with boxes, have nano-v2 do its tasks on it, and draw the boxes of its description."""
+    from minigpt4.evaluation.scenes.boxed import draw_boxed, request, sample_boxed_scenes, score_answer
+    from minigpt4.hub_cards import nano_path
+    from minigpt4.inference.answering import answer
+    from minigpt4.inference.turns import user_turn
+    from minigpt4.loading import load
+    from minigpt4.processing import draw_boxes, parse_grounding
+    from minigpt4.processing.tasks import TASKS
+
+    try:
+        nano_v2 = nano_path("v2")
+    except FileNotFoundError:
+        return
+    with working("Loading nano-v2"):
+        model, processor = load(nano_v2)
+        scene = next(sample_boxed_scenes(seed, held_out=True))
+        picture = draw_boxed(scene, random.Random(seed), SCALE)
+        picture.save(folder / "things.png")
+        asked = [request(scene, task, random.Random(seed), TASKS[task].form) for task in FINDING]
+        answers = answer(model, processor, [[user_turn(each.instruction, picture)] for each in asked], do_sample=False)
+    print(f"\nnano-v2 finds things, too. The picture: {folder / 'things.png'}")
+    for each, made in zip(asked, answers, strict=True):
+        verdict = "right" if score_answer(scene, each, made.text, made.finished).right else "wrong"
+        print(f"\n  you:     {each.instruction}\n  nano-v2: {made.text}\n  truth:   {each.answer} ({verdict})")
+    phrases = parse_grounding(answers[FINDING.index("grounding")].text, picture.size).phrases
+    draw_boxes(picture, phrases).save(folder / "boxes.png")
+    print(f"\nThe picture with the boxes of its description: {folder / 'boxes.png'}")
 
 
 def _scene(seed: int) -> "Scene":

@@ -3,16 +3,13 @@
 from pathlib import Path
 
 import pytest
+from helpers import needs_v2
 
 import minigpt4
-from minigpt4.hub_cards.embedded import EMBEDDED, embedded
+from minigpt4.hub_cards.embedded import embedded
 from minigpt4.loading import load
 from minigpt4.training import read_recipe
 from minigpt4.training.model import checkpoint_name
-
-
-HERE = {name for name in EMBEDDED if (Path(minigpt4.nano_path()).parent / name / "config.json").is_file()}
-needs_v2 = pytest.mark.skipif("nano-v2" not in HERE, reason="the package has no nano-v2 yet")
 
 
 def test_nano_by_name(monkeypatch, tmp_path):

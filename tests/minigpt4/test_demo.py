@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers import needs_v2
 from PIL import Image
 
 
@@ -24,6 +25,18 @@ def test_says_where_the_picture_is(command):
     path = re.search(r"^The picture: (.*)$", command("demo", "--seed", 1).out, flags=re.MULTILINE)[1]
     with Image.open(path) as picture:
         assert picture.format == "PNG"
+
+
+@needs_v2
+def test_things_are_found_and_their_boxes_drawn(command):
+    out = command("demo").out
+    verdicts = re.findall(r"^  nano-v2: .*\n  truth:   .* \((right|wrong)\)$", out, flags=re.MULTILINE)
+    assert verdicts == ["right"] * 4
+    [shown] = re.findall(r"^nano-v2 finds things, too. The picture: (.*)$", out, flags=re.MULTILINE)
+    [drawn] = re.findall(r"^The picture with the boxes of its description: (.*)$", out, flags=re.MULTILINE)
+    with Image.open(shown) as before, Image.open(drawn) as after:
+        assert before.size == after.size
+        assert before.tobytes() != after.tobytes()
 
 
 def test_seed_decides_the_picture(command):

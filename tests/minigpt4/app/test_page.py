@@ -314,7 +314,7 @@ def test_several_boxes_of_a_phrase_and_what_was_wrong_with_them(context, boxes_p
     assert close(picture.getpixel((97, 300)), picture.getpixel((40, 76)))  # one phrase, one colour
     ready(page)
     page.get_by_role("button", name="New chat").click()
-    expect(page.locator("#chat .example")).to_have_count(3)
+    expect(page.locator("#chat .example")).to_have_count(6)  # one for each task
     upload(page, scene_file)
     page.locator("#textbox textarea").press_sequentially("cats", delay=30)
     say(page)
