@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from PIL import Image
 
 from minigpt4.cli import run
 from minigpt4.training import read_recipe
@@ -71,3 +72,16 @@ def test_without_its_shards_the_first_stage_says_where_they_belong(tiny_checkpoi
     ]
     assert run(["train", "v2-stage1", *words]) == 1
     assert f"No shards found for {published}/grit/*.tar" in capsys.readouterr().err
+
+
+def test_the_check_reads_shards_and_draws_their_boxes(published_once, tiny_checkpoint, tmp_path, capsys):
+    said = {"model_name_or_path": tiny_checkpoint, "data_root": published_once, "bf16": "false"}
+    said["data"] = "[{name: laion_caption}, {name: grit_grounded_caption}]"
+    words = [word for key, value in said.items() for word in ("--set", f"{key}={value}")]
+    assert run(["data", "check", "v2-stage1", *words, "--show", "1", "--output", str(tmp_path / "drawn")]) == 0
+    assert "<p>A Dog</p>" in capsys.readouterr().out
+    drawn, plain = (
+        Image.open(tmp_path / "drawn" / name / "0.jpg") for name in ("grit_grounded_caption", "laion_caption")
+    )
+    assert drawn.size == plain.size == (200, 100)
+    assert max(plain.getextrema()[2]) < 50 < max(drawn.getextrema()[2])  # the pictures are red
