@@ -74,6 +74,7 @@ class Result:
         value (`float`): the figure.
         command (`str`): with which it can be measured again.
         metric (`str`, defaults to `"accuracy"`): the Hub's name of the metric.
+        detail (`str`, *optional*): what a reader of the figure must know. It stands in the table, not in the Hub's index.
     """
 
     dataset: str
@@ -81,6 +82,7 @@ class Result:
     value: float
     command: str
     metric: str = "accuracy"
+    detail: str = ""
 
     def for_the_index(self) -> EvalResult:
         """As the Hub reads it."""
@@ -177,7 +179,10 @@ def add_results(card: ModelCard, results: Sequence[Result]) -> ModelCard:
     """The card with a table of these results, and with them in the Hub's index, in the place of those it had."""
     if not results:
         return card
-    rows = ((result.dataset, result.name, result.value, f"`{result.command}`") for result in results)
+    rows = (
+        (one.dataset, f"{one.name} ({one.detail})" if one.detail else one.name, one.value, f"`{one.command}`")
+        for one in results
+    )
     table = markdown_table(("on", "measured", "value", "with"), rows)
     text = re.sub(rf"^## {RESULTS}\n.*?(?=^## |\Z)", "", card.text, flags=re.MULTILINE | re.DOTALL)
     before, limits, after = text.partition("## Limits\n")

@@ -32,7 +32,11 @@ def push(
     ] = None,
     results: Annotated[
         list[Path] | None,
-        typer.Option("--results", metavar="FILE", help="What minigpt4 evaluate scenes --json printed, for the card."),
+        typer.Option(
+            "--results",
+            metavar="PATH",
+            help="What minigpt4 evaluate measured, for the card: its --output folder, or what its --json printed.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed, and stop.")] = False,
     trust_remote_code: TrustRemoteCode = False,
@@ -78,10 +82,19 @@ def push(
             note(f"Not pushed: {', '.join(upload.left_out)}")
 
 
-def _read_results(file: Path) -> "list[Result]":
+def _read_results(path: Path) -> "list[Result]":
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise FileNotFoundError(f"{path} has no results: give the --output of minigpt4 evaluate.")
+    return [result for file in files for result in _results_in(file)]
+
+
+def _results_in(file: Path) -> "list[Result]":
+    from minigpt4.hub_cards.results import task_results
     from minigpt4.training.nano.model_card import results_of
 
     try:
-        return results_of(json.loads(file.read_text(encoding="utf-8")))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file} is not what minigpt4 evaluate scenes --json prints.") from error
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return results_of(content) if "descriptions" in content else task_results(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is not what minigpt4 evaluate wrote, nor what its --json printed.") from error

@@ -171,4 +171,47 @@ def test_measured_scores_reach_the_card(hub, tiny_checkpoint, tmp_path, capfd):
 def test_a_file_without_scores_is_refused(tiny_checkpoint, tmp_path, capfd):
     (tmp_path / "scores.json").write_text(json.dumps({"some": "thing"}))
     assert run(["push", str(tiny_checkpoint), "model", "--results", str(tmp_path / "scores.json")]) == 1
-    assert "minigpt4 evaluate scenes --json" in capfd.readouterr().err
+    assert "scores.json is not what minigpt4 evaluate wrote" in capfd.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert run(["push", str(tiny_checkpoint), "model", "--results", str(tmp_path / "empty")]) == 1
+    assert "empty has no results" in capfd.readouterr().err
+
+
+def test_scores_on_tasks_reach_the_card(hub, tiny_checkpoint, tmp_path):
+    """From a folder of results, with what a reader of the figures must know."""
+    okvqa = {
+        "task": "okvqa",
+        "title": "OK-VQA, test: VQA accuracy",
+        "measure": "accuracy",
+        "value": 41.0421,
+        "interval": [38.04, 44.01],
+        "n": 100,
+        "of": 5046,
+        "failed": 1,
+        "unparsable": None,
+        "unjudged": 0,
+        "published_scoring": True,
+        "lower_is_better": False,
+        "notes": [],
+        "samples": [],
+    }
+    chair = {**okvqa, "task": "chair-long", "title": "Hallucination", "measure": "chair_i", "value": 9.6, "of": 100}
+    chair |= {"published_scoring": False, "lower_is_better": True, "notes": ["a note"], "failed": 0}
+    for result in (okvqa, chair):
+        (tmp_path / f"{result['task']}.json").write_text(json.dumps(result))
+    assert run(["push", str(tiny_checkpoint), "model", "--results", str(tmp_path)]) == 0
+    card = ModelCard(hub.repos["models/somebody/model"].files[CARD].decode())
+    assert [
+        (one.dataset_type, one.dataset_name, one.metric_type, one.metric_name, one.metric_value)
+        for one in card.data.eval_results
+    ] == [
+        ("hallucination", "Hallucination", "chair_i", "chair_i", 9.6),
+        ("ok_vqa_test", "OK-VQA, test", "accuracy", "VQA accuracy", 41.04),
+    ]
+    rows = [line for line in card.text.splitlines() if "`minigpt4 evaluate" in line]
+    assert rows == [
+        "| Hallucination | chair_i (95 %: 38.0 to 44.0, n = 100, lower is better, a note) | 9.6 | "
+        "`minigpt4 evaluate chair-long` |",
+        "| OK-VQA, test | VQA accuracy (95 %: 38.0 to 44.0, n = 100 of 5,046 (part), 1 failed, scored as published) | "
+        "41.04 | `minigpt4 evaluate okvqa --published-scoring --limit 100` |",
+    ]
