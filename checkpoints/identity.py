@@ -1,5 +1,6 @@
 """What a saved folder or Hub id is, decided once: a whole MiniGPT-4, an adapter, or trained weights only, with their base."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -122,6 +123,18 @@ def identify(name: str | Path, revision: str | None = None) -> Checkpoint:
     return Checkpoint(name, "adapter" if _has_lora(adapter or {}) else "learned", revision, adapter or {})
 
 
+def model_type_of(name: str | Path) -> str | None:
+    """The `model_type` of a checkpoint of any model; `None` where it has no configuration of its own, as adapters."""
+    return (_read(str(name), CONFIG_NAME, None) or {}).get("model_type")
+
+
+def fingerprint(name: str | Path) -> str:
+    """What differs once a folder is written anew: of the names, sizes and times of its files. Empty for a Hub id."""
+    files = sorted(file for file in Path(name).glob("*") if file.is_file())
+    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12] if facts else ""
+
+
 def is_adapter(folder: str | Path) -> bool:
     """Whether a folder holds an adapter and no whole model."""
     return (Path(folder) / ADAPTER_CONFIG_NAME).is_file() and not (Path(folder) / CONFIG_NAME).is_file()
@@ -204,4 +217,4 @@ def _why_nothing(name: str, revision: str | None) -> str:
     return f"{name} is neither a local folder nor a model on the Hub: {reason}"
 
 
-__all__ = ["Checkpoint", "CheckpointError", "identify", "is_adapter"]
+__all__ = ["Checkpoint", "CheckpointError", "fingerprint", "identify", "is_adapter", "model_type_of"]

@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .fit import refuse_misfit
-from .identity import CheckpointError, first_line, identify
+from .identity import CheckpointError, first_line, identify, model_type_of
 from .remote_code import naming_refused_code
 
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel, ProcessorMixin
+
     from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
     from minigpt4.processing import MiniGPT4Processor
 
 
 def load(
-    checkpoint: str | Path, trust_remote_code: bool = False
+    checkpoint: str | Path, trust_remote_code: bool = False, dtype: str = "auto", device_map: Any = "auto"
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """
     Load a model and its processor, ready for inference on the best available device.
@@ -27,6 +29,9 @@ def load(
         trust_remote_code (`bool`, *optional*, defaults to `False`):
             Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that needs such
             code is refused, without a prompt.
+        dtype (`str`, *optional*, defaults to `"auto"`):
+            Of the weights, as `"bfloat16"`. Default: as they are stored.
+        device_map (*optional*, defaults to `"auto"`): As for `from_pretrained`.
 
     Returns:
         `tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]`: the model in eval mode, and its processor.
@@ -45,8 +50,8 @@ def load(
         model, report = AutoModelForImageTextToText.from_pretrained(
             base.name,
             revision=base.revision,
-            dtype="auto",
-            device_map="auto",
+            dtype=dtype,
+            device_map=device_map,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             trust_remote_code=trust_remote_code,
@@ -62,6 +67,35 @@ def load(
     if base.name != name:
         with _loading(name):
             model.load_adapter(name)
+    return model.eval(), processor
+
+
+def load_any(
+    checkpoint: str | Path, trust_remote_code: bool = False, dtype: str = "auto", device_map: Any = "auto"
+) -> "tuple[PreTrainedModel, ProcessorMixin]":
+    """
+    As [`load`], of any image-text-to-text checkpoint that transformers knows.
+
+    Raises:
+        CheckpointError: it is not a checkpoint, or cannot be read.
+        ValueError: its weights do not match its configuration exactly.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    name = str(checkpoint)
+    if model_type_of(name) in (None, "minigpt4"):
+        return load(name, trust_remote_code, dtype, device_map)
+    with naming_refused_code(name), _loading(name):
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            name,
+            dtype=dtype,
+            device_map=device_map,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=trust_remote_code,
+        )
+        processor = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code)
+    refuse_misfit(name, report)
     return model.eval(), processor
 
 

@@ -1,8 +1,42 @@
-"""Names in untrusted files: printing them, keys of tensors, and shards that an index lists."""
+"""Untrusted files: reading JSON, and the names in them: printed, of tensors, of shards and of images."""
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+
+class OutsideError(ValueError):
+    """A file names an image outside its folder."""
+
+
+def read_json(path: Path) -> Any:
+    """
+    The content of a JSON file.
+
+    Raises:
+        ValueError: it is not valid JSON.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+
+
+def inside(path: str) -> str:
+    """
+    The path of an image as a file names it, unchanged.
+
+    Raises:
+        OutsideError: it is absolute, or climbs with `..`.
+    """
+    parts = path.replace("\\", "/").split("/")
+    if path[:1] in ("/", "\\") or path[1:2] == ":" or ".." in parts or "\0" in path:
+        raise OutsideError(
+            f"names the image {path!r}, which leaves its folder: image paths are relative, without '..'."
+        )
+    return path
 
 
 def read_weight_map(index: Path) -> dict[str, str]:

@@ -88,7 +88,9 @@ def answer_batch(
         streamer=None if beams else streamer,
         stopping_criteria=[_Stop(stopping, limit)],
         **settings,
-    )[:, length:]
+    )
+    # An encoder has read the prompt, where there is one: what comes out does not begin with it.
+    rows = rows if model.config.get_text_config().is_encoder_decoder else rows[:, length:]
     texts = processor.post_process_image_text_to_text(rows)
     answers = [
         Answer(text, _is_finished(model, processor, row, ends), tuple(row.tolist()))

@@ -22,6 +22,18 @@ def identified(name: str | None) -> str | None:
     return name
 
 
+def identified_any(name: str | None) -> str | None:
+    """Option callback: the name as it is; refuse what is no checkpoint of any model, before torch is imported."""
+    if name is not None and name.strip():
+        from minigpt4.checkpoints.identity import model_type_of
+        from minigpt4.hub_cards.embedded import embedded
+
+        if model_type_of(embedded(name)) not in (None, "minigpt4"):
+            return name
+    identified(name)
+    return name
+
+
 Model = Annotated[
     str | None,
     typer.Option(
@@ -29,6 +41,15 @@ Model = Annotated[
         metavar="FOLDER_OR_ID",
         help="Folder or Hub id of a checkpoint, or nano-v2. Default: nano.",
         callback=identified,
+    ),
+]
+AnyModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="FOLDER_OR_ID",
+        help="Folder or Hub id of any image-text-to-text model, or nano-v2. Default: nano.",
+        callback=identified_any,
     ),
 ]
 TrustRemoteCode = Annotated[

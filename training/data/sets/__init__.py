@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from minigpt4.checkpoints.strangers import OutsideError
 from minigpt4.training.data.set_report import SetReport
 
 from .captions import CAPTION_SETS, CAPTION_SHARDS
 from .conversations import CONVERSATION_SETS, own_conversations
 from .flickr import FLICKR_SETS
 from .grit import GRIT_SHARDS
-from .images import ImageFolder, OutsideError
+from .images import ImageFolder
 from .published_set import PublishedSet, ShardSet
 from .questions import QUESTION_SETS
 from .referring import REFERRING_SETS

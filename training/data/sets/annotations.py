@@ -1,28 +1,15 @@
 """Annotation files, read row by row, each row with the place where it stands."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from minigpt4.checkpoints.strangers import read_json
 
 
 # The content of a row, and with its place, which errors name and random choices depend on.
 Annotation = Mapping[str, Any]
 PlacedAnnotation = tuple[str, Annotation]
-
-
-def read_json(path: Path):
-    """
-    The content of a JSON file.
-
-    Raises:
-        ValueError: it is not valid JSON.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            return json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
 
 
 def read_list(*paths: Path) -> Iterator[PlacedAnnotation]:

@@ -5,29 +5,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-
-class OutsideError(ValueError):
-    """An annotation names an image outside its folder."""
+from minigpt4.checkpoints.strangers import OutsideError, inside
 
 
 def last_part(path: str) -> str:
     """The file name of a path in an annotation, where the published folder has no subfolders."""
     return PurePosixPath(inside(path)).name
-
-
-def inside(path: str) -> str:
-    """
-    A path in an annotation, unchanged.
-
-    Raises:
-        OutsideError: it is absolute, or climbs with `..`.
-    """
-    parts = path.replace("\\", "/").split("/")
-    if path[:1] in ("/", "\\") or path[1:2] == ":" or ".." in parts or "\0" in path:
-        raise OutsideError(
-            f"names the image {path!r}, which leaves its folder: image paths are relative, without '..'."
-        )
-    return path
 
 
 def named(row: Mapping, pattern: str) -> list[str]:

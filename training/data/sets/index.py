@@ -9,8 +9,9 @@ from pathlib import Path
 import datasets
 from datasets.fingerprint import Hasher
 
+from minigpt4.checkpoints.strangers import OutsideError, inside
+
 from .annotations import check_fields
-from .images import OutsideError, inside
 from .published_set import PublishedSet
 
 

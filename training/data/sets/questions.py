@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from minigpt4.checkpoints.strangers import read_json
 from minigpt4.processing.tasks import TASKS
 from minigpt4.training.row import Row
 
-from .annotations import NUMBER, TEXT, TEXTS, Annotation, PlacedAnnotation, read_json
+from .annotations import NUMBER, TEXT, TEXTS, Annotation, PlacedAnnotation
 from .images import named, without_folders
 from .published_set import PublishedSet, ask
 from .text import clean_caption, draw_answer

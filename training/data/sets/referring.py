@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from minigpt4.checkpoints.strangers import read_json
 from minigpt4.processing.boxes import format_box
 from minigpt4.processing.tasks import TASKS
 from minigpt4.training.row import Row
 
-from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, Annotation, PlacedAnnotation, placed, read_json
+from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, Annotation, PlacedAnnotation, placed
 from .images import named
 from .pickles import read_plain_pickle
 from .published_set import PublishedSet, ask

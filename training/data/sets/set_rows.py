@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from minigpt4.checkpoints.strangers import OutsideError
 from minigpt4.processing.image_loading import AsStored
 from minigpt4.training.data.rows import IndexedRows
 from minigpt4.training.data.set_report import SetReport
 from minigpt4.training.row import Row
 
-from .images import ImageFolder, OutsideError
+from .images import ImageFolder
 from .index import read_index
 from .published_set import PublishedSet
 

@@ -1,0 +1,81 @@
+"""The answers of a run on disk: appended as they come, so that a run that was killed goes on."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+Row = dict[str, Any]
+
+
+class AnswerFiles:
+    """
+    The answers to one task, in files of JSON lines: one for each process of the run.
+
+    The first line of each is what the answers depend on; answers of another model or with other settings are refused.
+
+    Args:
+        folder (`Path`): where the files are.
+        task (`str`): the task's name.
+        settings (`Mapping`): what the answers depend on.
+        process (`int`, defaults to 0): the number of this process.
+    """
+
+    def __init__(self, folder: Path, task: str, settings: Mapping[str, Any], process: int = 0) -> None:
+        self.folder, self.task = folder, task
+        self.settings = json.loads(json.dumps(settings))
+        self.file = folder / f"{task}.answers-{process}.jsonl"
+        self._begun = False
+
+    def read(self) -> dict[str, Row]:
+        """
+        All answers so far, of all processes, by the id of their sample; the newest of each.
+
+        Raises:
+            ValueError: a file is not of this run.
+        """
+        rows: dict[str, Row] = {}
+        for file in sorted(self.folder.glob(f"{self.task}.answers-*.jsonl")):
+            settings, *lines = list(_lines(file)) or [self.settings]
+            if settings != self.settings:
+                raise ValueError(
+                    f"{file} has answers of another run ({_difference(settings, self.settings)}): remove it, or give another "
+                    "--output."
+                )
+            rows |= {line["id"]: line for line in lines}
+        return rows
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add answers to the file of this process."""
+        if not self._begun:
+            self._begin()
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def _begin(self) -> None:
+        """The first line, and no half line at the end, as a run that was killed may have left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a+b") as file:
+            file.seek(0)
+            file.truncate(whole := file.read().rfind(b"\n") + 1)
+            if not whole:
+                file.write(json.dumps(self.settings).encode() + b"\n")
+        self._begun = True
+
+
+def _lines(file: Path) -> Iterable[Any]:
+    """The whole lines of a file; the last one may have been cut short by a kill."""
+    for line in file.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            yield json.loads(line)
+
+
+def _difference(theirs: Any, ours: Mapping[str, Any]) -> str:
+    if not isinstance(theirs, Mapping):
+        return "it does not begin with settings"
+    name = next(name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name))
+    return f"{name} {theirs.get(name)!r}, not {ours.get(name)!r}"
+
+
+__all__ = ["AnswerFiles", "Row"]
