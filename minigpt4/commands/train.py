@@ -21,7 +21,7 @@ class RecipeGroup(TyperGroup):
         return super().resolve_command(ctx, args if args[0] in self.commands else [RUN, *args])
 
     def collect_usage_pieces(self, ctx):
-        return ["RECIPE [OPTIONS] | nano [OPTIONS]"]
+        return ["RECIPE [OPTIONS] | nano [OPTIONS] | nano-v2 [OPTIONS]"]
 
 
 app = typer.Typer(cls=RecipeGroup, no_args_is_help=True)
@@ -89,4 +89,23 @@ def nano(
     for stage, name in (("stage1", "After stage 1"), ("stage2", "After stage 2")):
         print(f"\n{name}")
         print_scores(scores[stage])
+    note(f"The model is in {output}: give it to --model of the other commands.")
+
+
+@app.command()
+def nano_v2(
+    output: Annotated[Path, typer.Option("--output", help="New folder for the model.")],
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")] = 0,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")] = 1000,
+) -> None:
+    """Rebuild nano-v2, the MiniGPT-v2 in this package: under two hours on two CPU cores.
+
+    Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
+    """
+    from minigpt4.evaluation.scenes import print_scores
+    from minigpt4.training.nano.v2.build import build_nano_v2
+
+    for stage, scores in build_nano_v2(output, seed=seed, scenes=scenes).items():
+        print(f"\nAfter {stage.replace('stage', 'stage ')}")
+        print_scores(scores)
     note(f"The model is in {output}: give it to --model of the other commands.")

@@ -2,8 +2,9 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import datasets
 from accelerate import PartialState
 from rich.console import Console
 
+from minigpt4.evaluation.scenes.boxed.wording import CHAT
 from minigpt4.processing.image_loading import extensions
+from minigpt4.processing.tasks import TASKS
 from minigpt4.training.arguments import DataArguments, SetArguments
 from minigpt4.training.row import Row, row_images
 
-from .drawn import DrawnScenes
+from .drawn import CONVERSATION, DrawnRequests, DrawnScenes
 from .mixtures import MixedSet, Mixture
 from .rows import Rows, as_rows
 from .set_report import SetReport
@@ -23,8 +26,16 @@ from .sets import SETS, SHARD_SETS, ImageFolder, OutsideError, SetRows, open_set
 from .shards import Shards, is_shards
 
 
-# Data that is known by name, and whether its texts are detailed.
-SCENES: dict[str, bool] = {"scene-captions": False, "scene-descriptions": True}
+# Drawn data, by name: from a seed and a number of rows to the rows.
+SCENES: dict[str, Callable[[str, int], Rows]] = {
+    "scene-captions": partial(DrawnScenes, detailed=False),
+    "scene-descriptions": partial(DrawnScenes, detailed=True),
+    **{f"boxed-{task}": partial(DrawnRequests, task=task) for task in (*TASKS, CHAT, CONVERSATION)},
+    **{
+        f"boxed-weak-{task}": partial(DrawnRequests, task=task, weak=True)
+        for task in ("caption", "grounding", "refer", "identify")
+    },
+}
 DRAWN_ROWS = 3500
 
 
@@ -110,7 +121,7 @@ def load_rows(name: str, data: DataArguments, split: str, count: int | None = No
     if count is not None and count < 1:
         raise ValueError(f"data_rows for {name} must be at least 1 (got {count}); leave it out for all rows.")
     if name in SCENES:
-        return DrawnScenes(f"recipe {split}", count or DRAWN_ROWS, detailed=SCENES[name])
+        return SCENES[name](f"recipe {split}", count or DRAWN_ROWS)
     if is_shards(name) or name in SHARD_SETS:
         return _open_shards(name, data, split, count)
     if name in SETS or name.endswith(".json"):

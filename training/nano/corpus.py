@@ -17,7 +17,10 @@ from minigpt4.evaluation.scenes.wording import (
     describe,
     summarise,
 )
-from minigpt4.evaluation.scenes.world import FACT_WORDS, NUMBERS, OBJECT_FACTS, WORDS_OF, Scene, sample_scenes
+from minigpt4.evaluation.scenes.world import FACT_WORDS, Scene, sample_scenes
+
+from .lookups import lookup
+from .segments import Segments, Tokens
 
 
 # The published prompts of the Vicuna family.
@@ -32,8 +35,6 @@ BEFORE_IMAGE, AFTER_IMAGE = "<Img>", "</Img> "
 QUESTION_WEIGHTS = {
     "colour": 3, "shape": 3, "size": 2, "at": 4, "where": 4, "count": 4, "exists": 5, "background": 1,
 }  # fmt: skip
-# What a lookup asks for, in one word.
-LOOKUP_CUES = {"size": "size", "colour": "colour", "shape": "shape", "position": "place"}
 LOOKUP_LENGTH = 36
 OUT_OF_SCOPE = "I can only describe the picture and answer questions about it."
 OUT_OF_SCOPE_REQUESTS = (
@@ -51,17 +52,10 @@ GREETINGS = ("Hello!", "Hi.", "Who are you?", "What can you do?", "Can you help 
 
 
 @dataclass
-class Row:
-    """Token ids of one sequence; what has no loss is -100 in `labels`. In the place of a picture stands one image token
-    for each group of `facts`, the ids of the words that the group is made of."""
+class Row(Tokens):
+    """A sequence in which one image token stands for each group of `facts`, the ids of the words that it is made of."""
 
-    input_ids: list[int] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
     facts: list[list[int]] = field(default_factory=list)
-
-    def add(self, ids: list[int], learn: bool = False) -> None:
-        self.input_ids += ids
-        self.labels += ids if learn else [-100] * len(ids)
 
 
 def vocabulary_texts(scenes: int = 4000) -> Iterator[str]:
@@ -78,28 +72,13 @@ def vocabulary_texts(scenes: int = 4000) -> Iterator[str]:
             yield from (question.text, question.answer)
 
 
-class Corpus:
+class Corpus(Segments):
     """Draws rows of text by lot from `seed`, tokenized as the published prompts are."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int | str):
-        self.tokenizer = tokenizer
-        self.image_token_id = tokenizer.convert_tokens_to_ids("<ImageHere>")
+        super().__init__(tokenizer)
         self.rng = random.Random(f"corpus {seed}")
         self.scenes = sample_scenes(f"corpus {seed}")
-        self._space = self._ids(" ")[:1]
-        self._cache: dict[str, list[int]] = {}
-
-    def _ids(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False).input_ids
-
-    def segment(self, text: str) -> list[int]:
-        """The ids of a segment, with the dummy space in front; word by word, which gives the same and can be kept."""
-        ids = []
-        for word in text.split(" "):
-            if word not in self._cache:
-                self._cache[word] = self._ids(word) or self._space
-            ids += self._cache[word]
-        return ids
 
     def continuation(self, text: str) -> list[int]:
         """The ids of text that goes on after `###` in the same segment."""
@@ -116,31 +95,10 @@ class Corpus:
         row.add([self.tokenizer.bos_token_id])
         self._image(row, scene)
         while len(row.input_ids) < length:
-            cue, given, answer = self._lookup(scene)
+            cue, given, answer = lookup(scene, self.rng)
             row.add(self.segment(" ".join((cue, *given))))
             row.add(self.segment(answer), learn=True)
         return row
-
-    def _lookup(self, scene: Scene) -> tuple[str, list[str], str]:
-        rng = self.rng
-        while True:
-            obj = rng.choice(scene.objects)
-            asked, *facts = rng.sample(OBJECT_FACTS, rng.randint(2, 4))
-            values = [getattr(obj, fact) for fact in facts]
-            lot = rng.random()
-            if lot < 0.3 and rng.random() < 0.6:  # perhaps there is no such object
-                values[-1] = rng.choice(WORDS_OF[facts[-1]])
-            matching = [
-                other
-                for other in scene.objects
-                if all(getattr(other, f) == v for f, v in zip(facts, values, strict=True))
-            ]
-            if lot < 0.2:
-                return "there", values, "Yes" if matching else "No"
-            if lot < 0.3:
-                return "many", values, NUMBERS[len(matching) - 1] if matching else "no"
-            if len({getattr(other, asked) for other in matching}) == 1:
-                return LOOKUP_CUES[asked], values, getattr(obj, asked)
 
     def row(self, length: int) -> Row:
         """One row: a caption (stage 1), or a dialogue in the chat form that goes on until it has `length` tokens."""

@@ -1,22 +1,31 @@
 """The language of nano: a Llama that learns from text alone to talk about scenes."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .corpus import Corpus, Row
 from .pretraining import pretrain
+from .segments import Tokens
 from .settings import NanoRecipe, text_config
 
 
-def pad(rows: list[Row], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids and labels of `rows`, padded on the right (rows, longest), and the words of each group of facts (image tokens of all rows, words), -1 where there are no more."""
+def pad_tokens(rows: Sequence[Tokens], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and labels of `rows`, padded on the right (rows, longest)."""
     length = max(len(row.input_ids) for row in rows)
     input_ids = torch.full((len(rows), length), pad_token_id)
     labels = torch.full((len(rows), length), -100)
     for i, row in enumerate(rows):
         input_ids[i, : len(row.input_ids)] = torch.tensor(row.input_ids)
         labels[i, : len(row.labels)] = torch.tensor(row.labels)
+    return input_ids, labels
+
+
+def pad(rows: list[Row], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`pad_tokens`, and the words of each group of facts (image tokens of all rows, words), -1 where there are no more."""
+    input_ids, labels = pad_tokens(rows, pad_token_id)
     groups = [group for row in rows for group in row.facts]
     words = max(map(len, groups), default=1)
     facts = torch.tensor([group + [-1] * (words - len(group)) for group in groups]).reshape(-1, words)

@@ -1,17 +1,21 @@
 """The loop in which a part of nano learns from scratch, before it is frozen."""
 
 import ctypes
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
 from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
+from .muon import Float32Muon
 from .settings import Pretraining
 
 
 LOG_EVERY = 20
+KEEP_EVERY = 120  # seconds
 
 
 def keep_freed_memory() -> None:
@@ -25,25 +29,50 @@ def keep_freed_memory() -> None:
 
 
 def pretrain(
-    model: nn.Module, loss_at: Callable[[int], torch.Tensor], settings: Pretraining, title: str, row: int = 0
+    model: nn.Module,
+    loss_at: Callable[[int], torch.Tensor],
+    settings: Pretraining,
+    title: str,
+    row: int = 0,
+    kept: Path | None = None,
 ) -> None:
     """Minimise `loss_at(step)` over the parameters of `model`, which must be all that the loss depends on.
 
     Matrices inside the network learn by Muon, which here needs about half of AdamW's steps; embeddings, biases and
-    norms by AdamW. Shows a progress bar `title` in line `row` of the terminal."""
+    norms by AdamW. Shows a progress bar `title` in line `row` of the terminal.
+
+    With `kept`, a file, the state of the training is written there every two minutes, and training goes on from there;
+    then `loss_at` must depend on its step, the model and torch's generator alone."""
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
-    optimizers = [
-        torch.optim.Muon(
+    if settings.float32:
+        muon = Float32Muon(matrices, lr=settings.matrix_lr, weight_decay=settings.weight_decay)
+    else:
+        muon = torch.optim.Muon(
             matrices, lr=settings.matrix_lr, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
+        )
+    optimizers = [
+        muon,
         torch.optim.AdamW(others, lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
     schedulers = [get_cosine_schedule_with_warmup(o, settings.warmup_steps, settings.steps) for o in optimizers]
     model.train()
-    progress = tqdm(range(settings.steps), desc=title, unit="step", position=row, dynamic_ncols=True)
+    stateful = (model, *optimizers, *schedulers)
+    start, saved = _restore(kept, stateful), time.monotonic()
+    progress = tqdm(
+        range(start, settings.steps),
+        desc=title,
+        unit="step",
+        position=row,
+        dynamic_ncols=True,
+        initial=start,
+        total=settings.steps,
+    )
     for step in progress:
+        if kept and time.monotonic() - saved > KEEP_EVERY:
+            _keep(kept, step, stateful)
+            saved = time.monotonic()
         loss = loss_at(step)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -54,3 +83,21 @@ def pretrain(
         if step % LOG_EVERY == 0:
             progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
     model.eval()
+
+
+def _keep(kept: Path, step: int, stateful: Sequence) -> None:
+    part = kept.with_suffix(".part")
+    states = [each.state_dict() for each in stateful]
+    torch.save({"step": step, "states": states, "random": torch.get_rng_state()}, part)
+    part.replace(kept)
+
+
+def _restore(kept: Path | None, stateful: Sequence) -> int:
+    """The step to begin with."""
+    if kept is None or not kept.exists():
+        return 0
+    state = torch.load(kept, weights_only=True)
+    for each, its_state in zip(stateful, state["states"], strict=True):
+        each.load_state_dict(its_state)
+    torch.set_rng_state(state["random"])
+    return state["step"]

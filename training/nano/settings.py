@@ -14,7 +14,8 @@ PATCH_SIZE = 16
 
 @dataclass(frozen=True)
 class Pretraining:
-    """One part's training from scratch. Matrices learn by Muon at `matrix_lr`, all else by AdamW at `lr`."""
+    """One part's training from scratch. Matrices learn by Muon at `matrix_lr`, all else by AdamW at `lr`. `float32` is for
+    Muon's own arithmetic: quicker on a CPU, but nano's weights come from torch's bfloat16."""
 
     steps: int
     batch_size: int
@@ -22,6 +23,7 @@ class Pretraining:
     lr: float = 1e-3
     warmup_steps: int = 100
     weight_decay: float = 0.01
+    float32: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+import shutil
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from minigpt4.training.nano.settings import Pretraining
+from minigpt4.training.nano.v2.build import build_nano_v2
+from minigpt4.training.nano.v2.settings import NanoV2Recipe
+
+
+PROJECTION = {"model.multi_modal_projector.weight", "model.multi_modal_projector.bias"}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> NanoV2Recipe:
+    """All of nano-v2's steps, each far too short to learn anything."""
+    stages = {}
+    for stage in ("stage1", "stage2", "stage3"):
+        settings = yaml.safe_load((files("minigpt4.training") / "recipes" / f"nano-v2-{stage}.yaml").read_text())
+        path = tmp_path_factory.mktemp("recipes") / f"{stage}.yaml"
+        sets = [{**each, "batch_size": 2} for each in settings["data"]]
+        path.write_text(yaml.safe_dump({**settings, "data": sets, "max_steps": 2}))
+        stages[stage] = str(path)
+    tiny = Pretraining(steps=2, batch_size=2, warmup_steps=1, float32=True)
+    return NanoV2Recipe(tower=tiny, lookups=tiny, language_model=tiny, **stages)
+
+
+@pytest.fixture(scope="module")
+def built(recipe, tmp_path_factory) -> tuple[Path, dict]:
+    output = tmp_path_factory.mktemp("built") / "nano-v2"
+    return output, build_nano_v2(output, seed=5, recipe=recipe, scenes=2)
+
+
+def test_the_folder_is_complete(built):
+    output, scores = built
+    model, processor = AutoModelForImageTextToText.from_pretrained(output), AutoProcessor.from_pretrained(output)
+    assert sum(file.stat().st_size for file in output.iterdir()) < 10_000_000
+    assert model.config.qformer_config is None
+    assert model.config.token_merge_size == 4
+    assert model.config.num_image_tokens == processor.num_image_tokens == 64
+    assert processor.task_identifiers == ["vqa", "caption", "grounding", "refer", "identify", "detection"]
+    assert model.generation_config.do_sample is False
+    assert set(scores) == {"stage1", "stage2", "stage3"}
+    assert not (output / "scores.json").exists()
+    assert "$" not in (output / "README.md").read_text()
+
+
+def test_projection_and_lora_learned_and_no_other_byte(built):
+    steps = built[0].with_name("nano-v2.steps")
+    assembled = load_file(steps / "assembled" / "model.safetensors")
+    pretrained = load_file(steps / "language_model" / "model.safetensors")
+    for name, value in load_file(steps / "tower.safetensors").items():
+        assert torch.equal(assembled[f"model.vision_tower.{name}"], value), name
+    for name, value in pretrained.items():
+        if name != "lm_head.weight":
+            assert torch.equal(assembled[name.replace("model.", "model.language_model.", 1)], value), name
+
+    before = None
+    for stage in ("stage1", "stage2", "stage3"):
+        kept = load_file(steps / stage / "kept" / "model.safetensors")
+        adapter = load_file(steps / stage / "kept" / "adapter_model.safetensors")
+        assert {name for name in kept if not torch.equal(kept[name], assembled[name])} == PROJECTION
+        assert all(".lora_" in name for name in adapter)
+        assert {name.split(".")[-3] for name in adapter} == {"q_proj", "v_proj"}
+        assert all(value.abs().max() > 0 for name, value in adapter.items() if "lora_B" in name)
+        if before:  # the same LoRA learned on
+            assert not any(torch.equal(adapter[name], before[name]) for name in adapter)
+            assert all((adapter[name] - before[name]).abs().max() < 0.05 for name in adapter)
+        before = adapter
+        merged = load_file(steps / stage / "merged" / "model.safetensors")
+        changed = {name for name in merged if not torch.equal(merged[name], kept[name])}
+        assert changed == {
+            name for name in merged if name.endswith(("q_proj.weight", "v_proj.weight")) and "language" in name
+        }
+
+
+def test_kept_and_merged_lora_give_the_same(built):
+    steps = built[0].with_name("nano-v2.steps")
+    kept, merged = (
+        AutoModelForImageTextToText.from_pretrained(steps / "stage3" / form) for form in ("kept", "merged")
+    )
+    ids, picture = torch.tensor([[1] + [kept.config.image_token_id] * 64 + [300, 301]]), torch.randn(1, 3, 128, 128)
+    with torch.no_grad():
+        logits = [model(input_ids=ids, pixel_values=picture).logits for model in (kept, merged)]
+    torch.testing.assert_close(*logits)
+    assert merged.config.merged_lora == {"r": 16, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}
+
+
+def test_a_build_that_was_stopped_goes_on(built, recipe, tmp_path, capsys):
+    output, scores = built
+    steps = shutil.copytree(output.with_name("nano-v2.steps"), tmp_path / "nano-v2.steps")
+    shutil.rmtree(steps / "stage3")
+    (steps / "stage3.part").mkdir()
+    capsys.readouterr()
+    assert build_nano_v2(tmp_path / "nano-v2", seed=5, recipe=recipe, scenes=2) == scores
+    assert "ViT" not in capsys.readouterr().err
+    again, first = (load_file(folder / "model.safetensors") for folder in (tmp_path / "nano-v2", output))
+    assert all(torch.equal(again[name], first[name]) for name in first)
+
+
+def test_steps_of_another_recipe_are_refused(built, recipe, tmp_path):
+    output, _ = built
+    with pytest.raises(FileExistsError, match="is not empty: give a new folder"):
+        build_nano_v2(output, seed=5, recipe=recipe)
+    shutil.copytree(output.with_name("nano-v2.steps"), tmp_path / "nano-v2.steps")
+    with pytest.raises(ValueError, match="another seed or recipe: delete it"):
+        build_nano_v2(tmp_path / "nano-v2", seed=5, recipe=replace(recipe, box_noise=0.1))

@@ -1,0 +1,73 @@
+"""What the builds of the embedded models share: their steps leave what they made beside the output, and are not done twice."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
+from minigpt4.processing import MiniGPT4Processor
+
+from .pretraining import keep_freed_memory
+
+
+SCORES = "scores.json"
+
+
+def claim(output: Path, recipe) -> tuple[Path, Path]:
+    """
+    The output, and the folder of the steps beside it, with a note of the recipe (a dataclass) by which they are made.
+
+    Raises:
+        FileExistsError: `output` has files in it.
+        ValueError: the steps there were made by another recipe.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise FileExistsError(f"{output} is not empty: give a new folder for nano.")
+    steps = output.with_name(f"{output.name}.steps")
+    steps.mkdir(parents=True, exist_ok=True)
+    note, settings = steps / "recipe.json", json.dumps(asdict(recipe), indent=2)
+    if note.exists() and note.read_text() != settings:
+        raise ValueError(
+            f"{steps} contains steps made from another seed or recipe: delete it, or choose another output."
+        )
+    note.write_text(settings)
+    return output, steps
+
+
+def make_side_by_side(makers: Mapping[str, Callable], recipe, steps: Path) -> None:
+    """Call the makers whose results are not in `steps` yet with `recipe`, `steps` and their row of the terminal, side by
+    side in processes of one thread each: on matrices of this size a second thread helps little."""
+    missing = [maker for result, maker in makers.items() if not (steps / result).exists()]
+    if not missing:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(context.RLock(),)) as pool:
+        for job in [pool.submit(maker, recipe, steps, row) for row, maker in enumerate(missing)]:
+            job.result()
+
+
+def _start_worker(lock) -> None:
+    tqdm.set_lock(lock)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+
+
+def scores_of(folder: Path, measure: Callable[[], dict]) -> dict:
+    """The scores noted in `folder`, measured if there are none."""
+    note = folder / SCORES
+    if not note.exists():
+        note.write_text(json.dumps(measure(), indent=2))
+    return json.loads(note.read_text())
+
+
+def load(folder: Path) -> tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]:
+    """Model and processor of a step."""
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    return model.eval(), AutoProcessor.from_pretrained(folder)

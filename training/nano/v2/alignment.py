@@ -1,0 +1,108 @@
+"""nano-v2 put together from its parts, and its projection and LoRA trained in the three stages of MiniGPT-v2."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoProcessor, AutoTokenizer, GenerationConfig, LlamaForCausalLM
+from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
+
+from minigpt4.checkpoints.families import get_family
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
+from minigpt4.training.recipe import read_recipe
+from minigpt4.training.run import run
+
+from .settings import IMAGE_SIZE, TOKEN_MERGE_SIZE, NanoV2Recipe, vision_config
+
+
+FAMILY = get_family("v2")
+
+
+def assemble(tower: Path, language_model: Path, seed: int, folder: Path) -> None:
+    """Save the pretrained parts as one model in `folder`, with a new projection between them, and the processor that fits."""
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    llama = LlamaForCausalLM.from_pretrained(language_model)
+    llama.config._name_or_path = ""  # a folder of this build, which would be saved with the model
+    config = MiniGPT4Config(
+        vision_config=vision_config(),
+        qformer_config=None,
+        text_config=llama.config,
+        token_merge_size=TOKEN_MERGE_SIZE,
+        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
+    )
+    torch.manual_seed(seed)
+    model = MiniGPT4ForConditionalGeneration(config)
+    model.model.vision_tower.load_state_dict(load_file(tower))
+    model.model.language_model.load_state_dict(llama.model.state_dict())
+    model.tie_weights()
+    # From nothing, so that all it ever holds was learned.
+    for parameter in model.model.multi_modal_projector.parameters():
+        nn.init.zeros_(parameter)
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=200,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.save_pretrained(folder)
+    MiniGPT4Processor(
+        MiniGPT4ImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
+        tokenizer,
+        chat_template=chat_template("v2"),
+        num_image_tokens=config.num_image_tokens,
+        stop_strings=[*FAMILY.stop_strings, tokenizer.eos_token],
+        task_identifiers=FAMILY.task_identifiers,
+        answer_starts=[FAMILY.answer_start],
+    ).save_pretrained(folder)
+
+
+def run_stage(stage: int, start: Path, recipe: NanoV2Recipe, learned: Path, kept: Path, merged: Path) -> None:
+    """
+    Train projection and LoRA of the model in the folder `start` in a stage, by its recipe.
+
+    Args:
+        stage (`int`): 1, 2 or 3.
+        start (`Path`): the assembled model, or what the stage before left in its `kept`.
+        recipe (`NanoV2Recipe`): names the stage's recipe, and has the seed.
+        learned (`Path`): for the run itself, with what it learned.
+        kept (`Path`): for the whole model, with its LoRA as an adapter beside it.
+        merged (`Path`): for the whole model, with its LoRA merged into the language model.
+    """
+    name = (recipe.stage1, recipe.stage2, recipe.stage3)[stage - 1]
+    run(read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=recipe.seed))
+    processor = AutoProcessor.from_pretrained(start)
+    for folder, save in ((kept, _save_kept), (merged, _save_merged)):
+        # The LoRA that may be beside the weights of `start` is part of what was learned.
+        base = MiniGPT4ForConditionalGeneration.from_pretrained(start, adapter_kwargs={"subfolder": "none"})
+        save(PeftModel.from_pretrained(base, learned), folder)
+        processor.save_pretrained(folder)
+
+
+def _save_kept(model: PeftModel, folder: Path) -> None:
+    """As `minigpt4 convert --keep-lora` does: the LoRA alone is in the adapter, and the projection with the weights."""
+    lora = model.peft_config["default"]
+    adapter = {name: tensor for name, tensor in get_peft_model_state_dict(model).items() if ".lora_" in name}
+    adapter = {name: tensor.detach().clone() for name, tensor in adapter.items()}
+    model.unload().save_pretrained(folder)
+    LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=lora.target_modules,
+        task_type=lora.task_type,
+        inference_mode=True,
+    ).save_pretrained(str(folder))
+    save_file(adapter, folder / ADAPTER_SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
+
+
+def _save_merged(model: PeftModel, folder: Path) -> None:
+    lora, names = model.peft_config["default"], sorted(model.targeted_module_names)
+    whole = model.merge_and_unload()
+    # Says that the language model is not the pretrained one, as `minigpt4 convert` does.
+    modules = sorted({name.rpartition(".")[2] for name in names})
+    whole.config.merged_lora = {"r": lora.r, "lora_alpha": lora.lora_alpha, "target_modules": modules}
+    whole.save_pretrained(folder)
