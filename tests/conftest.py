@@ -17,6 +17,7 @@ import pytest
 import torch
 from helpers import loopback_hub
 from helpers.commands import command, deployed  # noqa: F401
+from helpers.signals import hear_ctrl_c
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from upstream import summary
@@ -28,6 +29,7 @@ TINY_NUM_QUERY_TOKENS = 4
 
 def pytest_configure(config):
     config.pluginmanager.register(summary)
+    hear_ctrl_c()
 
 
 @pytest.fixture(scope="session")
