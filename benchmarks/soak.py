@@ -29,6 +29,9 @@ from benchmarks.hostile import site
 
 VISITORS = {"serve": soak_serve.Visitor, "app": soak_app.Visitor}
 FLAT = 20.0  # MB in an hour: less than a leak of 10 KB in each of the requests of a slow hour
+WINDOW = (
+    300.0  # seconds; a request in progress only adds to what is kept, so that the lowest row of a window is closest
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,15 +119,21 @@ def watch(process: psutil.Process, counts: collections.Counter, seconds: float, 
 
 def judge(rows: list[tuple], counts: collections.Counter, warm_up: float) -> int:
     print(*(f"{count:7} {name}" for name, count in sorted(counts.items())), sep="\n")
-    warm = np.array([row for row in rows if row[0] >= warm_up])
-    if len(warm) < 3:
-        print("too short to tell: fewer than three rows after the warm-up")
+    windows = collections.defaultdict(list)
+    for row in rows:
+        if row[0] >= warm_up:
+            windows[(row[0] - warm_up) // WINDOW].append(row)
+    if len(windows) < 3:
+        print(f"too short to tell: fewer than three times {WINDOW / 60:g} minutes after the warm-up")
         return 2
-    slope = np.polyfit(warm[:, 0] / 3600, warm[:, 2], 1)[0]
+    kept = np.array([min(row[2] for row in window) for window in windows.values()])
+    slope = np.polyfit(np.array(list(windows)) * WINDOW / 3600, kept, 1)[0]
     verdict = "flat" if slope <= FLAT else "NOT FLAT"
+    warm = [row for window in windows.values() for row in window]
     print(
-        f"after {warm_up / 60:g} minutes: {warm[0, 2]:.1f} MB at first, {warm[-1, 2]:.1f} at last, {warm[:, 2].max():.1f} at most; "
-        f"slope {slope:+.1f} MB/h over {warm[-1, 1] - warm[0, 1]:.0f} requests, at most {FLAT:+g}: {verdict}"
+        f"after {warm_up / 60:g} minutes, lowest in {WINDOW / 60:g}: {', '.join(f'{each:.0f}' for each in kept)} MB; "
+        f"{max(row[2] for row in warm):.0f} MB at most; slope {slope:+.1f} MB/h over {warm[-1][1] - warm[0][1]} requests, "
+        f"at most {FLAT:+g}: {verdict}"
     )
     return 0 if slope <= FLAT else 1
 

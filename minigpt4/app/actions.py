@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from PIL import Image
 
 from minigpt4.app.chat import Chat
 from minigpt4.app.examples import draw_examples
@@ -102,7 +103,9 @@ class Actions:
             return gr.skip(), aimed
         shown = chat.picture if chat is not None else None
         try:
-            picture = read_uploads(files, self._processor.image_processor)[0].shown if files else shown
+            picture = (
+                read_uploads(files, self._processor.image_processor)[0].shown if files else shown and Image.open(shown)
+            )
         except ValueError:  # said when it is sent
             picture = None
         if picture is None:

@@ -16,8 +16,6 @@ from minigpt4.processing.drawing import coloured_text, ink_on
 
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
@@ -29,11 +27,11 @@ INTERVAL = 0.05
 class _Shown:
     """What is shown of a turn besides its words: files with its pictures, and with the boxes of its answer.
 
-    `about` is the picture that boxes are about: the last one shown until then.
+    `about` is the file with the picture that boxes are about: the last one shown until then.
     """
 
     pictures: list[str]
-    about: "Image | None"
+    about: str | None
     boxes: str | None = None
 
 
@@ -53,8 +51,8 @@ class Chat:
         self._shown: list[_Shown] = []
 
     @property
-    def picture(self) -> "Image | None":
-        """The last picture that was shown, which boxes are about."""
+    def picture(self) -> str | None:
+        """The file with the last picture that was shown, which boxes are about."""
         return self._shown[-1].about if self._shown else None
 
     def ask(self, text: str, files: list[str], **settings: Any) -> Generator[list[dict], None, None]:
@@ -65,7 +63,7 @@ class Chat:
         """
         uploads = read_uploads(files, self._image_processor)
         views = [save_view(upload.shown, self._folder.name) for upload in uploads]
-        about = uploads[-1].shown if uploads else self.picture
+        about = views[-1] if views else self.picture
         for upload in uploads:
             self.conversation.show(upload.read)
         try:
@@ -120,7 +118,7 @@ class Chat:
         return messages
 
     def _grow(
-        self, question: str, views: list[str], about: "Image | None", pieces: Iterator[str]
+        self, question: str, views: list[str], about: str | None, pieces: Iterator[str]
     ) -> Generator[list[dict], None, None]:
         shown, answer = self._show(question, "", views, about), ""
         yield self.messages(question, shown)
@@ -137,12 +135,12 @@ class Chat:
                 self._shown.append(self._show(turn.text, turn.answer.text, views, about))
         yield self.messages()
 
-    def _show(self, question: str, answer: str, views: list[str], about: "Image | None") -> _Shown:
+    def _show(self, question: str, answer: str, views: list[str], about: str | None) -> _Shown:
         asked = self._draw(question, about)
         return _Shown([*views, asked] if asked else views, about, self._draw(answer, about))
 
-    def _draw(self, text: str, picture: "Image | None") -> str | None:
-        return save_boxes(text, picture, self._folder.name) if self._has_boxes and picture is not None else None
+    def _draw(self, text: str, about: str | None) -> str | None:
+        return save_boxes(text, about, self._folder.name) if self._has_boxes and about is not None else None
 
     def _words(self, answer: str) -> str:
         """An answer as the page shows it: Markdown, or words in the colours of their boxes."""

@@ -1,5 +1,6 @@
 """Serving the page: on localhost by default, and nothing but the page."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -55,6 +56,8 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
         OSError: The port is in use, or the host is not an address of this machine.
     """
     check_address(host, port or 0)  # Gradio would try each of its ports, for five seconds
+    # Without monitoring nobody sees its record of 10,000 events, of which it makes a table after each event.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     try:
         _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=host,

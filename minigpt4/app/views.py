@@ -27,11 +27,11 @@ def save_view(picture: Image.Image, folder: str) -> str:
     return _save(sized(picture), folder)
 
 
-def save_boxes(text: str, picture: Image.Image, folder: str) -> str | None:
-    """The same, with the boxes of `text` drawn on it; nothing where it has none."""
-    view = sized(picture)
-    grounding = parse_grounding(text, view.size)
-    return _save(draw_boxes(view, grounding.phrases), folder) if grounding.boxes else None
+def save_boxes(text: str, view: str, folder: str) -> str | None:
+    """The same, of a view with the boxes of `text` drawn on it; nothing where it has none."""
+    with Image.open(view) as picture:
+        grounding = parse_grounding(text, picture.size)
+        return _save(draw_boxes(picture, grounding.phrases), folder) if grounding.boxes else None
 
 
 def data_url(picture: Image.Image) -> str:

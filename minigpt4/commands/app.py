@@ -8,6 +8,7 @@ import typer
 from minigpt4.commands.console import note, working
 from minigpt4.commands.options import Model, TrustRemoteCode
 from minigpt4.inference.serving.listening import check_address
+from minigpt4.inference.serving.memory import give_back_memory
 
 
 def app(
@@ -24,6 +25,7 @@ def app(
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
     check_address(host, port or 0)
+    give_back_memory()
     with working("Loading the model"):
         from minigpt4.app import about, build_page, serve
         from minigpt4.loading import load

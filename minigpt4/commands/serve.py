@@ -8,6 +8,7 @@ import typer
 from minigpt4.commands.console import note
 from minigpt4.commands.options import Model, TrustRemoteCode
 from minigpt4.inference.serving.listening import check_address
+from minigpt4.inference.serving.memory import give_back_memory
 
 
 def serve(
@@ -31,6 +32,7 @@ def serve(
     from minigpt4.hub_cards.embedded import embedded
 
     check_address(host, port)
+    give_back_memory()
     name = embedded(model or "nano")
     identify(name).require_whole("merge it with its model: minigpt4 push does")
     from transformers import AutoModelForMultimodalLM, AutoProcessor

@@ -38,10 +38,16 @@ def of_serve(deployed, hostile):
 
 
 @pytest.fixture(scope="module")
-def of_app(hostile):
+def page():
     page = build_page(*load())
-    yield soak_app.Visitor(serve(page), hostile, random.Random(0))
+    serve(page)
+    yield page
     page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def of_app(page, hostile):
+    return soak_app.Visitor(page.local_url, hostile, random.Random(0))
 
 
 @pytest.mark.parametrize("name", OF_SERVE)
@@ -57,15 +63,22 @@ def test_visitors_of_the_page(of_app, name):
         assert came.endswith(", notice")
 
 
+def test_the_page_keeps_nothing_of_questions_that_were_answered(of_app, page):
+    for _ in range(3):
+        of_app.talk()
+    assert len(page._queue.event_analytics) <= 1
+
+
 def test_no_request_is_left_out(of_serve, of_app):
     assert {request.__name__ for request in of_serve.requests} == OF_SERVE.keys()
     assert {request.__name__ for request in of_app.requests} > OF_APP.keys()
 
 
 @pytest.mark.parametrize(("growth", "code", "word"), [(0, 0, "0.0 MB/h"), (100, 1, "NOT FLAT"), (-100, 0, "flat")])
-def test_the_slope_is_taken_after_the_warm_up(capsys, growth, code, word):
+def test_the_slope_is_taken_after_the_warm_up_and_between_requests(capsys, growth, code, word):
     warm = [(minute * 60, minute, 500 + 40 * minute) for minute in range(15)]
-    rows = [(minute * 60, minute, 1100 + growth * (minute - 15) / 60) for minute in range(15, 60)]
+    rows = [(minute * 60, minute, 1100 + growth * (minute // 5 - 3) / 12) for minute in range(15, 60)]
+    rows[-3:] = [(*row[:2], row[2] + 200) for row in rows[-3:]]  # requests in flight
     assert soak.judge([*warm, *rows], Counter(talk=7), 15 * 60) == code
     output = capsys.readouterr().out
     assert word in output
@@ -73,4 +86,4 @@ def test_the_slope_is_taken_after_the_warm_up(capsys, growth, code, word):
 
 
 def test_a_soak_that_is_too_short(capsys):
-    assert soak.judge([(0, 0, 500), (30, 1, 500)], Counter(), 60) == 2
+    assert soak.judge([(60 * minute, minute, 500) for minute in range(11)], Counter(), 60) == 2

@@ -1,5 +1,6 @@
 """What a chat of the page keeps of its pictures."""
 
+import gc
 import subprocess
 import sys
 
@@ -37,9 +38,24 @@ def test_a_chat_keeps_small_pictures_and_the_model_reads_the_same(loaded, photo)
     [turn] = chat.conversation.turns
     size = processor.image_processor.size
     assert turn.pictures[0].size == (size["width"], size["height"])
-    assert chat.picture.size == (LARGEST * 3 // 4, LARGEST)  # upright
+    assert Image.open(chat.picture).size == (LARGEST * 3 // 4, LARGEST)  # upright
     expected = processor.image_processor(load_image(photo), return_tensors="pt")["pixel_values"]
     assert processor.image_processor(list(turn.pictures), return_tensors="pt")["pixel_values"].equal(expected)
+
+
+def test_a_chat_has_no_picture_in_memory_but_those_of_the_model(loaded, photo):
+    before = {id(picture) for picture in _pictures()}
+    chat = Chat(*loaded)
+    for _ in range(2):
+        *_, _ = chat.ask("What is this?", [photo], max_new_tokens=2)
+    chat.conversation.finish_reading()
+    kept = [picture for picture in _pictures() if id(picture) not in before]
+    assert {id(picture) for picture in kept} == {id(p) for turn in chat.conversation.turns for p in turn.pictures}
+
+
+def _pictures() -> list[Image.Image]:
+    gc.collect()
+    return [each for each in gc.get_objects() if issubclass(type(each), Image.Image)]
 
 
 def test_boxes_are_about_the_last_picture_until_then(loaded, tmp_path):
@@ -50,9 +66,9 @@ def test_boxes_are_about_the_last_picture_until_then(loaded, tmp_path):
     chat = Chat(*loaded)
     for given in ([files[0]], [], [files[1]], []):
         *_, _ = chat.ask("What is this?", given, max_new_tokens=2)
-    assert chat.picture.getpixel((0, 0)) == (200,) * 3
+    assert Image.open(chat.picture).getpixel((0, 0)) == (200,) * 3
     *_, _ = chat.ask_again(1, max_new_tokens=2)
-    assert chat.picture.getpixel((0, 0)) == (50,) * 3
+    assert Image.open(chat.picture).getpixel((0, 0)) == (50,) * 3
 
 
 def test_pictures_that_are_too_large_are_named(loaded, tmp_path):
