@@ -76,7 +76,8 @@ class SequenceArguments:
             Maximum length in tokens of the answer of such a row, with its end: 32 in stage 1, 160 in stage 2.
         training_template (`str`, *optional*):
             For rows with `messages`: a name of a [`~minigpt4.training.sequences.templates.training_template`] or the path of a
-            Jinja file, with `{% generation %}` around what is learned. Default: the processor's chat template.
+            Jinja file, with `{% generation %}` around what is learned. Default: the model's own form, which is the template of this name
+            where its chat template is a published one, and else that chat template.
         max_length (`int`, *optional*, defaults to 1024):
             What follows the first prompt of a row with `messages`, its answers and later questions, is cut at so many
             tokens, as MiniGPT-v2's is.

@@ -14,7 +14,7 @@ from minigpt4.training.arguments import SequenceArguments
 from minigpt4.training.row import Row, row_images, row_name
 
 from .answer_ends import AnswerEnds
-from .templates import training_template
+from .templates import trained_form, training_template
 
 
 IGNORED = -100
@@ -76,7 +76,9 @@ class SequenceCollator:
         self.ends = AnswerEnds(processor)
         self.answer_end = self.ends.choose(arguments.answer_end)
         self.template = (
-            training_template(arguments.training_template) if arguments.training_template else processor.chat_template
+            training_template(arguments.training_template)
+            if arguments.training_template
+            else trained_form(processor.chat_template)
         )
 
     def __call__(self, rows: Sequence[Row]) -> BatchFeature:

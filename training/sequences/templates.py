@@ -3,6 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+from minigpt4.processing.templates import chat_template
+
 
 def training_template(name: str | Path) -> str:
     """
@@ -31,3 +33,17 @@ def training_template(name: str | Path) -> str:
             f"{name} marks nothing as learned: put {{% generation %}} … {{% endgeneration %}} around answers."
         )
     return source
+
+
+def trained_form(saved: str) -> str:
+    """
+    The form in which a model that answers in a chat template is trained.
+
+    Args:
+        saved (`str`): the chat template of its processor.
+
+    Returns:
+        `str`: the [`training_template`] of the same family, where it is one of the published chat templates; else itself.
+    """
+    twins = (file.name.removesuffix(".jinja") for file in (files(__package__) / "chat_templates").iterdir())
+    return next((training_template(name) for name in twins if chat_template(name) == saved), saved)

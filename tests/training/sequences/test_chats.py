@@ -1,9 +1,12 @@
 """Rows with messages: the published chats of training, id by id."""
 
+import copy
+
 import pytest
 from PIL import Image
 
-from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, training_template
+from minigpt4.processing.templates import chat_template
+from minigpt4.training import PackingCollator, SequenceArguments, SequenceCollator, read_recipe, training_template
 
 
 IMAGE = Image.new("RGB", (28, 28), "red")
@@ -46,9 +49,23 @@ def test_vicuna_is_stage_2_with_more_turns(processor, pieces):
     assert batch["labels"].tolist() == [[*[-100] * len(first), *answer, *[-100] * len(more), *last]]
 
 
-def test_without_a_template_the_processor_s_own_form_is_learned(processor, pieces):
-    batch = collate(processor, [{"images": [IMAGE], "messages": CHAT[:2]}], None)
-    assert "Give the following image" in processor.tokenizer.decode(batch["input_ids"][0])
+@pytest.mark.parametrize("name", ["vicuna", "llama2", "v2"])
+@pytest.mark.parametrize("recipe", ["own-folder", "lora", "qlora"])
+def test_recipes_for_any_model_take_its_own_form(processor, name, recipe):
+    """In which every answer ends, as in the published training."""
+    row = {"images": [IMAGE], "messages": CHAT}
+    own = copy.copy(processor)
+    own.chat_template = chat_template(name)
+    learned = SequenceCollator(own, read_recipe(recipe, bf16=False, use_cpu=True).sequence)
+    published = SequenceCollator(own, SequenceArguments(training_template=name))
+    assert learned.segments(row) == published.segments(row)
+
+
+def test_a_form_of_its_own_is_learned_as_it_is(processor, pieces):
+    own = copy.copy(processor)
+    own.chat_template = processor.chat_template.replace("Give the following image", "Look at this")
+    batch = collate(own, [{"images": [IMAGE], "messages": CHAT[:2]}], None)
+    assert "Look at this" in processor.tokenizer.decode(batch["input_ids"][0])
     assert batch["input_ids"][batch["labels"] != -100].tolist() == pieces("A cat.###")
 
 
