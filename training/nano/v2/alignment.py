@@ -10,6 +10,7 @@ from transformers import AutoProcessor, AutoTokenizer, GenerationConfig, LlamaFo
 from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.checkpoints.families import get_family
+from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training.recipe import read_recipe
@@ -75,11 +76,16 @@ def run_stage(stage: int, start: Path, recipe: NanoV2Recipe, learned: Path, kept
     name = (recipe.stage1, recipe.stage2, recipe.stage3)[stage - 1]
     run(read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=recipe.seed))
     processor = AutoProcessor.from_pretrained(start)
-    for folder, save in ((kept, _save_kept), (merged, _save_merged)):
-        # The LoRA that may be beside the weights of `start` is part of what was learned.
-        base = MiniGPT4ForConditionalGeneration.from_pretrained(start, adapter_kwargs={"subfolder": "none"})
-        save(PeftModel.from_pretrained(base, learned), folder)
+    _save_kept(_trained(start, learned), kept)
+    merge_lora(_trained(start, learned)).save_pretrained(merged)
+    for folder in (kept, merged):
         processor.save_pretrained(folder)
+
+
+def _trained(start: Path, learned: Path) -> PeftModel:
+    # The LoRA that may be beside the weights of `start` is part of what was learned.
+    base = MiniGPT4ForConditionalGeneration.from_pretrained(start, adapter_kwargs={"subfolder": "none"})
+    return PeftModel.from_pretrained(base, learned)
 
 
 def _save_kept(model: PeftModel, folder: Path) -> None:
@@ -97,12 +103,3 @@ def _save_kept(model: PeftModel, folder: Path) -> None:
         inference_mode=True,
     ).save_pretrained(str(folder))
     save_file(adapter, folder / ADAPTER_SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
-
-
-def _save_merged(model: PeftModel, folder: Path) -> None:
-    lora, names = model.peft_config["default"], sorted(model.targeted_module_names)
-    whole = model.merge_and_unload()
-    # Says that the language model is not the pretrained one, as `minigpt4 convert` does.
-    modules = sorted({name.rpartition(".")[2] for name in names})
-    whole.config.merged_lora = {"r": lora.r, "lora_alpha": lora.lora_alpha, "target_modules": modules}
-    whole.save_pretrained(folder)

@@ -95,8 +95,8 @@ class Corpus(Segments):
             if len(row.input_ids) >= length:
                 row.add(self.eos, learn=True)
                 return row
-            # Chats leave out the ends of earlier answers.
-            row.add(self.eos, learn=training) if training else None
+            if training:  # chats leave out the ends of earlier answers
+                row.add(self.eos, learn=True)
             row.add(self.bos)
             opening = OPENING.removesuffix("<Img>")
         return row
