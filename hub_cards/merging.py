@@ -7,6 +7,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import PROCESSOR_NAME
 
 from minigpt4.checkpoints.identity import identify
+from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import refuse_another_base
 
@@ -44,7 +45,7 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
             )
     except OSError as error:
         raise ValueError(f"{folder} belongs to the model {base.name}, which is not there: {error}") from error
-    merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    merged = merge_lora(PeftModel.from_pretrained(model, str(folder)))
     merged.save_pretrained(output)
     own_processor = (folder / PROCESSOR_NAME).is_file()
     name, revision = (folder, None) if own_processor else (base.name, base.revision)

@@ -8,6 +8,7 @@ from peft import PeftModel
 from rich.console import Console
 from transformers import set_seed
 
+from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.checkpoints.writing import STAGING
 from minigpt4.modeling_minigpt4.adapters_minigpt4 import describe_base
 
@@ -100,7 +101,7 @@ def _save(trainer: StageTrainer, output: Path) -> None:
     """Save the result in its place, each file at once."""
     staging = output / STAGING
     if trainer.args.save == "full" and isinstance(trainer.model, PeftModel):
-        trainer.model = trainer.model.merge_and_unload()
+        trainer.model = merge_lora(trainer.model)
     with trainer.whole_or_nothing(staging, "The model"):
         trainer.save_model(str(staging))
     if trainer.is_world_process_zero():

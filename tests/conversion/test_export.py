@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.checkpoints.loading import load
 from minigpt4.conversion import convert, export
+from minigpt4.hub_cards import merge_adapter
 from minigpt4.inference.answering import answer
 from minigpt4.inference.turns import user_turn
 from minigpt4.training import lora_config
@@ -156,6 +157,22 @@ def test_a_merged_lora_cannot_be_taken_out(converted, tmp_path):
     with pytest.raises(ValueError, match="--keep-lora"):
         export(tmp_path / "saved", tmp_path / "checkpoint.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_a_lora_that_was_merged_here_cannot_be_taken_out_either(converted, tmp_path):
+    """Its checkpoint would hold the projection alone, and nobody would see that half of the training is missing."""
+    base = MiniGPT4ForConditionalGeneration.from_pretrained(converted("llama2"))
+    get_peft_model(base, lora_config(r=2)).save_pretrained(tmp_path / "adapter")
+    merge_adapter(tmp_path / "adapter", tmp_path / "merged")
+    with pytest.raises(ValueError, match="cannot be taken out again"):
+        export(tmp_path / "merged", tmp_path / "checkpoint.pth")
+    whole = get_peft_model(
+        MiniGPT4ForConditionalGeneration.from_pretrained(converted("llama2")),
+        LoraConfig(target_modules=DUMMY_TARGET_MODULES, modules_to_save=["multi_modal_projector"]),
+    )
+    whole.save_pretrained(tmp_path / "learned")
+    merge_adapter(tmp_path / "learned", tmp_path / "whole")
+    assert export(tmp_path / "whole", tmp_path / "checkpoint.pth").is_file()  # nothing of it is lost
 
 
 def test_what_is_there_is_not_overwritten(converted, tmp_path):

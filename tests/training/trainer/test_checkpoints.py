@@ -71,6 +71,7 @@ def test_lora_saved_in_full_is_merged(recipe, inputs, tmp_path):
     assert (adapter / "base.json").is_file()
     merged = AutoModelForImageTextToText.from_pretrained(whole)
     assert not any("lora" in name for name, _ in merged.named_parameters())
+    assert merged.config.merged_lora == {"r": 64, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}
     expected = AutoModelForImageTextToText.from_pretrained(adapter, dtype=torch.float32).eval()(**inputs).logits
     torch.testing.assert_close(merged(**inputs).logits, expected, rtol=1e-4, atol=1e-4)
 
