@@ -95,6 +95,6 @@ def _results_in(file: Path) -> "list[Result]":
 
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return results_of(content) if "descriptions" in content else task_results(content)
+        return results_of(content) if "seed" in content else task_results(content)  # of drawn scenes, of tasks
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not what minigpt4 evaluate wrote, nor what its --json printed.") from error
