@@ -9,6 +9,7 @@ from .card import Result
 def task_results(content: Mapping[str, Any]) -> list[Result]:
     """
     Scores on tasks, with what a reader must know of each: the interval, the share of the set, and what could not be scored.
+    Results that wait for their judges are left out.
 
     Args:
         content (`dict`): a result that `minigpt4 evaluate` wrote, or what its `--json` printed: a result for each task.
@@ -16,7 +17,8 @@ def task_results(content: Mapping[str, Any]) -> list[Result]:
     Raises:
         KeyError, TypeError: it is neither.
     """
-    return [_result(one) for one in ([content] if "task" in content else content.values())]
+    results = [content] if "task" in content else content.values()
+    return [_result(one) for one in results if one["unjudged"] < one["n"]]
 
 
 def _result(result: Mapping[str, Any]) -> Result:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from .groups import Bar
 
 
-WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 640, 28, 220, 90, 8, 24
+WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 680, 28, 220, 130, 8, 24
 TICKS = 5
-LABEL_CHARACTERS = 34
+# Nearly all figures are per cent; a normal interval may reach beyond, and is cut off there.
+PER_CENT, CLIPPED = 100, 25
+LABEL_CHARACTERS = 30
 
 
 class Mark(NamedTuple):
@@ -26,11 +28,11 @@ def draw_bars(bars: Sequence[Bar], marks: Sequence[Sequence[Mark]] = (), highest
     Args:
         bars (`list[Bar]`): from the top.
         marks (`list[list[Mark]]`, *optional*): those of each bar.
-        highest (`float`, *optional*): right end of the axis. Default: what the bars need.
+        highest (`float`, *optional*): right end of the axis. Default: 100, or what larger figures need.
     """
     shown = [*marks, *[()] * (len(bars) - len(marks))]
     values = [bar.high for bar in bars] + [mark.value for group in shown for mark in group]
-    top = highest or max([*values, 1e-9])
+    top = highest or (PER_CENT if max(values) <= PER_CENT + CLIPPED else max(values))
     height = TOP + ROW * len(bars) + BOTTOM
 
     def x(value: float) -> float:

@@ -20,6 +20,8 @@ from .groups import Sample, right_boxes, score_of
 SIDE = 320
 HALF = 0.5
 LONGEST_TEXT = 1500
+# As `draw_boxes` colours its first two phrases.
+LEGEND = ("what is right in orange", "the answer's in blue")
 
 
 def hits_and_misses(
@@ -40,16 +42,21 @@ def _some(samples: list[Sample], number: int) -> list[Sample]:
 def figure_of(sample: Sample, data: Path) -> str:
     """A sample in HTML: the picture with the right boxes and the answer's, what was asked, said and right, and the score."""
     score = score_of(sample)
+    ranked = "losses" in sample and "answer" not in sample
     rows = [
         ("asked", sample.get("prompt", "")),
-        ("said", sample.get("answer", "")),
-        ("right", _target(sample.get("target"))),
+        ("said", _candidate(sample["scores"]["parsed"]) if ranked else sample.get("answer", "")),
+        ("right", _candidate(sample["target"]) if ranked else _target(sample.get("target"))),
         ("score", "unjudged" if score is None else f"{score:.2f}"),
         ("error", sample.get("error", "")),
         ("not finished", "the answer has no end" if sample.get("finished") is False else ""),
     ]
     facts = "".join(f"<dt>{name}</dt><dd>{escape(_cut(value))}</dd>" for name, value in rows if value)
     return f"<figure>{_picture(sample, data)}<figcaption><dl>{facts}</dl></figcaption></figure>"
+
+
+def _candidate(index: int) -> str:
+    return f"candidate {index + 1}"
 
 
 def _target(target: Any) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from minigpt4.checkpoints.writing import unfinished_file
 
 from .chart import Mark, draw_bars
-from .examples import figure_of, hits_and_misses
-from .groups import GROUPINGS, Bar
+from .examples import LEGEND, figure_of, hits_and_misses
+from .groups import GROUPINGS, Bar, right_boxes, score_of
 
 
 Result = Mapping[str, Any]
@@ -50,7 +50,7 @@ def write_report(
 
 
 def _table(results: Sequence[Result]) -> str:
-    head = ("task", "ours", "95 %", "n", "published", "difference", "unparsable", "failed", "unjudged")
+    head = ("task", "ours", "95 %", "n", "lost", "published", "difference")
     rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _row(result))}</tr>" for result in results)
     notes = [f"{result['title']}: {note}" for result in results for note in result["notes"]]
     if any(result["n"] < result["of"] for result in results):
@@ -61,26 +61,32 @@ def _table(results: Sequence[Result]) -> str:
 
 def _row(result: Result) -> list[str]:
     value, (low, high) = result["value"], result["interval"]
+    judged = _is_judged(result)
     part = f" of {result['of']:,} (part)" if result["n"] < result["of"] else ""
     published = [f"{escape(one['model'])}, {one['version']}: {one['value']:.1f}" for one in result["published"]]
-    differences = [f"{value - one['value']:+.1f}" for one in result["published"]]
+    differences = [f"{value - one['value']:+.1f}" for one in result["published"] if judged]
     scoring = " (scored as published)" if result["published_scoring"] else ""
-    unparsable = "" if result["unparsable"] is None else str(result["unparsable"])
+    lost = (f"{result[what]:,} {what}" for what in ("unparsable", "failed", "unjudged") if result[what])
     title = f"{escape(result['title'])}{scoring}{', lower is better' if result['lower_is_better'] else ''}"
     return [
         title,
-        f"{value:.1f}",
-        f"{low:.1f} to {high:.1f}",
+        f"{value:.1f}" if judged else "not judged",
+        f"{low:.1f} to {high:.1f}" if judged else "",
         f"{result['n']:,}{part}",
+        "<br>".join(lost) or "0",
         "<br>".join(published),
         "<br>".join(differences),
-        unparsable,
-        str(result["failed"]),
-        str(result["unjudged"]),
     ]
 
 
+def _is_judged(result: Result) -> bool:
+    return any(score_of(sample) is not None for sample in result["samples"])
+
+
 def _overview(results: Sequence[Result]) -> str:
+    results = [one for one in results if _is_judged(one)]
+    if not results:
+        return ""
     bars = [Bar(one["title"], one["value"], *one["interval"], one["n"]) for one in results]
     marks = [
         [Mark(f"{mark['model']}, {mark['version']}", mark["value"]) for mark in one["published"]] for one in results
@@ -102,6 +108,8 @@ def _task(result: Result, data: Path, examples: int) -> str:
         for name, chosen in (("Hits", hits), ("Misses", misses))
         if chosen
     ]
+    if any(right_boxes(sample.get("target")) for sample in (*hits, *misses)):
+        pictures.insert(0, f"<p>Boxes: {' and '.join(LEGEND)}.</p>")
     caption = "<p>Means of the samples' scores in per cent, with the normal interval of 95 %.</p>" if charts else ""
     return f"<h2>{escape(result['title'])}</h2>{''.join(charts)}{caption}{''.join(pictures)}"
 

@@ -124,11 +124,22 @@ def tasks(
             note(
                 f"Give {page} to people, or {table}; minigpt4 evaluate sheets {folder / task.name}.json SHEET… scores them."
             )
+    page = _report(folder, data)
     if as_json:
         print(json.dumps({result.task: _summary(result) for result in results}))
     else:
         print_table(results_table(results), notes_of(results))
-        note(f"Answers and results are in {folder}.")
+        note(f"Answers and results are in {folder}; {page} shows them with charts and pictures.")
+
+
+def _report(folder: Path, data: Path) -> Path:
+    """A page with all results in the folder, those of earlier runs among them."""
+    from minigpt4.evaluation.reports import write_report
+    from minigpt4.evaluation.running import read_result
+    from minigpt4.evaluation.tasks.index import all_tasks
+
+    files = (folder / f"{name}.json" for name in all_tasks())
+    return write_report([vars(read_result(file)) for file in files if file.is_file()], folder / "report.html", data)
 
 
 def _judge(name: str | None, url: str | None, key_variable: str | None, folder: Path):

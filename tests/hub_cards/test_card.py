@@ -197,7 +197,8 @@ def test_scores_on_tasks_reach_the_card(hub, tiny_checkpoint, tmp_path):
     }
     chair = {**okvqa, "task": "chair-long", "title": "Hallucination", "measure": "chair_i", "value": 9.6, "of": 100}
     chair |= {"published_scoring": False, "lower_is_better": True, "notes": ["a note"], "failed": 0}
-    for result in (okvqa, chair):
+    waiting = {**okvqa, "task": "advanced", "n": 25, "of": 25, "unjudged": 25}
+    for result in (okvqa, chair, waiting):
         (tmp_path / f"{result['task']}.json").write_text(json.dumps(result))
     assert run(["push", str(tiny_checkpoint), "model", "--results", str(tmp_path)]) == 0
     card = ModelCard(hub.repos["models/somebody/model"].files[CARD].decode())

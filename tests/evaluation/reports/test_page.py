@@ -99,6 +99,8 @@ def test_the_page_is_whole(refcoco, okvqa, tmp_path):
         "MiniGPT-v2, first: 88.7",
         "-38.7",
         "40.0 to 60.0",
+        "1 unparsable",
+        "Boxes: what is right in orange and the answer's in blue.",
         "refcoco title: a note",
         "A score on a part of a set is not comparable",
         HOSTILE,
@@ -139,6 +141,14 @@ def test_hits_where_lower_is_better(tmp_path):
     text = Page(write_report([made], tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")).text
     assert text.index("Hits") < text.index("is good") < text.index("Misses") < text.index("fails")
     assert "unknown" not in text
+
+
+def test_what_nobody_has_judged_has_no_figure(tmp_path):
+    samples = [{"id": "1", "prompt": "Why is this funny?", "answer": "It is.", "scores": {"score": None}}]
+    made = result("advanced", samples, unjudged=1, published=[{"model": "A", "value": 65.0, "version": "first"}])
+    text = Page(write_report([made], tmp_path / "r.html", data=tmp_path).read_text(encoding="utf-8")).text
+    assert "not judged" in text
+    assert "-15.0" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Any image-text-to-text model through the command line, and several side by side."""
 
+import html
 import json
 
 import pytest
@@ -31,6 +32,17 @@ def test_nano_and_a_blip2_in_one_table(results, command):
     for expected in ("GQA", "A-OKVQA", "nano", "blip2", "MiniGPT-v2", "protocol never published"):
         assert expected in words, expected
     assert "(part)" not in words
+
+
+def test_a_page_shows_the_results(results):
+    page = (results / "nano" / "report.html").read_text(encoding="utf-8")
+    for result in read_results(results / "nano"):
+        assert result.title in page
+        first = result.samples[0]
+        said = first["answer"] if "answer" in first else f"candidate {first['scores']['parsed'] + 1}"
+        assert said in html.unescape(page)
+    assert page.count("data:image/jpeg;base64,") > 2
+    assert "cannot be read" not in page
 
 
 def test_differences_are_paired(results, command):
