@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
@@ -57,6 +58,27 @@ def push(
     with _one_line_errors(repo_id):
         # With its parent named, the commit is refused if another one was made in the meantime.
         return api.create_commit(repo_id, operations, commit_message=message, revision=revision, parent_commit=now.sha)
+
+
+def push_dataset(folder: str | Path, repo_id: str, *, private: bool = False, token: str | None = None) -> CommitInfo:
+    """
+    Create a repository for a data set where there is none, and write a folder into it in one commit, with its card.
+
+    Args:
+        folder (`str` or `Path`): with images, `metadata.jsonl` and the card, `README.md`. Other files in the repository stay.
+        repo_id (`str`): `name`, or `owner/name`.
+        private (`bool`, defaults to `False`): make a private repository.
+        token (`str`, *optional*): default: that of `hf auth login`, or `HF_TOKEN`.
+
+    Raises:
+        OSError: the Hub refused, or could not be reached; the message says why.
+    """
+    api = HfApi(token=token)
+    with _one_line_errors(repo_id):
+        repo_id = api.create_repo(repo_id, repo_type="dataset", private=private or None, exist_ok=True).repo_id
+        return api.upload_folder(
+            folder_path=folder, repo_id=repo_id, repo_type="dataset", commit_message="Upload descriptions for stage 2"
+        )
 
 
 @contextmanager

@@ -123,7 +123,8 @@ class Endpoint:
         self.concurrency, self.retries = concurrency, retries
         self.settings = {"temperature": 0, **settings}
         self.usage = Usage()
-        self._client = _client(self.url, _key(key_variable), retries, timeout)
+        self._key = _key(key_variable)
+        self._client = _client(self.url, self._key, retries, timeout)
         self._pace = _Pace(requests_per_minute)
         self._cache = _Cache(cache)
 
@@ -171,9 +172,9 @@ class Endpoint:
         try:
             made: Any = self._client.chat.completions.create(**request)
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise ValueError(f"{self.url} refuses requests for {self.name!r}: {_reason(error)}") from error
+            raise ValueError(f"{self.url} refuses requests for {self.name!r}: {self._reason(error)}") from None
         except openai.OpenAIError as error:
-            return Reply("", self.name, finished=False, error=_reason(error))
+            return Reply("", self.name, finished=False, error=self._reason(error))
         except ValueError:  # half a JSON
             return Reply("", self.name, finished=False)
         try:
@@ -190,6 +191,10 @@ class Endpoint:
             getattr(usage, "completion_tokens", 0) or 0,
         )
 
+    def _reason(self, error: Exception) -> str:
+        """What went wrong, without the key: servers repeat it in their errors."""
+        return " ".join(str(error).split()).replace(self._key, "…")[:300] or type(error).__name__
+
 
 def _client(url: str, key: str, retries: int, timeout: float) -> Any:
     try:
@@ -205,10 +210,6 @@ def _key(variable: str | None) -> str:
     if not (key := os.environ.get(variable)):
         raise ValueError(f"the environment variable {variable} is not set: put the endpoint's key into it")
     return key
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class _Pace:

@@ -44,6 +44,19 @@ def prompt_ids(processor: "MiniGPT4Processor", messages: list[dict], pictures: i
         jinja2.TemplateError: The chat template refuses a message.
     """
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **settings)
+    return text_ids(processor, text, pictures)
+
+
+def text_ids(processor: "MiniGPT4Processor", text: str, pictures: int) -> list[int]:
+    """Ids of a whole prompt, as the processor makes them, without reading the pictures.
+
+    Args:
+        text: With a placeholder for each picture.
+        pictures: Number of pictures.
+
+    Raises:
+        ValueError: The text contains other image placeholders.
+    """
     if (placeholders := text.count(processor.image_token)) != pictures:
         raise ValueError(
             f"the conversation contains {placeholders} {processor.image_token} but {pictures} pictures: "
@@ -124,7 +137,9 @@ class Reader:
         return Prompt(prompt_ids(self.processor, messages, len(all_pictures)), all_pictures)
 
     @torch.no_grad()
-    def answer(self, prompt: Prompt, streamer: "AnswerStreamer", stopping: Event, settings: dict[str, Any]) -> Answer:
+    def answer(
+        self, prompt: Prompt, streamer: "AnswerStreamer | None", stopping: Event | None, settings: dict[str, Any]
+    ) -> Answer:
         """Answer a prompt.
 
         Args:

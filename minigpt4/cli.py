@@ -16,7 +16,7 @@ import typer
 
 from minigpt4.checkpoints.remote_code import never_ask
 from minigpt4.commands import app as page
-from minigpt4.commands import chat, convert, data, demo, describe, env, evaluate, features, push, serve, train
+from minigpt4.commands import chat, convert, curate, data, demo, describe, env, evaluate, features, push, serve, train
 from minigpt4.commands.console import note
 
 
@@ -37,6 +37,7 @@ for converting in (convert.convert, convert.verify, convert.export, convert.asse
 app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
 app.command(rich_help_panel="Train and measure")(features.cache_features)
 app.add_typer(data.app, name="data", rich_help_panel="Train and measure")
+app.command(rich_help_panel="Train and measure")(curate.curate)
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Train and measure")
 app.command(rich_help_panel="Share and serve")(push.push)
 app.command(

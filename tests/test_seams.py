@@ -118,7 +118,7 @@ OF_OBJECTS = {
     "_name_or_path": "where a configuration was loaded from: it is not saved with the model",
 }
 FOLDERS = [
-    *("checkpoints", "conversion", "evaluation", "hub_cards", "inference"),
+    *("checkpoints", "conversion", "curation", "evaluation", "hub_cards", "inference"),
     *("minigpt4", "modeling_minigpt4", "processing", "training"),
 ]
 FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py") if "space" not in file.parts)

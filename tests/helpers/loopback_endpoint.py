@@ -16,7 +16,8 @@ class LoopbackEndpoint:
 
     Attributes:
         faults: "429", "500", "401", "404", "empty", "malformed" (half a JSON), "no completion", "half" (the connection ends
-            within the reply), "slow" (no reply until the server closes), "cut" (`finish_reason` is `length`).
+            within the reply), "slow" (no reply until the server closes), "cut" (`finish_reason` is `length`), "echo" (401, with the
+            key in the message).
         requests: Bodies of all requests, and `keys`: their Authorization headers.
         most: How many requests were under way at once.
     """
@@ -64,8 +65,10 @@ class LoopbackEndpoint:
                 self.under_way -= 1
 
     def _reply(self, handler: BaseHTTPRequestHandler, body: dict, fault: str) -> None:
-        if fault.isdigit():
-            error = {"error": {"message": f"fault {fault}", "type": "fault", "code": None}}
+        if fault.isdigit() or fault == "echo":
+            message = f"Incorrect key: {handler.headers['Authorization']}" if fault == "echo" else f"fault {fault}"
+            fault = "401" if fault == "echo" else fault
+            error = {"error": {"message": message, "type": "fault", "code": None}}
             return self._send(handler, int(fault), json.dumps(error), {"retry-after-ms": "1"})
         if fault == "slow":
             handler.connection.settimeout(30)

@@ -166,6 +166,10 @@ def _extras(file: Path) -> list[str]:
     page, serving = not {"app", "space"}.isdisjoint(file.parent.parts), file.parent.name == "serving"
     if serving and file.name == "hosts.py":
         return ["app", "serving"]
+    if file.name == "endpoint.py":
+        return ["curation", "endpoint"]
+    if "curation" in file.parts or file.name == "curate.py":
+        return ["curation"]
     return ["app"] if page else ["serving"] if serving else [""]
 
 

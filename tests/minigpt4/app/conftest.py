@@ -1,16 +1,15 @@
 """The page in a real browser, with nano and with a tiny model that answers in boxes."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 import pytest
 import torch
+from helpers.browser import browser, context  # noqa: F401
 
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install '.[app]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # What the tiny model is made to say. {<25><50><75><100>} is the lower half in the middle.
 BOX = "{<25><50><75><100>}"
@@ -21,29 +20,6 @@ TAUGHT = {
     "[grounding] please describe this image in details": f"<p>a dog</p> {BOX} on <p>a mat</p> {{<0><60><100><100>}} & <b>",
     f"[identify] what is this {BOX}": "a dog",
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium. Playwright's event loop runs in this thread until it is closed, where other tests want their own."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: install it (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[f"--{flag}" for flag in flags.split()])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(browser):
-    """A user of their own."""
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
-    context.set_default_timeout(60_000)
-    yield context
-    context.close()
 
 
 def served(folder: Path | None = None, pace: Event | None = None, **generation) -> Iterator[str]:

@@ -1,0 +1,188 @@
+"""`python -m benchmarks.curation OUTPUT`: a set made by nano after stage 1, and what training stage 2 on it gives.
+
+Nano after stage 1 alone describes drawn scenes, the rules of curation mend, its filter drops, and a reviewer who knows what was
+drawn drops what is wrong. Stage 2 is trained on that, on what is left without each of these steps, and on the true
+descriptions of the same scenes. Each model describes held-out scenes. Prints a JSON line for each, and writes
+`results.jsonl` and `curation.png` into OUTPUT; a run that was stopped goes on there.
+"""
+
+import argparse
+import json
+import random
+import time
+from itertools import islice
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from minigpt4.curation import Table, export, run
+from minigpt4.curation.recipe import Recipe
+from minigpt4.evaluation.scenes import describe, draw, sample_scenes, score_description
+from minigpt4.evaluation.scenes.evaluation import MAX_NEW_TOKENS, answer_all
+from minigpt4.evaluation.scenes.scoring import summarise_descriptions
+from minigpt4.evaluation.scoring import failure_rate
+from minigpt4.loading import load
+from minigpt4.training import read_recipe
+from minigpt4.training import run as training
+
+
+INSTRUCTION = "Describe this image in detail."
+STEPS = ("continue", "mend", "filter", "review")
+WITHOUT = ("mend", "filter", "review")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=120, help="of stage 2")
+    parser.add_argument("--scenes", type=int, default=150, help="held out, to evaluate on")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    stage1 = make_stage1(args.output, args.seed)
+    scenes = draw_pictures(args.output / "pictures", args.pictures)
+    file = args.output / "results.jsonl"
+    results = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    done = {result["data"] for result in results}
+    sets = {"none (stage 1 only)": None, "true descriptions": None, "made": ()}
+    sets |= {f"made without {step}": (step,) for step in WITHOUT}
+    for name, without in sets.items():
+        if name in done:
+            continue
+        start, rows, counts = time.process_time(), 0, {}
+        folder = args.output / name.replace(" ", "-")
+        if name.startswith("none"):
+            model = stage1
+        else:
+            if without is None:
+                data, rows = write_truth(folder / "data", args.output / "pictures", scenes), len(scenes)
+            else:
+                data, rows, counts = curate(folder, args.output, stage1, scenes, without)
+            model = train("nano-stage2", stage1, folder / "model", args.seed, data=str(data), max_steps=args.steps)
+        result = {"data": name, "rows": rows, "seed": args.seed, **evaluate(model, args.scenes), "left": counts}
+        result["cpu_seconds"] = round(time.process_time() - start)
+        results.append(result)
+        with file.open("a") as lines:
+            lines.write(json.dumps(result) + "\n")
+        print(json.dumps(result), flush=True)
+    plot(results, args.output / "curation.png")
+
+
+def make_stage1(output: Path, seed: int) -> Path:
+    """Nano as it is after stage 1: its parts as they are, the projection from nothing."""
+    folder = output / "stage1"
+    if not (folder / "config.json").is_file():
+        model, processor = load()
+        for parameter in model.model.multi_modal_projector.parameters():
+            torch.nn.init.zeros_(parameter)
+        model.save_pretrained(output / "blank")
+        processor.save_pretrained(output / "blank")
+        train("nano-stage1", output / "blank", folder, seed)
+    return folder
+
+
+def train(recipe: str, model: Path, output: Path, seed: int, **settings) -> Path:
+    if not (output / "config.json").is_file():
+        names = {"model_name_or_path": str(model), "output_dir": str(output), "seed": seed, "save": "full"}
+        training.run(read_recipe(recipe, **names, **settings))
+    return output
+
+
+def draw_pictures(folder: Path, count: int) -> list:
+    scenes = list(islice(sample_scenes("curation"), count))
+    if not folder.is_dir():
+        rng = random.Random(0)
+        folder.mkdir()
+        for number, scene in enumerate(scenes):
+            draw(scene, rng=rng).save(folder / f"{number:04}.png")
+    return scenes
+
+
+def write_truth(folder: Path, pictures: Path, scenes: list) -> Path:
+    """The pictures with what they show, as the drawing itself says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, scene in enumerate(scenes):
+        name = f"{number:04}.png"
+        (folder / name).write_bytes((pictures / name).read_bytes())
+        lines.append(json.dumps({"file_name": name, "text": describe(scene)}) + "\n")
+    (folder / "metadata.jsonl").write_text("".join(lines))
+    return folder
+
+
+def curate(folder: Path, output: Path, stage1: Path, scenes: list, without: tuple) -> tuple[Path, int, dict]:
+    """Run the recipe without some steps; what the model said is taken from the first run."""
+    whole = output / "made"
+    known = {} if not without else {"from": str(whole / "generate.jsonl")}
+    sections: dict = {
+        "generate": {"model": str(stage1), "batch_size": 32, **known},
+        "continue": {"under": 20} if not without else {"from": str(whole / "continue.jsonl")},
+        "mend": {"rules": True},
+        "filter": {"similar_images": None},  # drawn scenes look alike to a perceptual hash
+        "review": {"from": str(folder / "decisions.jsonl"), "reviewer": "one who knows what was drawn"},
+    }
+    sections = {name: section for name, section in sections.items() if name not in without}
+    recipe = Recipe(output=str(folder), source={"images": str(output / "pictures")}, **sections)  # type: ignore[arg-type]
+    counts: dict = {"generate": len(scenes)}
+    for step, count in run(recipe, ["generate", *(step for step in STEPS if step in sections and step != "review")]):
+        counts[step] = count.out if count else 0
+    if "review" in sections:
+        decide(Table.open(folder, recipe.steps), scenes, folder / "decisions.jsonl")
+        counts |= {step: count.out for step, count in run(recipe, ["review"]) if count}
+    made = export(recipe, folder)
+    return made.folder / "dataset", made.rows, counts
+
+
+def decide(table: Table, scenes: list, file: Path) -> None:
+    """What a reviewer who knows the scene decides: what says anything wrong is dropped."""
+    with file.open("w") as lines:
+        for row in table.arriving("review"):
+            score = score_description(scenes[int(Path(row["image"]).stem)], table.text(row, "review") or "")
+            right = score.facts_said == score.right.total()
+            decision = {"decision": "keep"} if right else {"decision": "drop", "reason": "wrong"}
+            lines.write(json.dumps({"id": row["id"], "model": "one who knows what was drawn", **decision}) + "\n")
+
+
+def evaluate(folder: Path, count: int) -> dict:
+    """How a model describes held-out scenes."""
+    scenes = list(islice(sample_scenes("evaluation 0", held_out=True), count))
+    rng = random.Random("curation")
+    model, processor = load(folder)
+    pictures = [draw(scene, rng=rng) for scene in scenes]
+    answers = answer_all(model, processor, pictures, [INSTRUCTION] * count, 32, "descriptions", MAX_NEW_TOKENS)
+    scores = [score_description(scene, a.text, a.finished) for scene, a in zip(scenes, answers, strict=True)]
+    failed = failure_rate.summarise([failure_rate.score(a.text, finished=a.finished) for a in answers])
+    facts = summarise_descriptions(scores)
+    return {
+        "failure_rate": failed["failure_rate"],
+        "facts": facts["facts"],
+        "facts_precision": facts["facts_precision"],
+        "scenes_right": facts["scenes_right"],
+        "scenes": count,
+    }
+
+
+def plot(results: list[dict], file: Path) -> None:
+    """A bar for each set: failures and facts right."""
+    names = {"failure_rate": ("failures, %", "#d62728"), "facts": ("facts right, %", "#1f77b4")}
+    width, height, left = 900, 60 + 62 * len(results), 260
+    picture = Image.new("RGB", (width, height), "white")
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
+    for number, (label, colour) in enumerate(names.values()):
+        pen.rectangle((left + 220 * number, 16, left + 220 * number + 14, 30), fill=colour)
+        pen.text((left + 220 * number + 22, 14), label, fill="black", font=font)
+    for number, result in enumerate(results):
+        top = 50 + 62 * number
+        rows = f" ({result['rows']} rows)" if result["rows"] else ""
+        pen.text((10, top + 12), result["data"] + rows, fill="black", font=font)
+        for bar, (key, (_, colour)) in enumerate(names.items()):
+            share = 100 * result[key]
+            pen.rectangle((left, top + 23 * bar, left + 5.4 * share, top + 23 * bar + 18), fill=colour)
+            pen.text((left + 5.4 * share + 6, top + 23 * bar), f"{share:.1f}", fill="black", font=font)
+    picture.save(file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The review page: what a person decides about each row."""

@@ -1,0 +1,160 @@
+"""Answers about pictures: the published prompt, its continuation with what was read kept, and models of other kinds."""
+
+import pytest
+import torch
+from helpers.curation import run_all
+from PIL import Image
+
+from minigpt4.curation import Table
+from minigpt4.curation.describing import CONTINUE_WORDS, WORDS, Describer, load_any
+from minigpt4.curation.recipe import CONTINUE, PROMPT
+from minigpt4.inference.answering import answer_batch
+from minigpt4.processing import MiniGPT4Processor, chat_template
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_checkpoint):
+    return load_any(str(tiny_checkpoint))
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return Image.effect_mandelbrot((40, 30), (-2, -1, 1, 1), 50).convert("RGB")
+
+
+def test_published_prompts():
+    assert WORDS == "Describe this image in detail. Give as many details as possible. Say everything you see."
+    assert CONTINUE_WORDS == "Continue"
+
+
+def test_default_is_the_published_prompt_as_it_stands(tiny, picture):
+    model, processor = tiny
+    inputs = processor(text=[PROMPT], images=[picture], return_tensors="pt")
+    assert Describer(*tiny).describe([picture]) == answer_batch(model, processor, inputs)
+
+
+def test_model_of_another_chat_form_is_asked_the_same_words_in_its_own(tiny):
+    model, known = tiny
+    processor = MiniGPT4Processor(known.image_processor, known.tokenizer, chat_template("llama2"), num_image_tokens=4)
+    assert Describer(model, processor).prompt == WORDS
+
+
+@pytest.mark.parametrize("prompt", [None, "What is this?"])
+def test_continuation_is_a_second_turn_of_which_nothing_is_read_twice(tiny, picture, prompt):
+    model, processor = tiny
+    describer = Describer(model, processor, prompt)
+    [first] = describer.describe([picture])
+    read = []
+
+    def count(module, args, kwargs):
+        read.append(kwargs["input_ids"].shape[1] if kwargs.get("input_ids") is not None else args[0].shape[1])
+
+    hook = model.model.register_forward_pre_hook(count, with_kwargs=True)
+    encoded = []
+    looked = model.model.vision_tower.register_forward_hook(lambda *_: encoded.append(1))
+    more, _ = describer.go_on(picture, first.text, under=1000, at_most=2)
+    hook.remove(), looked.remove()
+    prompts = [length for length in read if length > 1]
+    assert len(more) == 2
+    assert len(encoded) == 1
+    assert prompts[1] < prompts[0] / 2  # the second time only what is new
+    assert more == [again(describer, picture, [first.text, *more[:count]]) for count in (0, 1)]
+
+
+def again(describer: Describer, picture, said: list[str]) -> str:
+    """The next answer, with all that was said before read from the start."""
+    model, processor = describer.model, describer.processor
+    request = describer.continue_prompt(None)
+    if describer.literal:
+        text = describer.prompt + f"{request}".join(said) + request
+        assert request == CONTINUE
+    else:
+        chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": describer.prompt}]}]
+        for one in said:
+            chat += [{"role": "assistant", "content": one}, {"role": "user", "content": request}]
+        text = processor.apply_chat_template(chat, add_generation_prompt=True)
+    inputs = processor(text=[text], images=[picture], return_tensors="pt")
+    return answer_batch(model, processor, inputs)[0].text
+
+
+def test_long_answers_are_not_continued(tiny, picture):
+    describer = Describer(*tiny)
+    assert describer.go_on(picture, "long enough", under=5, at_most=3) == ([], True)
+    assert describer.length("abc") == 4  # the tiny tokenizer: a mark, then letters
+
+
+def test_any_other_model_that_answers_about_images(tmp_path, picture):
+    save_llava(tmp_path)
+    model, processor = load_any(str(tmp_path))
+    describer = Describer(model, processor, settings={"max_new_tokens": 4, "do_sample": False})
+    assert describer.prompt == WORDS
+    two = describer.describe([picture, picture.rotate(90)])
+    assert len(two) == 2
+    assert len(describer.go_on(picture, "a picture", under=100, at_most=2)[0]) <= 2
+    with pytest.raises(ValueError, match="one for other models has none"):
+        Describer(model, processor, PROMPT)
+
+
+def save_llava(folder) -> None:
+    """A tiny untrained LLaVA with transformers' own classes."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import (
+        CLIPImageProcessorPil,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+        PreTrainedTokenizerFast,
+    )
+
+    words = [
+        "<pad>",
+        "<s>",
+        "</s>",
+        "<unk>",
+        "<image>",
+        *["USER:", "ASSISTANT:", "Continue", "a", "picture", "of"],
+        *WORDS.split(),
+    ]
+    words = list(dict.fromkeys(words))
+    core = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
+    core.pre_tokenizer = WhitespaceSplit()
+    specials = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, **specials, extra_special_tokens={"image_token": "<image>"}
+    )
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = LlavaConfig(
+        vision_config={"model_type": "clip_vision_model", "image_size": 28, "patch_size": 14, **small},
+        text_config={"model_type": "llama", "vocab_size": len(words), "pad_token_id": 0, **small},
+        image_token_id=words.index("<image>"),
+    )
+    torch.manual_seed(0)
+    LlavaForConditionalGeneration(config).save_pretrained(folder)
+    template = (
+        "{% for m in messages %}{{ 'USER: ' if m.role == 'user' else ' ASSISTANT: ' }}{% for c in m.content %}"
+        "{{ '<image> ' if c.type == 'image' else c.text }}{% endfor %} {% endfor %}"
+        "{% if add_generation_prompt %}ASSISTANT: {% endif %}"
+    )
+    size = {"shortest_edge": 28}
+    LlavaProcessor(
+        CLIPImageProcessorPil(size=size, crop_size={"height": 28, "width": 28}),
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=template,
+        image_token="<image>",
+    ).save_pretrained(folder)
+
+
+def test_damaged_pictures_are_dropped_with_the_reason(recipe, pictures, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(pictures, tmp_path / "copy")
+    (folder / "1.png").write_bytes(b"no picture")
+    counts = run_all(recipe(source={"images": str(folder), "sample": 12}))
+    assert str(counts["generate"]).startswith("12 in, 11 out; 11 described; 1 drop (damaged image)")
+    row = next(row for row in Table.open(tmp_path / "made").rows if row["image"] == "1.png")
+    assert "1.png is not an image" in row["generate"]["details"]
