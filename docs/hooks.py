@@ -21,6 +21,7 @@ MODULES = [
     "minigpt4",
     "minigpt4.processing",
     "minigpt4.training",
+    "minigpt4.curation",
     "minigpt4.conversion",
     "minigpt4.evaluation.scenes",
     "minigpt4.evaluation.scenes.boxed",

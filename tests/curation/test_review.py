@@ -15,7 +15,7 @@ from minigpt4.curation.table import details
 
 GIVEN = (
     "A red ball lies on the mat. A red ball lies on the mat.",
-    "A cat sits on <b>the</b> wall.",
+    "A cat & a kitten sit on the wall.",
     "A dog runs. <img src=x onerror=\"document.title='hacked'\">",
     "A bird sings in a tree.",
 )
@@ -153,7 +153,7 @@ def test_page_in_a_browser(review, context, tmp_path):  # noqa: F811
             window.screenshot(path=tmp_path / "review.png")
             window.keyboard.press("k")
             expect(progress).to_contain_text("1 of 5")
-            expect(words).to_have_text("A cat sits on <b>the</b> wall.")
+            expect(words).to_have_text("A cat & a kitten sit on the wall.")
             window.keyboard.press("d")
             expect(progress).to_contain_text("2 of 5")
             assert reviewing.made["2"]["decision"] == "drop"  # saved at once
