@@ -50,7 +50,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         while not self.server.closing.wait(0.3):
             self.wfile.write(b"a")
             self.wfile.flush()
-            self.server.dripping.set()
+            self.server.dripping[self.path].set()
 
     def log_message(self, *args) -> None:
         pass
@@ -64,7 +64,8 @@ class Site(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
-        self.closing, self.dripping = threading.Event(), threading.Event()
+        self.closing = threading.Event()
+        self.dripping = {path: threading.Event() for path in ("/drip", "/headers")}
         self.sent = 0
         self.redirects = {"/file": "file:///etc/hostname", "/loop": "/loop"}
         self.pages: dict[str, bytes] = {}

@@ -8,15 +8,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # the second core has tests of its own under pytest-xdist. torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
 from helpers import loopback_hub
 from helpers.commands import command, deployed  # noqa: F401
+from helpers.fresh import fresh, stranger  # noqa: F401
+from helpers.memory import memory_of_large_pictures  # noqa: F401
 from helpers.signals import hear_ctrl_c
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -32,12 +32,19 @@ def pytest_configure(config):
     hear_ctrl_c()
 
 
+def pytest_collection_finish():
+    """The libraries are imported: nobody who collects garbage needs to look through them each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory) -> Path:
     """Folder of a complete, seeded, untrained MiniGPT-4 with a Q-Former and the vicuna chat form: it answers nonsense.
 
     Shared by the whole run: copy it before you change it.
     """
+    import torch
     from transformers import GenerationConfig
 
     from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4ImageProcessorPil, MiniGPT4Processor
@@ -155,27 +162,6 @@ def picture(tmp_path) -> Path:
     path = tmp_path / "picture.png"
     Image.frombytes("RGB", (40, 30), random.Random(0).randbytes(40 * 30 * 3)).save(path)
     return path
-
-
-@pytest.fixture
-def stranger(tmp_path):
-    """Runs a program as a person who has not installed minigpt4, and whose machine holds nothing of ours; gives its output."""
-
-    def run(program: str, *arguments: object, **environment: str) -> str:
-        program = f"import sys\nsys.modules['minigpt4'] = None  # as if it were not installed\n{program}"
-        home = str(tmp_path / "hf")
-        done = subprocess.run(
-            [sys.executable, "-c", program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | {"HF_HOME": home, "HF_MODULES_CACHE": f"{home}/modules"} | environment,
-            cwd=tmp_path,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
 
 
 @pytest.fixture

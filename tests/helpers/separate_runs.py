@@ -1,15 +1,16 @@
 """Runs of recipes in processes of their own, which can be killed. Called by tests: `python separate_runs.py JOBS`.
 
-JOBS is a JSON list. Each job has the name of a `recipe` and `overrides` for it, and may say `resume`, a number of
+JOBS is a JSON list. A job has the name of a `recipe` and `overrides` for it, and may say `resume`, a number of
 `processes`, `kill_in_step` or `kill_in_save` (a step in which, or in whose checkpoint, every process kills itself), and
 `log`, a file that gets one JSON line for each step of the first process: losses, learning rates, and of all processes
-their rows and the text of their batches.
+their rows and the text of their batches. A job that is a string is a command of the shell, for between two runs.
 Prints how the processes of each job ended. They are forked, so that one import serves all of them.
 """
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -86,6 +87,9 @@ def free_port() -> int:
 def main() -> None:
     endings = []
     for job in json.loads(sys.argv[1]):
+        if isinstance(job, str):
+            subprocess.run(job, shell=True, check=True)
+            continue
         processes, port = job.get("processes", 1), free_port()
         pids = [start(job, rank, processes, port) for rank in range(processes)]
         endings.append([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])

@@ -59,6 +59,6 @@ def test_every_public_name_is_there(package):
         _ = module.absent
 
 
-def test_a_file_does_not_hide_the_function_of_its_name():
+def test_a_file_does_not_hide_the_function_of_its_name(fresh):
     code = "from minigpt4.conversion.verify import verify as own; from minigpt4.conversion import verify; print(own is verify)"
-    assert run(code).strip() == "True"
+    assert fresh(code).stdout.strip() == "True"

@@ -1,10 +1,7 @@
 """Code that a checkpoint brings along runs with --trust-remote-code, and else not, whatever stands on stdin."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,15 +76,11 @@ def strangers(tiny_checkpoint, tmp_path_factory):
 
 
 @pytest.fixture
-def run_all(tmp_path, strangers):
+def run_all(fresh, tmp_path, strangers):
     def run_cases(cases: dict) -> dict:
         cases = {name: [str(argument) for argument in arguments] for name, arguments in cases.items()}
         found = tmp_path / "found.json"
-        program = [sys.executable, "-c", DRIVER, strangers / "marker", json.dumps(cases), found]
-        environment = os.environ | {"HF_MODULES_CACHE": str(tmp_path / "modules"), "HF_HOME": str(tmp_path / "home")}
-        done = subprocess.run(
-            program, input="y\n" * 100, capture_output=True, text=True, env=environment, cwd=tmp_path
-        )
+        done = fresh(DRIVER, strangers / "marker", json.dumps(cases), found, cwd=tmp_path, input="y\n" * 100)
         assert done.returncode == 0, done.stderr
         return json.loads(found.read_text())
 

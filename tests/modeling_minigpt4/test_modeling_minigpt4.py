@@ -1,8 +1,6 @@
 import copy
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -236,7 +234,7 @@ class TestTraining:
 class TestSaving:
     @both_variants
     @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
-    def test_a_fresh_process_gives_the_same_logits(self, make_model, make_prompt, tmp_path, qformer, tied):
+    def test_a_fresh_process_gives_the_same_logits(self, make_model, make_prompt, fresh, tmp_path, qformer, tied):
         model = make_model(qformer, text={"tie_word_embeddings": tied})
         ids = make_prompt(model, 1, "image", 7, 8)
         model.save_pretrained(tmp_path, max_shard_size="20KB")
@@ -253,9 +251,7 @@ class TestSaving:
             "logits = model(input_ids=torch.tensor([ids]), pixel_values=torch.load(folder + '/pixels.pt')).logits\n"
             "torch.save(logits, folder + '/logits.pt')\n"
         )
-        run = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path), *map(str, ids)], capture_output=True, text=True
-        )
+        run = fresh(program, tmp_path, *ids)
         assert run.returncode == 0, run.stderr
         expected = model(input_ids=torch.tensor([ids]), pixel_values=pixels(1)).logits
         assert torch.equal(torch.load(tmp_path / "logits.pt"), expected)

@@ -23,7 +23,7 @@ def test_the_deadline_is_for_the_whole(hostile, path):
     """Each byte comes in time for a limit of single steps."""
     with pytest.raises(ValueError, match=r"http://127.*: it did not arrive within 1 seconds\.$"):
         load_image(hostile.address + path, timeout=1)
-    assert hostile.dripping.is_set()
+    assert hostile.dripping[path].is_set()
 
 
 def test_the_event_loop_goes_on(hostile):

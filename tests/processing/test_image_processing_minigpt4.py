@@ -175,12 +175,12 @@ def test_beside_torchvision_the_published_pixels_are_the_default(tiny_checkpoint
     assert done.stdout.splitlines() == [f"{pillow} {pillow}", torchvision, torchvision] * len(folders)
 
 
-def test_auto_image_processor_in_a_fresh_process_is_quiet(picture, tmp_path):
+def test_auto_image_processor_in_a_fresh_process_is_quiet(fresh, tmp_path):
     MiniGPT4ImageProcessorPil(size=28).save_pretrained(tmp_path)
     code = (
         "import sys, minigpt4; from transformers import AutoImageProcessor as A;"
         "p = A.from_pretrained(sys.argv[1]); print(p.backend, p.size.height)"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    run = fresh(code, tmp_path)
     assert run.stdout.split() == ["pil", "28"]
     assert run.stderr == ""

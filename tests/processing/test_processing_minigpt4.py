@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
@@ -375,7 +373,7 @@ def test_the_pipeline_gives_the_answer_alone(tiny_checkpoint, picture, full):
 # Saving
 
 
-def test_saved_and_loaded_in_a_fresh_process_it_is_the_same(make_processor, picture, chats, tmp_path):
+def test_saved_and_loaded_in_a_fresh_process_it_is_the_same(make_processor, picture, fresh, tmp_path):
     make_processor("v2", num_image_tokens=5, stop_strings=["</s>"]).save_pretrained(tmp_path)
     picture.save(tmp_path / "picture.png")
     code = """
@@ -386,7 +384,7 @@ content = [{"type": "image", "path": sys.argv[1] + "/picture.png"}, {"type": "te
 inputs = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=True, return_dict=True)
 print(json.dumps([type(processor).__name__, processor.stop_strings, processor.tokenizer.padding_side, inputs.input_ids]))
 """
-    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    run = fresh(code, tmp_path)
     assert run.stderr == ""
     name, stop_strings, side, ids = json.loads(run.stdout)
     assert (name, stop_strings, side) == ("MiniGPT4Processor", ["</s>"], "left")

@@ -1,8 +1,5 @@
 """LoRA as MiniGPT-v2 has it: what learns, what is saved, and that it comes back in a fresh process."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -122,11 +119,12 @@ def test_checkpoints_hold_what_learned_only(trained, tmp_path):
         assert not (folder / "model.safetensors").exists()
 
 
-def test_comes_back_in_a_fresh_process_and_merges(trained, tiny_checkpoint, inputs, tmp_path):
+def test_comes_back_in_a_fresh_process_and_merges(trained, tiny_checkpoint, inputs, fresh, tmp_path):
     expected = trained.model.eval()(**inputs).logits
     torch.save(inputs, tmp_path / "inputs.pt")
     arguments = [tmp_path / "run", tiny_checkpoint, tmp_path / "inputs.pt", tmp_path / "merged"]
-    subprocess.run([sys.executable, "-c", LOAD, *map(str, arguments)], check=True)
+    done = fresh(LOAD, *arguments)
+    assert done.returncode == 0, done.stderr
     by_name, by_peft, merged, saved = torch.load(tmp_path / "merged.pt")
     base = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)(**inputs).logits
     assert not torch.allclose(expected, base, atol=1e-2)
@@ -175,7 +173,7 @@ def test_a_lora_beside_the_weights_is_never_lost(with_lora, recipe, processor):
         StageTrainer(model, read.args, read.sequence, processing_class=processor, train_dataset=[])
 
 
-def test_four_bits(tmp_path, recipe, processor, model):
+def test_four_bits(tmp_path, fresh, recipe, processor, model):
     pytest.importorskip("bitsandbytes", reason="the extra `quantization` is not installed")
     config = model.config
     config.text_config.hidden_size = config.text_config.intermediate_size = 128
@@ -192,8 +190,8 @@ def test_four_bits(tmp_path, recipe, processor, model):
         raise
     inputs = dict(processor(images=Image.new("RGB", (28, 28), "red"), text="<ImageHere> What?", return_tensors="pt"))
     torch.save(inputs, tmp_path / "inputs.pt")
-    arguments = [sys.executable, "-c", LOAD_IN_FOUR_BITS, output, wide, tmp_path / "inputs.pt", tmp_path / "seen.pt"]
-    subprocess.run(list(map(str, arguments)), check=True)
+    done = fresh(LOAD_IN_FOUR_BITS, output, wide, tmp_path / "inputs.pt", tmp_path / "seen.pt")
+    assert done.returncode == 0, done.stderr
     seen = torch.load(tmp_path / "seen.pt")
     assert seen["layers"] == {"language_model": "Linear4bit", "vision_tower": "Linear"}
     assert seen["answer"].shape[1] > inputs["input_ids"].shape[1]

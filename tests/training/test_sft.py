@@ -180,9 +180,8 @@ def test_text_alone_trains_the_projection_alone(sft, model):
     assert torch.equal(before, model.model.multi_modal_projector.weight)
 
 
-def test_one_process_and_two_and_both_come_back(tiny_checkpoint, tmp_path):
-    script = ROOT / "tests/helpers/separate_sft.py"
-    done = subprocess.run([sys.executable, script, tiny_checkpoint, tmp_path], capture_output=True, text=True)
+def test_one_process_and_two_and_both_come_back(tiny_checkpoint, fresh, tmp_path):
+    done = fresh(ROOT / "tests/helpers/separate_sft.py", tiny_checkpoint, tmp_path)
     assert done.returncode == 0, done.stderr
     base = AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
     one, two = (torch.load(tmp_path / processes / "seen.pt") for processes in ("1", "2"))

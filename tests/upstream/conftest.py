@@ -1,6 +1,5 @@
 """What the tests on transformers' own suite share."""
 
-import gc
 import importlib.util
 import os
 import sys
@@ -67,14 +66,6 @@ def fetcher(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(packages))
     return fetch
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    """The mixins collect garbage around each test: what was imported before need not be looked through each time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,14 +1,12 @@
 """What a chat of the page keeps of its pictures."""
 
 import gc
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.hostile import bomb, encoded
+from benchmarks.hostile import bomb
 from minigpt4.app.chat import Chat
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import LARGEST
@@ -94,18 +92,12 @@ def test_the_shrunk_picture_comes_to_the_same_pixels(mode, size):
         assert processor(shrunk, return_tensors="pt")["pixel_values"].equal(expected)
 
 
-def test_large_pictures_are_let_go(tmp_path):
-    """In a process of its own. Eight of them would take 1.6 GB together."""
-    path = tmp_path / "large.png"
-    path.write_bytes(encoded(Image.new("L", (7_000, 7_000))))
-    code = (
-        "import sys, psutil; from benchmarks.measuring import peak; from minigpt4.app.uploads import read_uploads;"
-        "from minigpt4.processing import MiniGPT4ImageProcessorPil; processor = MiniGPT4ImageProcessorPil();"
-        "held = lambda: psutil.Process().memory_info().rss; before = held();"
-        "kept = read_uploads([sys.argv[1]] * 8, processor);"
-        "print((peak() - before) / 1e6, (held() - before) / 1e6)"
+def test_large_pictures_are_let_go(memory_of_large_pictures):
+    """Eight of them would take 1.6 GB together."""
+    prepare = (
+        "from minigpt4.app.uploads import read_uploads; from minigpt4.processing import MiniGPT4ImageProcessorPil;"
+        "processor = MiniGPT4ImageProcessorPil()"
     )
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
-    peak, kept = map(float, done.stdout.split())
+    peak, kept = memory_of_large_pictures(prepare, "pictures = read_uploads([picture] * 8, processor)")
     assert peak < 500
     assert kept < 100

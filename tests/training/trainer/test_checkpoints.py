@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -47,14 +45,14 @@ def test_checkpoints_hold_the_projection_and_nothing_else(recipe, tmp_path):
     assert not (output / ".saving").exists()
 
 
-def test_a_checkpoint_and_its_base_are_the_model(recipe, inputs, tiny_checkpoint, tmp_path):
+def test_a_checkpoint_and_its_base_are_the_model(recipe, inputs, tiny_checkpoint, fresh, tmp_path):
     learned = run(recipe(**FAST))
     whole = run(recipe(**FAST, save="full", output_dir=str(tmp_path / "full")))
     expected = AutoModelForImageTextToText.from_pretrained(whole)(**inputs).logits
     assert not torch.allclose(expected, AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)(**inputs).logits)
     torch.save(inputs, tmp_path / "inputs.pt")
-    arguments = [learned, tmp_path / "inputs.pt", tmp_path / "logits.pt"]
-    subprocess.run([sys.executable, "-c", LOAD, *map(str, arguments)], check=True)
+    done = fresh(LOAD, learned, tmp_path / "inputs.pt", tmp_path / "logits.pt")
+    assert done.returncode == 0, done.stderr
     assert torch.equal(torch.load(tmp_path / "logits.pt"), expected)
     assert AutoProcessor.from_pretrained(learned).num_image_tokens == 4
 

@@ -1,8 +1,6 @@
 """Several processes of a published stage: each takes the mean of its own tokens, as the original's DDP does."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ PROMPT = "<ImageHere> what is it?"
 TEXTS = ["red", "a picture that is red from one side to the other"]
 
 
-def test_the_loss_of_two_processes(model, processor, tiny_checkpoint, tmp_path):
+def test_the_loss_of_two_processes(model, processor, tiny_checkpoint, fresh, tmp_path):
     """Of a short answer and a long one, for a recipe that is published and one that is ours."""
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -55,8 +53,7 @@ def test_the_loss_of_two_processes(model, processor, tiny_checkpoint, tmp_path):
         }
         for name in ("stage2", "own-folder")
     ]
-    script = ROOT / "tests/helpers/separate_runs.py"
-    done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True)
+    done = fresh(ROOT / "tests/helpers/separate_runs.py", json.dumps(jobs))
     assert json.loads(done.stdout.splitlines()[-1]) == [[0, 0], [0, 0]], done.stderr
     logged = [json.loads(Path(job["log"]).read_text()) for job in jobs]
     assert [sorted(line["rows"]) for line in logged] == [[0, 1], [0, 1]]

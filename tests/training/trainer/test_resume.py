@@ -22,13 +22,13 @@ from minigpt4.training.run import run
 
 
 KILLED = -signal.SIGKILL
+SCRIPT = ROOT / "tests/helpers/separate_runs.py"
 
 
 @pytest.fixture
-def separate_runs():
+def separate_runs(fresh):
     def start(*jobs: dict) -> list[list[int]]:
-        script = ROOT / "tests/helpers/separate_runs.py"
-        done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True)
+        done = fresh(SCRIPT, json.dumps(jobs))
         assert done.returncode == 0, done.stderr
         start.said = done.stderr
         endings = json.loads(done.stdout.splitlines()[-1])
@@ -195,26 +195,21 @@ def test_a_full_disk_says_so_and_costs_no_checkpoint(job, tmp_path):
     size = sum(file.stat().st_size // 4096 * 4096 + 4096 for file in checkpoint.iterdir())  # in pages
     disks = {tmp_path / name: int(size * fits) for name, fits in (("small", 1.5), ("larger", 3.1))}
     jobs = [job("full", overrides={**settings, "output_dir": str(disk / "run")}) for disk in disks]
-    program = [sys.executable, str(ROOT / "tests/helpers/separate_runs.py")]
-    script = "\n".join(
-        ["set -e"]
-        + [f"mkdir {disk} && mount -t tmpfs -o size={size} tmpfs {disk} || exit 77" for disk, size in disks.items()]
-        + [shlex.join([*program, json.dumps(jobs)])]
-        + [f"ls -x -w 0 -A {disk}/run && mount -o remount,size=64m {disk}" for disk in disks]
-        + [shlex.join([*program, json.dumps([{**each, "resume": True} for each in jobs])])]
-        + [f"cmp {disk}/run/adapter_model.safetensors {tmp_path}/whole/adapter_model.safetensors" for disk in disks]
-    )
+    mounts = [f"mkdir {disk} && mount -t tmpfs -o size={size} tmpfs {disk}" for disk, size in disks.items()]
+    jobs += [f"ls -x -w 0 -A {disk}/run && mount -o remount,size=64m {disk}" for disk in disks]
+    jobs += [{**full, "resume": True} for full in jobs[:2]]
+    jobs += [f"cmp {disk}/run/adapter_model.safetensors {tmp_path}/whole/adapter_model.safetensors" for disk in disks]
+    runs = shlex.join([sys.executable, str(SCRIPT), json.dumps(jobs)])
+    script = f"{{ {' && '.join(mounts)}; }} || exit 77; {runs}"
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]  # nobody else sees these disks
     done = subprocess.run(alone, capture_output=True, text=True)
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("A disk of a given size cannot be mounted here.")
     assert done.returncode == 0, done.stderr
-    endings, again = [line for line in done.stdout.splitlines() if line.startswith("[[")]
+    assert json.loads(done.stdout.splitlines()[-1]) == [[1], [1], [0], [0]], done.stderr
     left = [line for line in done.stdout.splitlines() if line.startswith("checkpoint")]
-    assert json.loads(endings) == [[1]] * 2, done.stderr
     kept = [f"checkpoint-{number}" for number in (1, 2, 3)]
     assert [line.split() for line in left] == [kept[:1], kept]
-    assert json.loads(again) == [[0]] * 2, done.stderr
     for disk, what in zip(disks, ("checkpoint-2", "The model"), strict=True):
         assert (
             f"OSError: {what} could not be written to {disk}/run, as the disk is full: the checkpoints before it are "
