@@ -29,6 +29,13 @@ MODULES = [
 ]
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The reference in the navigation has a page of each module."""
+    [section] = [entry for entry in config.nav if "Reference" in entry]
+    section["Reference"] = [{module: f"reference/{module}.md"} for module in MODULES]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Pages keep their paths in the repository, so that their links work there and on the site."""
     for file in [file for file in files if file.src_dir == config.docs_dir]:

@@ -140,7 +140,7 @@ def model_card(
         found[PARTS] = markdown_table(
             ("made from", "", "licence"), ((part, f"`{name}`", terms) for part, name, terms in parts)
         )
-        found[PARTS] += "\n\nThe licences of all of them hold for this model too."
+        found[PARTS] += "\n\nThe licences of all of them apply to this model as well."
     if training is not None:
         found[TRAINING] = str(training)
     on_the_hub = base if base and not is_path(base) else None

@@ -12,6 +12,8 @@ NOTE = "base.json"
 SAMPLES, SAMPLE_BYTES = 256, 4096
 # What packaging changes in a configuration without changing the network.
 PACKAGING = ("auto_map", "dtype", "transformers_version")
+# Where a checkpoint is loaded from, besides its name.
+CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
 
 
 def _without_packaging(fields: dict) -> dict:
@@ -91,3 +93,35 @@ def refuse_another_base(
             "Restore the old ones, or train again."
         )
     raise ValueError(f"{adapter} belongs to {noted.name}, not to {name}: load it with the model it was trained on.")
+
+
+class AdapterLoadingMixin:
+    """`load_adapter` of a model that takes its own adapters only. `from_pretrained` notes where the model came from."""
+
+    _checkpoint_kwargs: dict = {}
+
+    def load_adapter(
+        self, peft_model_id=None, adapter_name=None, *args, adapter_kwargs=None, load_config=None, **kwargs
+    ):
+        """
+        See `PreTrainedModel.load_adapter`, which `from_pretrained` of an adapter's folder calls, too.
+
+        Raises:
+            ValueError: if the adapter was trained on another model than this one, or its keys are not this model's.
+        """
+        if peft_model_id is not None:
+            where = self._checkpoint_kwargs if load_config is None else load_config.download_kwargs
+            where = {name: where[name] for name in CHECKPOINT_KWARGS if name in where}
+            adapter_revision = (adapter_kwargs or {}).get("revision")
+            refuse_another_base(peft_model_id, self.name_or_path, adapter_revision=adapter_revision, **where)
+        report = super().load_adapter(
+            peft_model_id, adapter_name, *args, adapter_kwargs=adapter_kwargs, load_config=load_config, **kwargs
+        )
+        # The report counts keys of other adapters, and all in which the name of this one occurs somewhere.
+        missing = {key for key in report.missing_keys if f".{adapter_name or 'default'}." in f"{key}."}
+        if differing := sorted(missing | report.unexpected_keys):
+            kind = "missing" if differing[0] in missing else "unexpected"
+            raise ValueError(
+                f"{peft_model_id} does not fit the model: {len(differing)} keys differ, first {differing[0]} ({kind})."
+            )
+        return report

@@ -17,7 +17,7 @@ from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs, torch_compilable_check
 from transformers.utils.generic import can_return_tuple
 
-from .adapters_minigpt4 import refuse_another_base
+from .adapters_minigpt4 import CHECKPOINT_KWARGS, AdapterLoadingMixin
 from .configuration_minigpt4 import MiniGPT4Config
 from .ends_minigpt4 import read_ends_of_before
 from .frozen_parts_minigpt4 import leave_frozen_parts_in_eval_mode
@@ -31,11 +31,7 @@ from .quantization_minigpt4 import quantize_language_model_only
 LN_VISION_EPS = 1e-5
 
 
-# Where a checkpoint is loaded from, besides its name.
-CHECKPOINT_KWARGS = ("cache_dir", "local_files_only", "revision", "token")
-
-
-class MiniGPT4PreTrainedModel(PreTrainedModel):
+class MiniGPT4PreTrainedModel(AdapterLoadingMixin, PreTrainedModel):
     """Base class of the models: how weights are initialised, loaded and saved."""
 
     config: MiniGPT4Config
@@ -49,7 +45,6 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _can_compile_fullgraph = True
-    _checkpoint_kwargs: dict = {}
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, quantization_config=None, **kwargs):
@@ -79,32 +74,6 @@ class MiniGPT4PreTrainedModel(PreTrainedModel):
     def dtype(self) -> torch.dtype:
         """Of the language model, which is most of the model: loaded in float16, the Q-Former stays in float32."""
         return self.base_model.language_model.dtype
-
-    def load_adapter(
-        self, peft_model_id=None, adapter_name=None, *args, adapter_kwargs=None, load_config=None, **kwargs
-    ):
-        """
-        See `PreTrainedModel.load_adapter`, which `from_pretrained` of an adapter's folder calls, too.
-
-        Raises:
-            ValueError: if the adapter was trained on another model than this one, or its keys are not this model's.
-        """
-        if peft_model_id is not None:
-            where = self._checkpoint_kwargs if load_config is None else load_config.download_kwargs
-            where = {name: where[name] for name in CHECKPOINT_KWARGS if name in where}
-            adapter_revision = (adapter_kwargs or {}).get("revision")
-            refuse_another_base(peft_model_id, self.name_or_path, adapter_revision=adapter_revision, **where)
-        report = super().load_adapter(
-            peft_model_id, adapter_name, *args, adapter_kwargs=adapter_kwargs, load_config=load_config, **kwargs
-        )
-        # The report counts keys of other adapters, and all in which the name of this one occurs somewhere.
-        missing = {key for key in report.missing_keys if f".{adapter_name or 'default'}." in f"{key}."}
-        if differing := sorted(missing | report.unexpected_keys):
-            kind = "missing" if differing[0] in missing else "unexpected"
-            raise ValueError(
-                f"{peft_model_id} does not fit the model: {len(differing)} keys differ, first {differing[0]} ({kind})."
-            )
-        return report
 
     def train(self, mode: bool = True):
         """

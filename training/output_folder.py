@@ -9,7 +9,7 @@ from minigpt4.checkpoints.writing import STAGING
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 # What a run leaves in its folder; anything else belongs to somebody else.
 OWN_FILES = re.compile(
-    rf"{CHECKPOINT.pattern}|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|\..*"
+    rf"{CHECKPOINT.pattern}|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|samples\.jsonl\.unfinished|\..*"
 )
 
 

@@ -1,6 +1,7 @@
 """The site of the guides and the reference, as `make docs` builds it."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,15 +14,7 @@ import pytest
 from helpers import ROOT
 
 
-MODULES = [
-    "minigpt4",
-    "minigpt4.processing",
-    "minigpt4.training",
-    "minigpt4.conversion",
-    "minigpt4.evaluation.scenes",
-    "minigpt4.evaluation.scenes.boxed",
-    "minigpt4.hub_cards",
-]
+MODULES = runpy.run_path(str(ROOT / "docs" / "hooks.py"))["MODULES"]
 
 
 def build(repository: Path, site: Path) -> subprocess.CompletedProcess:

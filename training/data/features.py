@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, ProcessorMixin
 
+from minigpt4.checkpoints.writing import unfinished_file
 from minigpt4.modeling_minigpt4 import MiniGPT4Model
 from minigpt4.processing.image_loading import load_image
 from minigpt4.training.arguments import StageArguments
@@ -166,11 +167,11 @@ def cache_features(recipe: Recipe) -> FeatureCache:
     apply_mask(model, args.mask)
     _refuse_learned_towers(model, args)
     folder, made_by = Path(args.features), describe_makers(model, processor, args)
-    if not (folder / NOTE).is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{NOTE}.{args.process_index}.part"  # other processes look for it at this moment
-        part.write_text(json.dumps(made_by, indent=2), encoding="utf-8")
-        part.replace(folder / NOTE)
+    with PartialState().main_process_first():
+        if not (folder / NOTE).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with unfinished_file(folder / NOTE) as part:
+                part.write_text(json.dumps(made_by, indent=2), encoding="utf-8")
     cache = FeatureCache(folder)
     cache.refuse_if_stale(made_by)
 
@@ -220,8 +221,8 @@ class _Images(IterableDataset):
 def _save_shard(folder: Path, features: dict[str, torch.Tensor]) -> None:
     # Two processes may begin with the same image; where they have all in common, the files are the same.
     name = f"{hashlib.sha256(''.join(sorted(features)).encode()).hexdigest()[:32]}.safetensors"
-    save_file({key: tensor.contiguous() for key, tensor in features.items()}, folder / f"{name}.part")
-    (folder / f"{name}.part").replace(folder / name)
+    with unfinished_file(folder / name) as part:
+        save_file({key: tensor.contiguous() for key, tensor in features.items()}, part)
 
 
 def _towers(model: PreTrainedModel) -> MiniGPT4Model:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transformers import Trainer, TrainerCallback
 
+from minigpt4.checkpoints.writing import unfinished_file
 from minigpt4.inference.answering import ContextLimitError, answer_batch
 from minigpt4.training.row import Row, row_images
 from minigpt4.training.sequences.collation import SequenceCollator
@@ -35,10 +36,9 @@ class SampleAnswers(TrainerCallback):
             # A run that goes on comes to evaluations again that were after its last checkpoint.
             before = self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []
             before = [line for line in before if json.loads(line)["step"] < state.global_step]
-            part = self.file.with_name(f".{self.file.name}")
             text = "\n".join([*before, *(json.dumps(line, ensure_ascii=False) for line in lines)])
-            part.write_text(text + "\n", encoding="utf-8")
-            part.replace(self.file)
+            with unfinished_file(self.file) as part:
+                part.write_text(text + "\n", encoding="utf-8")
 
     def answer(self, row: Row) -> dict:
         collator: SequenceCollator = self.trainer.data_collator
