@@ -115,6 +115,8 @@ def tiny_v2_checkpoint(tmp_path_factory, tiny_checkpoint) -> Path:
 
     Shared by the whole run: copy it before you change it.
     """
+    import torch
+
     from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4Processor
     from minigpt4.processing.tasks import TASKS
     from minigpt4.processing.templates import chat_template

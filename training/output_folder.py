@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from minigpt4.checkpoints.writing import STAGING
+from minigpt4.checkpoints.writing import STAGING, UNFINISHED
 
 
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 # What a run leaves in its folder; anything else belongs to somebody else.
 OWN_FILES = re.compile(
-    rf"{CHECKPOINT.pattern}|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)|samples\.jsonl\.unfinished|\..*"
+    rf"{CHECKPOINT.pattern}|runs|logs|README\.md|.*\.(json|jsonl|safetensors|bin|jinja|png|model|yaml|py)({re.escape(UNFINISHED)})?|\..*"
 )
 
 
