@@ -15,7 +15,7 @@ from minigpt4.checkpoints.fit import misfit
 from .arguments import ModelArguments
 
 
-# The Q-Former's are called query and value, the vision tower's qkv; the name of the part says it all the same.
+# Naming the language model keeps LoRA off the towers, whatever their layers are called.
 QUERY_AND_VALUE = r".*language_model\..*\.(q_proj|v_proj)"
 
 
@@ -27,7 +27,7 @@ def lora_config(arguments: ModelArguments | None = None, **kwargs) -> LoraConfig
 
     Args:
         arguments (`ModelArguments`, *optional*): other values, as from a recipe.
-        kwargs: further arguments of `LoraConfig`, which go before all others.
+        kwargs: further arguments of `LoraConfig`, which take precedence.
 
     Returns:
         `peft.LoraConfig`: for `get_peft_model`, `SFTTrainer(peft_config=…)` or `model.add_adapter`.
@@ -56,15 +56,15 @@ def lora_config(arguments: ModelArguments | None = None, **kwargs) -> LoraConfig
 
 def continue_lora(model: PreTrainedModel, name: str, arguments: ModelArguments) -> PeftModel:
     """
-    The LoRA that lies beside a model's weights, to be trained further; a new one would take its place from zero.
+    Load the LoRA next to a model's weights to train it further; a new one would replace it and start from zero.
 
     Args:
-        model (`MiniGPT4ForConditionalGeneration`): loaded without it.
+        model (`MiniGPT4ForConditionalGeneration`): loaded without the LoRA.
         name (`str`): folder or Hub id of both.
         arguments (`ModelArguments`): dropout, what else is saved, and the revision.
 
     Raises:
-        ValueError: if they ask for another rank or alpha, or its weights do not fit.
+        ValueError: the arguments ask for another rank or alpha, or the weights do not fit.
     """
     found = LoraConfig.from_pretrained(name, revision=arguments.model_revision)
     config = lora_config(arguments, target_modules=found.target_modules)

@@ -22,7 +22,7 @@ MASKS = {
 
 def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
     """
-    Freezes everything but what the mask names.
+    Freeze everything but what the mask names.
 
     The frozen parts of a MiniGPT-4 also stay in eval mode when a trainer calls `model.train()`.
 
@@ -32,7 +32,7 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
             or more whole components of a parameter's dotted name.
 
     Raises:
-        ValueError: if a name is not a mask, or a pattern matches no parameter.
+        ValueError: a name is not a mask, or a pattern matches no parameter.
 
     Example:
 
@@ -52,7 +52,7 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
     for name, parameter in model.named_parameters():
         hits = {pattern for pattern, regex in patterns.items() if regex.search(name)}
         matched |= hits
-        # PEFT keeps the module that a copy of `modules_to_save` stands for.
+        # PEFT keeps the original of each module in `modules_to_save`.
         parameter.requires_grad_(bool(hits) and ".original_module." not in name)
     if missing := [pattern for pattern in patterns if pattern not in matched]:
         raise ValueError(
@@ -62,7 +62,7 @@ def apply_mask(model: nn.Module, mask: str | Sequence[str]) -> None:
 
 
 def learning_table(model: nn.Module) -> Table:
-    """What learns in the model: parameters with their shapes and numbers. Those of all layers share a line."""
+    """The trainable parameters of a model, with shapes and counts. Those of repeated layers share a line."""
     table = Table("learns", "of them", "shape", "parameters", title="What learns")
     alike: Counter[tuple[str, torch.Size]] = Counter()
     frozen = 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DESCRIBE = "Describe this image in detail."
 HINT = "Ask about a picture"
 
-# The four outputs of everything that talks: chat, chatbot, textbox, notice.
+# The outputs of every handler that answers: chat, chatbot, textbox, notice.
 Updates = tuple[Any, Any, Any, Any]
 
 
@@ -99,14 +99,14 @@ class Actions:
             return gr.HTML(visible=False), None
         turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
         name = files[0] if files else turn
-        if name is not None and name == aimed:  # reading it again at every letter typed would take long
+        if name is not None and name == aimed:  # reading it again with every letter typed would be slow
             return gr.skip(), aimed
         shown = chat.picture if chat is not None else None
         try:
             picture = (
                 read_uploads(files, self._processor.image_processor)[0].shown if files else shown and Image.open(shown)
             )
-        except ValueError:  # said when it is sent
+        except ValueError:  # reported when it is sent
             picture = None
         if picture is None:
             return gr.HTML(visible=False), None

@@ -36,10 +36,11 @@ class _Shown:
 
 
 class Chat:
-    """The conversation of one user, and its messages on the page.
+    """
+    The conversation of one user, and its messages on the page.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` gives them; shared by all chats.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): shared by all chats.
     """
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
@@ -59,7 +60,7 @@ class Chat:
         """Send a message with pictures; yields the page's messages repeatedly while the answer grows.
 
         Raises:
-            ValueError: As `read_uploads` and `Conversation.stream`; the chat is unchanged then.
+            ValueError: as in `read_uploads` and `Conversation.stream`; the chat is unchanged then.
         """
         uploads = read_uploads(files, self._image_processor)
         views = [save_view(upload.shown, self._folder.name) for upload in uploads]
@@ -98,7 +99,7 @@ class Chat:
         return self._turns[message]
 
     def messages(self, question: str = "", shown: _Shown | None = None, answer: str = "") -> list[dict]:
-        """Everything said, for `gr.Chatbot`; also what is being said, where `shown` is given."""
+        """All messages, for `gr.Chatbot`; with the turn that is being answered if `shown` is given."""
         exchanges = [
             (turn.text, turn.answer.text or "(The answer is empty.)", view)
             for turn, view in zip(self.conversation.turns, self._shown, strict=False)

@@ -21,12 +21,16 @@ LONGEST = 2000  # tokens of an answer
 def build_page(
     model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", about: str = ""
 ) -> gr.Blocks:
-    """The page for one model, for any number of users at once; `serve` puts it on the network.
+    """
+    The page for one model, for any number of users at once; [`serve`] puts it on the network.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` returns them. Tasks and the drawing of boxes are offered if the
-            processor has `task_identifiers`.
-        about: One line about the model, in Markdown.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): tasks and the drawing of boxes are
+            offered if the processor has `task_identifiers`.
+        about (`str`, *optional*): one line about the model, in Markdown.
+
+    Returns:
+        `gradio.Blocks`: not served yet.
     """
     settings = model.generation_config
     tasks = known_tasks(processor.task_identifiers)

@@ -46,14 +46,20 @@ class OnlyThisServer:
 
 
 def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> str:
-    """Start serving the page, and return its address. `page.block_thread()` waits, `page.close()` ends it.
+    """
+    Start serving the page. `page.block_thread()` waits, `page.close()` ends it.
 
     Args:
-        host: The address to listen on; `0.0.0.0` for everyone who can reach this machine.
-        port: Default: the first free one from 7860 on.
+        page (`gradio.Blocks`): from [`build_page`].
+        host (`str`, *optional*, defaults to `"127.0.0.1"`): the address to listen on; `0.0.0.0` for everyone who can reach
+            this machine.
+        port (`int`, *optional*): default: the first free one from 7860 on.
+
+    Returns:
+        `str`: the address of the page.
 
     Raises:
-        OSError: The port is in use, or the host is not an address of this machine.
+        OSError: the port is in use, or the host is not an address of this machine.
     """
     check_address(host, port or 0)  # Gradio would try each of its ports, for five seconds
     # Without monitoring nobody sees its record of 10,000 events, of which it makes a table after each event.
@@ -75,7 +81,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
                 "redoc_url": None,
                 "openapi_url": None,
             },
-            # The reader's own fonts: the others would come from elsewhere.
+            # System fonts: any others would be loaded from elsewhere.
             theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
             css=style(),
             ssr_mode=False,

@@ -27,14 +27,16 @@ class Upload:
 
 
 def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> list[Upload]:
-    """Open uploaded files.
+    """
+    Open uploaded files.
 
     Args:
-        image_processor: The model's.
+        files (`list[str]`): their paths on the server.
+        image_processor (`BaseImageProcessor`): the model's.
 
     Raises:
-        ValueError: There are too many, or one is not a picture or too large; the message names it as the user does, not
-            the server.
+        ValueError: there are too many, or one is not a picture or too large; the message has the name that the user knows,
+            not the path on the server.
     """
     if len(files) > MAX_PICTURES:
         raise ValueError(f"{len(files)} pictures are too many: a message takes at most {MAX_PICTURES}.")

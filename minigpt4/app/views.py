@@ -23,19 +23,19 @@ def sized(picture: Image.Image) -> Image.Image:
 
 
 def save_view(picture: Image.Image, folder: str) -> str:
-    """Write the picture into a folder, without what else its file may have told (place, camera), and return its path."""
+    """Write the picture into a folder, without its metadata (place, camera), and return its path."""
     return _save(sized(picture), folder)
 
 
 def save_boxes(text: str, view: str, folder: str) -> str | None:
-    """The same, of a view with the boxes of `text` drawn on it; nothing where it has none."""
+    """The same, of a view with the boxes of `text` drawn on it; `None` if there are none."""
     with Image.open(view) as picture:
         grounding = parse_grounding(text, picture.size)
         return _save(draw_boxes(picture, grounding.phrases), folder) if grounding.boxes else None
 
 
 def data_url(picture: Image.Image) -> str:
-    """The picture as an address that holds it."""
+    """The picture as a `data:` address."""
     buffer = BytesIO()
     sized(picture).save(buffer, format="webp")
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

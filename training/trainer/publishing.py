@@ -18,8 +18,8 @@ class PublishingTrainer(Trainer):
     """
     A `Trainer` whose `push_to_hub` writes one commit, of the model, its processor, its code and its card.
 
-    Neither the optimizer nor `training_args.bin`, in which a token may stand, leaves the machine. An adapter whose base is
-    on the Hub is pushed as an adapter; one whose base is a folder, merged with it.
+    The optimizer and `training_args.bin`, which may contain a token, are never pushed. An adapter whose base is on the Hub
+    is pushed as an adapter; one whose base is a local folder is merged with it first.
 
     Attributes:
         recipe (`str`, *optional*), data (`list[str]`): for the card, where they are known.
@@ -34,9 +34,9 @@ class PublishingTrainer(Trainer):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # Now, as merging an adapter leaves nothing to count.
+        # Counted now: once an adapter is merged, nothing tells its parameters from the others.
         self.learned = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
-        self.frozen = self.model.num_parameters() - self.learned  # which knows how many stand in a byte
+        self.frozen = self.model.num_parameters() - self.learned  # which knows how many are packed into a byte
 
     def create_model_card(self, *args, **kwargs) -> None:
         """Write the card into `output_dir`."""
@@ -52,17 +52,17 @@ class PublishingTrainer(Trainer):
         private: bool | None = None,
         **kwargs,
     ) -> CommitInfo | None:
-        """See `Trainer.push_to_hub`. It always waits until the Hub has everything."""
+        """See `Trainer.push_to_hub`. Always waits until the upload is complete."""
         self.save_model(_internal_call=True)
         return self._publish(Path(self.args.output_dir), commit_message, token, revision, private)
 
     def push_checkpoint(self, folder: Path) -> None:
-        """Push a checkpoint, where the arguments ask for that, and for more than the end."""
+        """Push a checkpoint if the arguments ask for pushes before the end of training."""
         if self.args.push_to_hub and self.args.hub_strategy != HubStrategy.END:
             self._publish(folder, f"Training in progress, step {self.state.global_step}")
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        """Nothing: it comes before a checkpoint has its name."""
+        """Does nothing: it is called before the checkpoint has its final name."""
 
     def _publish(
         self,

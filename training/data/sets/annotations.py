@@ -1,4 +1,4 @@
-"""Annotation files, read row by row, each row with the place where it stands."""
+"""Annotation files, read row by row, each row with its place in the file."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

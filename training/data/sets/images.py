@@ -1,4 +1,4 @@
-"""Image files that annotations name: they stay in their folder, and those that are not there are found without opening any."""
+"""Image files that annotations name: all must be inside their folder, and missing ones are found without opening any."""
 
 import os
 from collections.abc import Mapping
