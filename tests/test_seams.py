@@ -180,7 +180,9 @@ def is_private(name: str) -> bool:
 
 
 def own_classes() -> set[type]:
-    modules = [import_module(module_of(file)) for file in FILES if file.name != "__main__.py"]
+    # Not those of the harnesses, which are not installed here.
+    files = [file for file in FILES if file.name != "__main__.py" and file.parent.name != "harnesses"]
+    modules = [import_module(module_of(file)) for file in files]
     found = {value for module in modules for value in vars(module).values() if inspect.isclass(value)}
     return {value for value in found if value.__module__.startswith("minigpt4.")}
 
