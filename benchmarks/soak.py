@@ -38,7 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=VISITORS)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--warm-up", type=float, default=15, help="minutes that do not count for the slope")
+    parser.add_argument(
+        "--warm-up",
+        type=float,
+        default=25,
+        help="minutes that do not count for the slope; 500 requests at least, until the page has as many chats as it keeps",
+    )
     parser.add_argument("--every", type=float, default=30, help="seconds between two rows of the table")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two requests of a visitor")
     parser.add_argument("--visitors", type=int, default=2)

@@ -60,14 +60,14 @@ def failures(text: str, *, finished: bool = True, language: str | None = "en") -
     words = _words(text)
     sentences = [" ".join(found) for one in _SENTENCE_END.split(text) if (found := _words(one))]
     long_ones = [one for one in sentences if one.count(" ") + 1 >= SENTENCE_WORDS]
-    found = {
+    failed = {
         "repetition": _PIECE.search(text) is not None or _loops(words) or _repeated_share(words) > NGRAM_SHARE,
         "repeated_sentence": len(set(long_ones)) < len(long_ones),
         "no_end": not finished,
         "fragment": len(words) < FEWEST_WORDS or not _ENDED.search(text.rstrip()),
         "other_language": language is not None and any(_is_foreign(piece, language) for piece in _pieces(text)),
     }
-    return [name for name in FAILURES if found[name]]
+    return [name for name in FAILURES if failed[name]]
 
 
 def _words(text: str) -> list[str]:
