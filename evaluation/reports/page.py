@@ -87,7 +87,9 @@ def _overview(results: Sequence[Result]) -> str:
     results = [one for one in results if _is_judged(one)]
     if not results:
         return ""
-    bars = [Bar(one["title"], one["value"], *one["interval"], one["n"]) for one in results]
+    bars = [
+        Bar(one["title"], one["value"], low, high, one["n"]) for one in results for low, high in (one["interval"],)
+    ]
     marks = [
         [Mark(f"{mark['model']}, {mark['version']}", mark["value"]) for mark in one["published"]] for one in results
     ]
