@@ -22,17 +22,19 @@ INLINE = re.findall(r"`((?:minigpt4|accelerate|trl) [^`]+)`", GUIDE)
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory, tiny_checkpoint):
-    """Where the reader of the guide works. The tiny model stands for nano, which would learn for minutes."""
+    """Where the reader of the guide works. A tiny model stands for nano, which would learn for minutes."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "training").symlink_to(ROOT / "training")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr("minigpt4.training.model.embedded", {"nano": str(tiny_checkpoint)}.get)
+        patch.setattr(
+            "minigpt4.training.model.embedded", lambda name: str(tiny_checkpoint) if name == "nano" else name
+        )
         patch.setattr("minigpt4.nano_path", lambda: tiny_checkpoint, raising=False)
         yield folder
 
 
-def test_the_guide_from_top_to_bottom(reader, tiny_checkpoint):
+def test_the_guide_from_top_to_bottom(reader, tiny_checkpoint, tiny_v2_checkpoint):
     names: dict = {}
     for language, text in BLOCKS:
         assert language in ("python", "sh")
@@ -40,9 +42,12 @@ def test_the_guide_from_top_to_bottom(reader, tiny_checkpoint):
             exec(compile(text, "docs/train.md", "exec"), names)
             continue
         for line in text.splitlines():
-            words = shlex.split(line.replace("=nano ", f"={tiny_checkpoint} "))
+            line = line.replace("=nano ", f"={tiny_checkpoint} ").replace("=FOLDER ", f"={tiny_v2_checkpoint} ")
+            words = shlex.split(line)
             if "train" in words and "output_dir=runs/mine" not in words:  # one run is as long as it says
                 words += ["--set", f"max_steps={3 if '--resume' in words else 2}"]
+            if any(word.startswith("v2-stage") for word in words):
+                words += ["--set", "dataloader_num_workers=0", "--set", "per_device_train_batch_size=2"]
             if words[0] == "minigpt4":
                 assert run(words[1:]) == 0, line
             else:
@@ -50,7 +55,7 @@ def test_the_guide_from_top_to_bottom(reader, tiny_checkpoint):
                 subprocess.run([accelerate, *words[1:]], check=True, capture_output=True, stdin=subprocess.DEVNULL)
     for name in ("mine", "lora", "long", "two"):
         assert (reader / "runs" / name / "adapter_model.safetensors").is_file(), name
-    for name in ("whole", "merged"):
+    for name in ("whole", "merged", "weak", "fine", "chats"):
         assert (reader / "runs" / name / "model.safetensors").is_file(), name
     assert (reader / "runs" / "whole" / "modeling_minigpt4.py").is_file()  # for `trl sft`
     assert (reader / "runs" / "mine" / "loss.png").is_file()
