@@ -35,8 +35,8 @@ WITHOUT = ("mend", "filter", "review")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=120, help="of stage 2")
+    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=50, help="of stage 2")
     parser.add_argument("--scenes", type=int, default=150, help="held out, to evaluate on")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
     file = args.output / "results.jsonl"
     results = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     done = {result["data"] for result in results}
-    sets = {"none (stage 1 only)": None, "true descriptions": None, "made": ()}
+    sets: dict = {"none (stage 1 only)": None, "made": (), "true descriptions": None}
     sets |= {f"made without {step}": (step,) for step in WITHOUT}
     for name, without in sets.items():
         if name in done:
@@ -60,7 +60,8 @@ def main() -> None:
                 data, rows = write_truth(folder / "data", args.output / "pictures", scenes), len(scenes)
             else:
                 data, rows, counts = curate(folder, args.output, stage1, scenes, without)
-            model = train("nano-stage2", stage1, folder / "model", args.seed, data=str(data), max_steps=args.steps)
+            length = {"max_steps": args.steps, "warmup_steps": max(1, args.steps // 10)}
+            model = train("nano-stage2", stage1, folder / "model", args.seed, data=str(data), **length)
         result = {"data": name, "rows": rows, "seed": args.seed, **evaluate(model, args.scenes), "left": counts}
         result["cpu_seconds"] = round(time.process_time() - start)
         results.append(result)

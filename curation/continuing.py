@@ -1,5 +1,7 @@
 """The second step: short answers are continued in a second turn."""
 
+from typing import Any
+
 from transformers import set_seed
 
 from minigpt4.processing.image_loading import load_image
@@ -33,5 +35,5 @@ def work(work: Work) -> None:
             work.write({row["id"]: entry(None, "nothing more", **asked)})
         else:
             joined = " ".join([text, *more])
-            known = {"turns": len(more), "tokens": describer.length(joined), "finished": finished}
+            known: dict[str, Any] = {"turns": len(more), "tokens": describer.length(joined), "finished": finished}
             work.write({row["id"]: entry(joined, "continued", **asked, **known)})

@@ -145,6 +145,6 @@ class Describer:
             prompt = Prompt(text_ids(self.processor, whole, 1), [picture])
         else:
             pictures = [(picture,), *[()] * (len(said) - 1)]
-            turns = [Turn(a, p, Answer(s, True)) for a, p, s in zip(asked, pictures, said, strict=True)]  # type: ignore[arg-type]
+            turns = [Turn(a, p, Answer(s, True)) for a, p, s in zip(asked, pictures, said, strict=True)]
             prompt, _ = reader.fit(turns, 0, request, (), self.settings)
         return reader.answer(prompt, None, None, self.settings)

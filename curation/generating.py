@@ -1,6 +1,7 @@
 """The first step: a model describes each picture."""
 
 import zlib
+from typing import Any
 
 from transformers import set_seed
 
@@ -30,7 +31,7 @@ def work(work: Work) -> None:
             set_seed(batch_seed(section.seed, batch))
             asked = {"model": section.model, "prompt": describer.prompt}
             for row, answer in zip(rows, describer.describe(pictures), strict=True):
-                known = {"tokens": describer.length(answer.text), "finished": answer.finished}
+                known: dict[str, Any] = {"tokens": describer.length(answer.text), "finished": answer.finished}
                 made[row["id"]] = (
                     entry(answer.text, "described", **asked, **known)
                     if answer.text

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 
 NAME = "rules"
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?]+[\"'\u201d\u2019)]*|$)")
+_SENTENCE = re.compile(r".+?(?:[.!?]+[\"'\u201d\u2019)]*(?=\s|$)|$)", re.DOTALL)  # not within 3.5 or e.g.this
 _MEANINGLESS = re.compile(r"[^\w\s.,;:!?'\"()\u2018\u2019\u201c\u201d%&/-]+|(?<!\w)[_~^|\\]+")
 _STUTTER = re.compile(r"\b(\w+(?:\s+\w+){0,7})(?:[\s,]+\1\b)+", re.IGNORECASE)
 _ENDED = re.compile(r"[.!?][\"'\u201d\u2019)]*$")

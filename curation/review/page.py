@@ -79,11 +79,11 @@ def build_review_page(reviewing: Reviewing, finished: Event) -> gr.Blocks:
                 )
                 notice = gr.HTML(elem_id="notice")
                 with gr.Row():
-                    keep = gr.Button("Keep (K)", variant="primary", elem_id="keep", min_width=80)
-                    save = gr.Button("Save edit (S)", elem_id="save", min_width=80)
-                    drop = gr.Button("Drop (D)", variant="stop", elem_id="drop", min_width=80)
-                    back = gr.Button("Undo (U)", elem_id="undo", min_width=80)
-                    end = gr.Button("Finish (F)", elem_id="finish", min_width=80)
+                    keep = gr.Button("Keep (K)", variant="primary", elem_id="keep", min_width=60, size="sm")
+                    save = gr.Button("Save edit (S)", elem_id="save", min_width=60, size="sm")
+                    drop = gr.Button("Drop (D)", variant="stop", elem_id="drop", min_width=60, size="sm")
+                    back = gr.Button("Undo (U)", elem_id="undo", min_width=60, size="sm")
+                    end = gr.Button("Finish (F)", elem_id="finish", min_width=60, size="sm")
         shown = [name, picture, words, text, progress, notice]
         options: dict[str, Any] = {
             "outputs": shown,

@@ -47,11 +47,13 @@ def curate(
     """
     if lacking := [name for name in NEEDED if find_spec(name) is None]:
         raise ValueError(f"curation needs {lacking[0]}: run pip install '.[curation]' in minigpt4's repository.")
-    from minigpt4.curation.recipe import read_recipe
-    from minigpt4.curation.shards import shard_folder
+    from minigpt4.curation.recipe import check_steps, read_recipe
 
     read = read_recipe(recipe)
-    folder = shard_folder(read, shard)
+    if steps != ["merge"]:
+        check_steps(read, steps or [])
+    if redo and not steps:
+        raise ValueError("--redo needs the step to do again.")
     if restore:
         from minigpt4.curation.restoring import restore as run_restore
 
@@ -62,19 +64,18 @@ def curate(
 
         print(f"merge: {len(merge(read).rows)} rows in {read.output}; run filter and what follows on them")
         return
-    if redo and not steps:
-        raise ValueError("--redo needs the step to do again.")
-    _run(read, steps or [], shard, folder, redo, port, trust_remote_code)
+    _run(read, steps or [], shard, redo, port, trust_remote_code)
 
 
-def _run(
-    recipe: "Recipe", steps: list[str], shard: str | None, folder: Path, redo: bool, port: int | None, trust: bool
-) -> None:
+def _run(recipe: "Recipe", steps: list[str], shard: str | None, redo: bool, port: int | None, trust: bool) -> None:
     with working("Reading the recipe"):
+        from minigpt4.curation.shards import shard_folder
         from minigpt4.curation.spending import spending
         from minigpt4.curation.steps import run
         from minigpt4.curation.table import Table
         from minigpt4.hub_cards.embedded import embedded
+
+    folder = shard_folder(recipe, shard)
 
     def review(work: "Work") -> None:
         _review(work, port)

@@ -165,6 +165,7 @@ def test_a_local_model_mends(recipe, texts, tmp_path):
         ("a big big big cat sleeps .", "A big cat sleeps."),
         ("The dog ~~~ runs @@ home.", "The dog runs home."),
         ("It is red. It is blue!", "It is red. It is blue!"),
+        ("It is 3.5 m long. It is 3.5 m high.", "It is 3.5 m long. It is 3.5 m high."),
         ("no end at all", ""),
     ],
 )

@@ -1,5 +1,6 @@
 """The review: what is decided is saved at once and can be taken back; and its page, in a real browser."""
 
+from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -11,10 +12,13 @@ from minigpt4.curation import Table
 from minigpt4.curation.review.deciding import Reviewing
 from minigpt4.curation.review.difference import difference
 from minigpt4.curation.table import details
+from minigpt4.evaluation.scenes import describe, sample_scenes
 
 
+[ONE] = [describe(scene) for scene in islice(sample_scenes("curation"), 1, 2)]  # of the first picture, 1.png
+TWICE = ONE.partition(". ")[2]
 GIVEN = (
-    "A red ball lies on the mat. A red ball lies on the mat.",
+    f"{ONE} {TWICE}",
     "A cat & a kitten sit on the wall.",
     "A dog runs. <img src=x onerror=\"document.title='hacked'\">",
     "A bird sings in a tree.",
@@ -28,7 +32,6 @@ def review(recipe, texts, tmp_path):
         generate=texts(*GIVEN),
         mend={"rules": True, "checks": {"shortest": 0}},
         review={"reviewer": "Ada", "double_check": 0.2},
-        source={"images": str(recipe().source.images), "sample": 4},
     )
 
     def call(act):
@@ -46,7 +49,7 @@ def decide(reviewing: Reviewing, decision: str, text: str | None = None) -> None
 
 def test_decisions(review):
     def act(reviewing):
-        assert reviewing.current.text == "A red ball lies on the mat."
+        assert reviewing.current.text == ONE
         assert reviewing.current.before == GIVEN[0]
         decide(reviewing, "keep")
         decide(reviewing, "edit", " A cat sits\non the wall. ")
@@ -56,9 +59,9 @@ def test_decisions(review):
 
     count, table = review(act)
     assert str(count) == "4 in, 2 out; 1 keep; 1 edit; 1 drop (reviewer); 1 not done yet"
-    assert [row["review"] and row["review"]["model"] for row in table.rows] == ["Ada", "Ada", "Ada", None]
+    assert [row["review"] and row["review"]["model"] for row in table.rows[:4]] == ["Ada", "Ada", "Ada", None]
     assert [table.text(row, "export") for row in table.arriving("export")] == [
-        "A red ball lies on the mat.",
+        ONE,
         "A cat sits on the wall.",
     ]
 
@@ -148,7 +151,7 @@ def test_page_in_a_browser(review, context, tmp_path):  # noqa: F811
             window.goto(serve(page))
             progress, words = window.locator("#progress"), window.locator("#words .text")
             expect(progress).to_contain_text("0 of 5", timeout=60_000)
-            expect(window.locator("#words del")).to_contain_text("A red ball lies on the mat")
+            expect(window.locator("#words del")).to_contain_text(TWICE)
             expect(window.locator("#picture img")).to_be_visible()
             window.screenshot(path=tmp_path / "review.png")
             window.keyboard.press("k")
@@ -165,7 +168,8 @@ def test_page_in_a_browser(review, context, tmp_path):  # noqa: F811
             window.keyboard.press("Control+Enter")
             expect(progress).to_contain_text("2 of 5")
             assert reviewing.made["2"]["text"] == "A kitten sits on the wall."
-            expect(words).to_contain_text("<img src=x")
+            expect(words).to_contain_text("onerror")
+            expect(window.locator("#words img")).to_have_count(0)  # a text is no HTML
             assert window.title() == "Review"
             window.reload()
             expect(progress).to_contain_text("2 of 5")

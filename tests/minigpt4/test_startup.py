@@ -48,6 +48,7 @@ def test_help_imports_nothing_heavy():
         (["train", *OWN, "--set", "model_name_or_path=test"], "test: no such folder; did you mean tests?"),
         (["train", *OWN, "--set", "data=./nope"], "./nope: no such file or folder"),
         (["train", *OWN, "--set", "data=nano", "--set", "output_dir=tests"], "is not from a training run"),
+        (["curate", "nope.yaml"], "There is no recipe 'nope.yaml'"),
         (["data", "check", "nope"], "There is no recipe 'nope'"),
         (["describe", "setup.cfg", "--model", "setup.cfg"], "setup.cfg is a file"),
         (["chat", "--model", "tests"], "config.json"),
