@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from transformers.integrations import PeftAdapterMixin
 from transformers.utils import cached_file
 
 
@@ -95,7 +96,7 @@ def refuse_another_base(
     raise ValueError(f"{adapter} belongs to {noted.name}, not to {name}: load it with the model it was trained on.")
 
 
-class AdapterLoadingMixin:
+class AdapterLoadingMixin(PeftAdapterMixin):
     """`load_adapter` of a model that takes its own adapters only. `from_pretrained` notes where the model came from."""
 
     _checkpoint_kwargs: dict = {}

@@ -151,6 +151,8 @@ def test_stop(context, endless_page):
     ready(page)
     assert len(answers(page).inner_text()) >= 20
     say(page, "Once more")
+    expect(answers(page)).to_have_count(2)
+    expect(answers(page).last).to_contain_text(re.compile(".{5}"))
     page.get_by_role("button", name="New chat").click()  # also ends what is being said
     expect(page.locator("#chat .example")).to_have_count(3)
     ready(page)
