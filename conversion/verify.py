@@ -142,7 +142,7 @@ def verify(
 
 
 def print_report(report: Report, folder: str | Path) -> None:
-    """Prints the table of the parts, and what is wrong."""
+    """Prints the table of the parts, then what is wrong, or that nothing is."""
     table = Table("part", "tensors", "parameters", "dtype", "sha256", "compared", title=str(folder))
     for part, found in report.components.items():
         table.add_row(
@@ -159,6 +159,12 @@ def print_report(report: Report, folder: str | Path) -> None:
     console.print(table)
     for problem in report.problems:
         console.print(problem, highlight=False, soft_wrap=True)
+    if not report.problems:
+        tensors = sum(found.tensors for found in report.components.values())
+        compared = sum(found.compared for found in report.components.values())
+        like = f"{compared:,} of them as in their sources" if compared else "none compared with a source"
+        verdict = f"{folder} passed: {tensors:,} tensors, all in their places and finite, {like}."
+        console.print(verdict, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _plan_sources(plan: Plan, vision, qformer, language_model, checkpoint, *, has_lora: bool):

@@ -1,6 +1,6 @@
 """From prompts to answers: the one place that generates them, for batches, conversations, evaluation and training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ def answer_batch(
     *,
     streamer: "AnswerStreamer | None" = None,
     stopping: Event | None = None,
+    on_token: Callable[[int], object] | None = None,
     ends: Sequence[str] = (),
     **settings: Any,
 ) -> list[Answer]:
@@ -70,6 +71,7 @@ def answer_batch(
             belongs to them: `attention_mask`, `pixel_values` or `vision_features`.
         streamer: Receives the answer to a single prompt as it grows; with beam search, when it is complete.
         stopping: Ends the answers when it is set.
+        on_token: Called after each step with the number of tokens that every answer has now.
         ends: Texts that end an answer, besides the model's own end.
         settings: Of `generate`, in place of the checkpoint's.
 
@@ -86,7 +88,7 @@ def answer_batch(
         **inputs,
         tokenizer=processor.tokenizer,
         streamer=None if beams else streamer,
-        stopping_criteria=[_Stop(stopping, limit)],
+        stopping_criteria=[_Stop(stopping, limit, on_token and (lambda now: on_token(now - length)))],
         **settings,
     )
     # An encoder has read the prompt, where there is one: what comes out does not begin with it.
@@ -133,13 +135,18 @@ def _is_finished(
 
 
 class _Stop(StoppingCriteria):
-    """Ends a generation when asked to, or when the model can read no further."""
+    """Ends a generation when asked to, or when the model can read no further; says how long it is before that."""
 
-    def __init__(self, stopping: Event | None, limit: int | None) -> None:
+    def __init__(
+        self, stopping: Event | None, limit: int | None, on_length: Callable[[int], object] | None = None
+    ) -> None:
         self.stopping = stopping
         self.limit = limit
+        self.on_length = on_length
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> Any:
+        if self.on_length is not None:
+            self.on_length(input_ids.shape[1])
         stopped = self.stopping is not None and self.stopping.is_set()
         full = self.limit is not None and input_ids.shape[1] >= self.limit
         return torch.full((len(input_ids),), full or stopped, device=input_ids.device)

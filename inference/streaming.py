@@ -16,11 +16,11 @@ def show(piece: str) -> None:
     print(piece, end="", flush=True)
 
 
-def print_pieces(pieces: Generator[str, None, None]) -> None:
-    """Print an answer as it is generated; Ctrl-C ends it."""
+def print_pieces(pieces: Generator[str, None, None], write: Callable[[str], object] = show) -> None:
+    """Print an answer with `write` as it is generated; Ctrl-C ends it."""
     try:
         for piece in pieces:
-            show(piece)
+            write(piece)
     except KeyboardInterrupt:
         pieces.close()
     print(flush=True)

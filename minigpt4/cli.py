@@ -16,7 +16,22 @@ import typer
 
 from minigpt4.checkpoints.remote_code import never_ask
 from minigpt4.commands import app as page
-from minigpt4.commands import chat, convert, curate, data, demo, describe, env, evaluate, features, push, serve, train
+from minigpt4.commands import (
+    chat,
+    convert,
+    curate,
+    data,
+    demo,
+    describe,
+    env,
+    evaluate,
+    features,
+    merge,
+    push,
+    recipes,
+    serve,
+    train,
+)
 from minigpt4.commands.console import note
 
 
@@ -35,7 +50,9 @@ for talking in (demo.demo, describe.describe, chat.chat, page.app):
 for converting in (convert.convert, convert.verify, convert.export, convert.assemble):
     app.command(rich_help_panel="Build models from the published files")(converting)
 app.add_typer(train.app, name="train", rich_help_panel="Train and measure")
+app.command(rich_help_panel="Train and measure")(recipes.recipes)
 app.command(rich_help_panel="Train and measure")(features.cache_features)
+app.command(rich_help_panel="Train and measure")(merge.merge)
 app.add_typer(data.app, name="data", rich_help_panel="Train and measure")
 app.command(rich_help_panel="Train and measure")(curate.curate)
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel="Train and measure")

@@ -26,10 +26,10 @@ async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
         max_bytes (`int`): The largest content that is read.
 
     Returns:
-        `bytes`: the content as the site sends it, whatever its status.
+        `bytes`: the content as the site sends it.
 
     Raises:
-        ValueError: it cannot be fetched, takes longer, is larger, or is redirected from a public into a private network.
+        ValueError: the server answers with an error; or it cannot be fetched, takes longer, is larger, or is redirected from a public into a private network.
     """
     name = address if len(address) <= 200 else f"{address[:100]}…"
     try:
@@ -46,6 +46,8 @@ async def fetch(address: str, timeout: float, max_bytes: int) -> bytes:
             ) as client,
             client.stream("GET", address) as response,
         ):
+            if response.is_error:  # what comes with it is a page that says so
+                raise ValueError(f"the server answered {response.status_code} {response.reason_phrase}".rstrip())
             content = bytearray()
             async for piece in response.aiter_raw():
                 content += piece

@@ -21,14 +21,11 @@ from transformers.image_utils import (
 )
 
 from .fetching import fetch_now
+from .image_formats import FORMATS
 
 
 URL_TIMEOUT_SECONDS = 60
 URL_MAX_BYTES = 100_000_000
-
-# What is opened, whatever a file is called; where Pillow was built without one of them, the others. Pillow knows forty
-# more, some of which start other programs: Ghostscript for PostScript.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 # Where the image processor is in a saved folder, for those who load it with `trust_remote_code=True`. Of two, transformers
 # would take the one with torchvision wherever that works, and its pixels are not the published ones.
@@ -234,11 +231,6 @@ def _to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         # A table takes a fifth of numpy's memory; values outside of it are clipped.
         image = image.convert("I").point([round(value / 257) for value in range(65536)], "L")
     return image.convert("RGB")
-
-
-def extensions() -> set[str]:
-    """The file name extensions of the `FORMATS`."""
-    return {extension for extension, kind in PIL.Image.registered_extensions().items() if kind in FORMATS}
 
 
 def _base64(text: str) -> bytes | None:

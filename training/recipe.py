@@ -10,13 +10,11 @@ import yaml
 
 from .recipe_keys import recipe_keys
 from .recipe_paths import refuse_missing_paths
+from .shipped import RECIPES, shipped
 
 
 if TYPE_CHECKING:
     from .arguments import DataArguments, ModelArguments, SequenceArguments, StageArguments
-
-
-RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,9 @@ def find_recipe(name: str | Path) -> Path:
     Raises:
         FileNotFoundError: there is no such recipe.
     """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else RECIPES / f"{name}.yaml"
-    if not path.is_file():
+    own = Path(name).suffix in (".yaml", ".yml")
+    path = Path(name) if own else shipped(RECIPES).get(str(name))
+    if path is None or not path.is_file():
         raise FileNotFoundError(
             f"There is no recipe {str(name)!r}: give a YAML file, or one of {', '.join(shipped_recipes())}."
         )
@@ -101,7 +100,7 @@ def load_recipe(name: str | Path, **overrides) -> "tuple[StageArguments, Sequenc
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(recipe.stem for recipe in RECIPES.glob("*.yaml"))
+    return [*shipped(RECIPES)]
 
 
 def parse_overrides(settings: Sequence[str]) -> dict:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from minigpt4.checkpoints.identity import identify, may_be_hub_id, no_such_folder
+from minigpt4.hub_cards.embedded import embedded
 
 
 def refuse_missing_paths(values: Mapping) -> None:
     """
-    Refuse a model that is no checkpoint, and paths of data where nothing is. Names without a folder are left to
-    those who know them: nano, published sets, sets on the Hub.
+    Refuse a model that is no checkpoint, and paths of data where nothing is. Names of data without a folder are left
+    to those who know them: published sets, sets on the Hub.
 
     Args:
         values (`Mapping`): a recipe's, by key.
@@ -19,8 +20,8 @@ def refuse_missing_paths(values: Mapping) -> None:
         FileNotFoundError: there is no such data.
     """
     model = values.get("model_name_or_path")
-    if isinstance(model, str) and ("/" in model or not model.startswith("nano")):
-        identify(model, values.get("model_revision"))
+    if isinstance(model, str):
+        identify(embedded(model), values.get("model_revision"))
     root = values.get("data_root")
     for name in (*_names(values.get("data")), *_names(values.get("eval_data"))):
         if _is_path(name) and not (Path(name).exists() or (root and Path(root, name).exists())):

@@ -1,12 +1,13 @@
 """Run a recipe from start to end."""
 
 import re
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
 from peft import PeftModel
 from rich.console import Console
-from transformers import set_seed
+from transformers import ProgressCallback, set_seed
 
 from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.checkpoints.writing import STAGING
@@ -18,6 +19,7 @@ from .output_folder import checkpoint_to_resume
 from .recipe import Recipe
 from .reports.curve import draw_loss_curve
 from .reports.preview import print_memory, print_sequences
+from .reports.progress import TrainingProgress, Waiting
 from .reports.samples import SampleAnswers
 from .sequences.collation import SequenceCollator
 from .trainer.publishing import data_names
@@ -35,7 +37,7 @@ def show(recipe: Recipe, count: int) -> None:
     print_sequences(collator, islice(rows, count), Console())
 
 
-def run(recipe: Recipe, resume: bool = False) -> Path:
+def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) -> Path:
     """
     Train a recipe, and save model and processor in its `output_dir`.
 
@@ -44,6 +46,8 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     Args:
         recipe (`Recipe`): from [`read_recipe`].
         resume (`bool`, *optional*, defaults to `False`): resume from the last checkpoint in `output_dir`.
+        waiting (`Callable[[str], AbstractContextManager]`, *optional*):
+            Shows what the run is busy with before it trains. Default: nothing is shown.
 
     Returns:
         `Path`: `output_dir`.
@@ -61,13 +65,16 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
             "eval_data is set, but eval_strategy is not: use --set eval_strategy=epoch, or remove eval_data."
         )
     checkpoint = checkpoint_to_resume(output, resume)
-    rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
+    with waiting("Reading the data"):
+        rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
     processor = load_processor(recipe.model)
     set_seed(args.seed)
     # Another configuration than its own makes a new model, with no base to go back to.
     base = None if recipe.model.model_config else describe_base(*checkpoint_name(recipe.model))
+    with waiting("Loading the model"):
+        model = load_model(recipe.model, bf16=args.bf16)
     trainer = StageTrainer(
-        load_model(recipe.model, bf16=args.bf16),
+        model,
         args,
         recipe.sequence,
         processing_class=processor,
@@ -88,7 +95,13 @@ def run(recipe: Recipe, resume: bool = False) -> Path:
     if eval_rows is not None and args.samples:
         fixed = list(islice(eval_rows.preview(args.seed), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
-    trainer.train(resume_from_checkpoint=checkpoint)
+    progress = TrainingProgress()
+    if trainer.pop_callback(ProgressCallback) is not None:
+        trainer.add_callback(progress)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    finally:
+        progress.close()
     trainer.recipe, trainer.data = recipe.name, data_names(recipe.data.data)
     _save(trainer, output)
     trainer.create_model_card()

@@ -4,6 +4,7 @@ import errno
 import ipaddress
 import os
 import socket
+from collections.abc import Sequence
 
 
 def check_address(host: str, port: int = 0) -> None:
@@ -28,6 +29,28 @@ def check_address(host: str, port: int = 0) -> None:
             failed.append(error)
     if len(failed) == len(found):
         raise OSError(f"cannot listen on {host}: it is not an address of this machine ({failed[0]})")
+
+
+def first_free_port(host: str, ports: Sequence[int]) -> int:
+    """The first of some ports on which a server can listen.
+
+    Args:
+        host: As for [`check_address`].
+        ports: One or more.
+
+    Raises:
+        OSError: All are in use or reserved, or the host is not an address of this machine.
+    """
+    check_address(host)
+    for port in ports:
+        try:
+            check_address(host, port)
+        except OSError:
+            if len(ports) == 1:
+                raise
+        else:
+            return port
+    raise OSError(f"cannot listen on {host}: ports {ports[0]} to {ports[-1]} are all in use; choose one with --port")
 
 
 def listens_on_loopback(host: str) -> bool:

@@ -1,14 +1,24 @@
 """`minigpt4 app`: a web page to chat with the model."""
 
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Annotated
 
 import typer
 
-from minigpt4.commands.console import note, working
-from minigpt4.commands.options import Model, TrustRemoteCode
-from minigpt4.inference.serving.listening import check_address
+from minigpt4.commands.console import note, say, working
+from minigpt4.commands.options import Model, TrustRemoteCode, model_name
+from minigpt4.inference.serving.listening import first_free_port
 from minigpt4.inference.serving.memory import give_back_memory
+
+
+PORTS = range(7860, 7960)
 
 
 def app(
@@ -24,18 +34,33 @@ def app(
     """Serve a web page to chat about pictures; with MiniGPT-v2, also to find and name objects in them."""
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
-    check_address(host, port or 0)
+    port = first_free_port(host, [port] if port else PORTS)
     give_back_memory()
-    with working("Loading the model"):
-        from minigpt4.app import about, build_page, serve
-        from minigpt4.loading import load
+    loading = f"Loading {model_name(model)}"
+    if not sys.stderr.isatty():  # where nothing turns, as in a log
+        note(loading)
+    with _own_temporary_folder():
+        with working(loading):
+            from minigpt4.app import about, build_page, serve
+            from minigpt4.loading import load
 
-        page = build_page(*load(model, trust_remote_code), about=about(model))
-    address = serve(page, host, port)
-    print(f"Open {address} in a browser. Ctrl-C ends the page.", flush=True)
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        note("Everyone who can reach this machine can use the page.")
-    try:
-        page.block_thread()
-    finally:
-        page.close(verbose=False)
+            page = build_page(*load(model, trust_remote_code), about=about(model))
+        address = serve(page, host, port)
+        say(f"Open {address} in a browser. Ctrl-C ends the page.")
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            note("Everyone who can reach this machine can use the page.")
+        with suppress(KeyboardInterrupt):
+            Event().wait()
+    # At once: open browsers and answers in the making would hold up an orderly end for seconds.
+    os._exit(0)
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Whatever the page writes, such as the pictures of its chats, is gone when the command ends."""
+    with TemporaryDirectory(prefix="minigpt4-page-", ignore_cleanup_errors=True) as folder:
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before

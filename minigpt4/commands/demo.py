@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minigpt4.commands.console import working
+from minigpt4.commands.console import say, working
 from minigpt4.commands.pictures import check_exists, read_picture
+from minigpt4.commands.wrapping import WordWrap
 
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 INSTRUCTION = "Describe this image in detail."
 # Of nano-v2's tasks, those with boxes; its picture is drawn larger than it reads it, so that labels can be read.
 FINDING, SCALE = ("grounding", "refer", "detection", "identify"), 3
+PHOTOGRAPHS = (
+    "nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4: make one "
+    "out of the published files, and give its folder to --model of these commands, or to from_pretrained in Python:"
+)
 
 
 def demo(
@@ -40,29 +45,30 @@ def demo(
         exchanges = {INSTRUCTION: None, "How many objects are there?": None}
     with working("Loading nano"):
         from minigpt4.inference.conversation import Conversation
+        from minigpt4.inference.streaming import print_pieces
         from minigpt4.loading import load
 
         picture = read_picture(path)
         conversation = Conversation(*load())
-    print(f"The picture: {path}")
+    say(f"The picture: {path}")
     if image is not None:
-        print("nano knows drawn scenes of simple shapes only; it takes this picture for one of them.")
+        say("nano knows drawn scenes of simple shapes only; it takes this picture for one of them.")
     conversation.show(picture)
     for text, truth in exchanges.items():
         print(f"\n  you:   {text}\n  nano:  ", end="", flush=True)
-        conversation.say(text)
+        print_pieces(conversation.stream(text), WordWrap(indent=9, column=9).write)
         if truth is not None:
-            print(f"  truth: {truth}")
+            print("  truth: ", end="")
+            WordWrap(indent=9, column=9).write(f"{truth}\n")
     if image is None:
         _find_things(Path(path).parent, seed)
-    print(
+    say(
         f"""
 What next:
   minigpt4 demo --seed {seed + 1}
   minigpt4 chat {shlex.quote(str(path))}
   minigpt4 --help
-nano is tiny and comes with this package. It is no use for photographs; those need a full-size MiniGPT-4: make one out
-of the published files, and give its folder to --model of these commands, or to from_pretrained in Python:
+{PHOTOGRAPHS}
   minigpt4 convert --help
 To talk with nano in a browser, open its page (in the folder of the repository also: make app):
   minigpt4 app"""

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.progress import Progress
 
 from minigpt4.commands.console import note, progress_bar, working
-from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode, not_empty
+from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode, model_name, not_empty
 from minigpt4.commands.pictures import find_pictures, read_picture
+from minigpt4.commands.wrapping import WordWrap
 
 
 if TYPE_CHECKING:
@@ -35,13 +38,34 @@ def describe(
         _stream(names[0], prompt, model, trust_remote_code, max_new_tokens)
     elif names:
         with progress_bar(visible=len(names) > 1) as progress:
-            task = progress.add_task("Pictures", total=len(names))
-            for name, result in _answers(names, prompt, model, trust_remote_code, max_new_tokens, batch_size):
+            bar = _Bar(progress, len(names), f"Loading {model_name(model)}")
+            for name, result in _answers(names, prompt, model, trust_remote_code, max_new_tokens, batch_size, bar):
                 failed += isinstance(result, Exception)
                 _report(name, prompt, result, as_json)
-                progress.advance(task)
+                bar.advance()
     if failed:
         raise typer.Exit(1)
+
+
+class _Bar:
+    """The bar over all pictures. It moves with the tokens of a batch, too, as far as its answers may be long."""
+
+    def __init__(self, progress: Progress, total: int, waiting: str) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        self._task = progress.add_task(waiting, total=None, done="")
+
+    def begin(self) -> None:
+        """From now on, pictures are answered."""
+        self._progress.update(self._task, description="Pictures", total=self._total, done=f"0/{self._total}")
+
+    def tokens(self, share: float) -> None:
+        """Show a batch of which `share` pictures' worth has been generated."""
+        self._progress.update(self._task, completed=self._done + share)
+
+    def advance(self) -> None:
+        """One more picture is done."""
+        self._done += 1
+        self._progress.update(self._task, completed=self._done, done=f"{self._done}/{self._total}")
 
 
 def _find_all(sources: list[str]) -> tuple[list[str], int]:
@@ -64,7 +88,7 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
 def _stream(
     name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
 ) -> None:
-    with working("Loading the model"):
+    with working(f"Loading {model_name(checkpoint)}"):
         from minigpt4.inference.answering import answer
         from minigpt4.inference.streaming import AnswerStreamer
         from minigpt4.inference.turns import user_turn
@@ -72,7 +96,7 @@ def _stream(
 
         picture = read_picture(name)
         model, processor = load(checkpoint, trust_remote_code)
-    streamer = AnswerStreamer(processor.tokenizer, processor.end_marks)
+    streamer = AnswerStreamer(processor.tokenizer, processor.end_marks, WordWrap().write)
     conversations = [[user_turn(prompt, picture)]]
     [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
     print(flush=True)
@@ -87,19 +111,33 @@ def _answers(
     trust_remote_code: bool,
     max_new_tokens: int | None,
     batch_size: int,
+    bar: _Bar,
 ) -> Iterator[tuple[str, "Answer | Exception"]]:
     """Each name, in order, with its answer or with the error that its picture raised."""
-    with working("Loading the model"):
+    with nullcontext() if len(names) > 1 else working(f"Loading {model_name(checkpoint)}"):  # else the bar says so
         from minigpt4.inference.answering import answer
         from minigpt4.inference.turns import user_turn
         from minigpt4.loading import load
 
         model, processor = load(checkpoint, trust_remote_code)
+    bar.begin()
+    longest = max_new_tokens or model.generation_config.max_new_tokens
     for start in range(0, len(names), batch_size):
         batch = names[start : start + batch_size]
         pictures = [_read_or_error(name) for name in batch]
         conversations = [[user_turn(prompt, p)] for p in pictures if not isinstance(p, Exception)]
-        answers = iter(answer(model, processor, conversations, max_new_tokens=max_new_tokens) if conversations else ())
+        answers: Iterator[Answer] = iter(())
+        if conversations:
+            share = len(batch) / longest if longest else 0.0
+            answers = iter(
+                answer(
+                    model,
+                    processor,
+                    conversations,
+                    max_new_tokens=max_new_tokens,
+                    on_token=lambda count, share=share: bar.tokens(count * share),
+                )
+            )
         for name, picture in zip(batch, pictures, strict=True):
             yield name, picture if isinstance(picture, Exception) else next(answers)
 
@@ -124,7 +162,9 @@ def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool)
         line = json.dumps(record, ensure_ascii=False)
         print(line.encode("utf-8", "backslashreplace").decode(), flush=True)  # JSON, whatever bytes a name is of
     elif "answer" in record:
-        print(f"{name}\n  {record['answer']}\n", flush=True)
+        print(f"{name}\n  ", end="")
+        WordWrap(indent=2, column=2).write(f"{record['answer']}\n")
+        print(flush=True)
 
 
 def _note_cut(name: str) -> None:

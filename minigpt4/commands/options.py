@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,6 +64,15 @@ MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help="Maximum length of an answer, in tokens. Default: the checkpoint's."),
 ]
+
+
+def model_name(model: str | None) -> str:
+    """What to call the model of `--model`: an embedded one by its name, not its folder."""
+    from minigpt4.hub_cards.embedded import nano_path
+
+    if model is None:
+        return "nano"
+    return Path(model).name if Path(model).parent == nano_path().parent else model
 
 
 def not_empty(text: str) -> str:

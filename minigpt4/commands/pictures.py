@@ -27,7 +27,7 @@ def find_pictures(source: str) -> tuple[list[str], int]:
     path = Path(source)
     if not path.is_dir():
         return [source], 0
-    from minigpt4.processing.image_loading import extensions
+    from minigpt4.processing.image_formats import extensions
 
     known, files = extensions(), sorted(_files(path))
     pictures = [str(file) for file in files if file.suffix.lower() in known and not file.name.startswith(".")]

@@ -50,27 +50,27 @@ def push(
         raise FileNotFoundError(f"{folder} is not a folder: give the one that the model was saved in.")
     if base is not None and not adapter_only:
         raise ValueError("--base is the model that an adapter belongs to: it goes with --adapter-only.")
-    from huggingface_hub.utils import disable_progress_bars
-    from transformers.utils import logging
-
-    from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter
-    from minigpt4.hub_cards import push as run
-
-    if not sys.stderr.isatty():
-        disable_progress_bars()
-        logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as temporary:
         source = folder
-        if is_adapter(folder) and not adapter_only:
-            source = Path(temporary) / "merged"
-            with working("Merging the adapter with its model"):
+        with working(f"Reading {folder}"):
+            from huggingface_hub.utils import disable_progress_bars
+            from transformers.utils import logging
+
+            from minigpt4.hub_cards import gather_adapter, gather_model, is_adapter, merge_adapter
+            from minigpt4.hub_cards import push as run
+
+            logging.disable_progress_bar()
+            if not sys.stderr.isatty():
+                disable_progress_bars()
+            if is_adapter(folder) and not adapter_only:
+                source = Path(temporary) / "merged"
                 merge_adapter(folder, source, trust_remote_code)
-        upload = (
-            gather_adapter(source, base, trust_remote_code)
-            if adapter_only
-            else gather_model(source, trust_remote_code)
-        )
-        upload = upload.with_results([one for file in results or () for one in _read_results(file)]).named(repo)
+            upload = (
+                gather_adapter(source, base, trust_remote_code)
+                if adapter_only
+                else gather_model(source, trust_remote_code)
+            )
+            upload = upload.with_results([one for file in results or () for one in _read_results(file)]).named(repo)
         if dry_run:
             sizes = upload.sizes()
             for name, size in sizes.items():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from minigpt4.commands.console import note
-from minigpt4.commands.options import Model, TrustRemoteCode
+from minigpt4.commands.options import Model, TrustRemoteCode, model_name
 from minigpt4.inference.serving.listening import check_address
 from minigpt4.inference.serving.memory import give_back_memory
 
@@ -35,6 +35,7 @@ def serve(
     give_back_memory()
     name = embedded(model or "nano")
     identify(name).require_whole("merge it with its model: minigpt4 push does")
+    note(f"Loading {model_name(model)}")
     from transformers import AutoModelForMultimodalLM, AutoProcessor
     from transformers.cli.serving import server, utils
     from transformers.cli.transformers import app

@@ -1,12 +1,13 @@
 """`minigpt4 train`: train models."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from minigpt4.commands.console import note
+from minigpt4.commands.console import note, working
 from minigpt4.commands.options import TrustRemoteCode
 from minigpt4.commands.recipe_options import RecipeName, Settings, check_output, read
 
@@ -31,8 +32,7 @@ app = typer.Typer(cls=RecipeGroup, no_args_is_help=True)
 def train() -> None:
     """Train a model from a recipe: `minigpt4 train stage2 --set model_name_or_path=FOLDER --set data=FOLDER`.
 
-    RECIPE is the path of a YAML file, or a shipped one: lora, qlora, own-folder, stage1, stage2, stage2-paper,
-    stage2-llama2, v2-stage1, v2-stage2, v2-stage3, ablation-no-qformer, ablation-three-layers, ablation-qformer.
+    RECIPE is the path of a YAML file, or the name of a shipped one: minigpt4 recipes lists them.
     """
 
 
@@ -54,22 +54,26 @@ def recipe(
     if not show:
         check_output(name, settings, resume)
     said = read(name, settings, trust_remote_code, save=save)
-    from accelerate import PartialState
+    with working("Importing the trainer"):
+        import datasets
+        from accelerate import PartialState
+        from transformers.utils import logging
 
-    from minigpt4.training import run
+        from minigpt4.training import run
 
+    if sys.stderr.isatty():  # the bars of these libraries would run into what is shown here
+        datasets.disable_progress_bars()
+        logging.disable_progress_bar()
     if show:
         run.show(said, show)
     else:
-        output = run.run(said, resume=resume)
+        output = run.run(said, resume=resume, waiting=working)
         if not PartialState().is_main_process:
             return
-        if (output / "config.json").is_file():
-            note(f"The model is in {output}: give it to --model of the other commands.")
-        else:
-            note(
-                f"What learned is in {output}: from_pretrained({str(output)!r}) puts it into the model it was trained on."
-            )
+        whole = (output / "config.json").is_file()
+        note(f"{'The model' if whole else 'What learned'} is in {output}. Next: minigpt4 chat --model {output}")
+        if not whole:
+            note(f"One model without its base: minigpt4 merge {output} --output DIR")
 
 
 @app.command()

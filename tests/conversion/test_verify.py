@@ -1,5 +1,6 @@
 """What verification shows, and what it finds."""
 
+import re
 import shutil
 from collections import Counter
 
@@ -12,6 +13,7 @@ from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.conversion import verify
 from minigpt4.conversion.names import component
 from minigpt4.conversion.plan import expected_shapes
+from minigpt4.conversion.verify import print_report
 
 
 def sources(files) -> dict:
@@ -92,6 +94,13 @@ def test_a_lora_that_was_not_merged_is_found(shared_files, converted):
     problems = verify(converted("v2"), language_model=files.language_model).problems
     assert len(problems) == 4
     assert all("_proj.weight" in problem for problem in problems)
+
+
+def test_the_report_ends_in_a_verdict(converted, capsys):
+    folder = converted("llama2")
+    print_report(verify(folder), folder)
+    *_, verdict = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"{folder} passed: \d+ tensors, all in their places and finite, none compared .*", verdict)
 
 
 @pytest.mark.parametrize("kind", ["missing", "unknown", "misshapen"])

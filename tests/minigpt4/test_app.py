@@ -36,19 +36,25 @@ def port() -> int:
         return free.getsockname()[1]
 
 
-def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(port):
+def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(port, tmp_path):
     command = [Path(sys.executable).with_name("minigpt4"), "app", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
+            assert process.stderr.readline() == "Loading nano\n"
             assert process.stdout.readline() == f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C ends the page.\n"
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
                 assert "MiniGPT-4" in page.read().decode()
+                assert [folder.name[:14] for folder in tmp_path.iterdir()] == ["minigpt4-page-"]
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate()
         finally:
             process.kill()
     assert process.returncode == 0
-    assert "Traceback" not in output + errors
+    assert (output, errors) == ("", "")
+    assert list(tmp_path.iterdir()) == []  # of pictures that were shown, nothing stays
 
 
 def test_a_port_that_is_taken(command):

@@ -23,7 +23,11 @@ def test_answers_until_the_end_of_input(chat, picture):
     result = chat("What is this?\nAnd the colour?\n", picture)
     assert result.code == 0
     assert all(answers(result)[:2])
-    assert result.err.replace("(not finished)\n", "") == ""
+    about, shown, hint, *rest = result.err.splitlines()
+    assert about.endswith("checkpoint, 36,528 parameters")
+    assert shown == f"{picture}, 40 x 30, goes with your next message."
+    assert "/help" in hint
+    assert set(rest) <= {"(not finished)"}
 
 
 def test_earlier_turns_are_remembered(chat, picture):
@@ -48,6 +52,12 @@ def test_picture_can_come_in_any_turn(chat, picture):
 def test_path_may_be_quoted_and_hold_spaces(chat, picture, tmp_path):
     spaced = picture.rename(tmp_path / "my picture.png")
     assert "goes with your next message" in chat(f"/image '{spaced}'\n").err
+
+
+def test_path_of_a_file_dropped_on_the_terminal_shows_it(chat, picture, tmp_path):
+    spaced = picture.rename(tmp_path / "my picture.png")
+    result = chat(f"'{spaced}'\n{spaced}\n{str(spaced).replace(' ', chr(92) + ' ')}\n")
+    assert result.err.count("goes with your next message") == 3
 
 
 def test_slips_of_the_keyboard_do_not_end_it(chat, tmp_path):

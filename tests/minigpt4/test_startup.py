@@ -1,13 +1,12 @@
 """The command as it is installed: it starts quickly, and its page is one that a stranger can use."""
 
-import contextlib
-import os
 import socket
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pexpect
 import pytest
 from helpers import ROOT
 
@@ -73,18 +72,38 @@ def test_mistakes_are_refused_before_torch_is_imported(arguments, line):
     assert refused.stdout == "False\n"
 
 
-def test_a_terminal_shows_what_is_loading_before_torch_is_imported(picture):
-    screen, terminal = os.openpty()
-    command = [sys.executable, "-X", "importtime", "-m", "minigpt4", "describe", picture, "--max-new-tokens", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal) as process:
-        os.close(terminal)
-        shown = b""
-        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
-            while piece := os.read(screen, 65536):
-                shown += piece
-    os.close(screen)
-    assert process.returncode == 0
-    assert 0 < shown.index(b"Loading the model") < shown.index(b" torch\r\n")
+BUSY = {
+    "demo": "Loading nano",
+    "describe {picture}": "Loading nano",
+    "describe {picture} {picture}": "Loading nano",
+    "chat {picture}": "Loading nano",
+    "app": "Loading nano",
+    "serve --port 0": "Loading nano",
+    "verify {nano}": "Loading",
+    "export {nano} --output {new}": "Loading",
+    "assemble v2 --vision {picture} --language-model tests --output {new}": "Loading",
+    "train own-folder --set model_name_or_path=nano --set data=tests --set output_dir={new}": "Reading the recipe",
+    "data check own-folder": "Reading the recipe",
+    "cache-features own-folder": "Reading the recipe",
+    "evaluate scenes": "Loading",
+    "push {nano} me/model": "Reading {nano}",
+}
+
+
+def test_a_terminal_shows_what_a_command_is_busy_with_before_torch_is_imported(picture, tmp_path):
+    """All in one process, in which importing torch fails."""
+    places = {"picture": picture, "nano": nano_path(), "new": tmp_path / "new"}
+    lines = [line.format(**places) for line in BUSY]
+    code = (
+        "import sys; sys.modules['torch'] = None; from minigpt4.cli import run\n"
+        "for line in sys.argv[1:]: run(line.split()); print('NEXT')"
+    )
+    with pexpect.spawn(sys.executable, ["-c", code, *lines], cwd=ROOT, encoding="utf-8", timeout=120) as process:
+        shown = process.read().split("NEXT")
+    for line, text, output in zip(lines, BUSY.values(), shown, strict=False):
+        assert text.format(**places) in output, line
+        assert output.rindex("minigpt4: ") > output.index(text.format(**places)), line  # it went on to torch
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("command", [(SCRIPT,), (sys.executable, "-m", "minigpt4")])

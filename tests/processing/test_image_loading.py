@@ -17,7 +17,8 @@ import pytest
 
 from minigpt4 import MiniGPT4ImageProcessorPil
 from minigpt4.processing import load_image
-from minigpt4.processing.image_loading import FORMATS, AsStored, extensions
+from minigpt4.processing.image_formats import FORMATS, extensions
+from minigpt4.processing.image_loading import AsStored
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def test_a_decompression_bomb_is_refused_with_its_size(tmp_path):
 
 def test_an_address_without_an_image_is_named(site, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(ValueError, match=r"http://127\.0\.0\.1:.*/other is not an image"):
+    with pytest.raises(ValueError, match=r"http://127\.0\.0\.1:.*/other: the server answered 404 Not Found"):
         load_image(f"{site.address}/other")
     with pytest.raises(ValueError, match=r"Could not read an image from http://127\.0\.0\.1:1/"):
         load_image("http://127.0.0.1:1/picture.png")

@@ -1,11 +1,8 @@
 """`minigpt4 train RECIPE` as it is typed."""
 
-import re
-
 import pytest
 
 from minigpt4.cli import run
-from minigpt4.training.recipe import shipped_recipes
 
 
 @pytest.fixture
@@ -36,10 +33,9 @@ def test_shows(train, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_help_names_the_recipes(capsys):
+def test_help_says_where_the_recipes_are(capsys):
     assert run(["train", "--help"]) == 0
-    words = set(re.findall(r"[\w-]+", capsys.readouterr().out))
-    assert {name for name in shipped_recipes() if not name.startswith("nano-")} <= words
+    assert "minigpt4 recipes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

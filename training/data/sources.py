@@ -13,7 +13,7 @@ from accelerate import PartialState
 from rich.console import Console
 
 from minigpt4.evaluation.scenes.boxed.wording import CHAT
-from minigpt4.processing.image_loading import extensions
+from minigpt4.processing.image_formats import extensions
 from minigpt4.processing.tasks import TASKS
 from minigpt4.training.arguments import DataArguments, SetArguments
 from minigpt4.training.row import Row, row_images

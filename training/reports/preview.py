@@ -36,7 +36,7 @@ def print_sequences(collator: SequenceCollator, rows: Iterable[Row], console: Co
         for has_loss, run in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] != IGNORED):
             shown = _show(collator, [token for token, _ in run])
             text.append(f"⟦{shown}⟧" if has_loss else shown, style="bold green" if has_loss else "")
-        console.print(text, soft_wrap=True)
+        console.print(text, soft_wrap=not console.is_terminal)
 
 
 def _show(collator: SequenceCollator, ids: list[int]) -> str:
@@ -92,6 +92,8 @@ def print_memory(
     has = ""
     if torch.cuda.is_available():
         has = f"; this device has {torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GiB"
-    (console or Console(stderr=True)).print(
-        f"Memory, estimated for a device with the whole model: {total} ({parts}){has}", soft_wrap=True
+    console = console or Console(stderr=True)
+    console.print(
+        f"Memory, estimated for a device with the whole model: {total} ({parts}){has}",
+        soft_wrap=not console.is_terminal,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from minigpt4.app import build_page, serve
 from minigpt4.inference.serving.hosts import trusted_hosts
-from minigpt4.inference.serving.listening import check_address, listens_on_loopback
+from minigpt4.inference.serving.listening import check_address, first_free_port, listens_on_loopback
 from minigpt4.loading import load
 
 
@@ -31,6 +31,19 @@ def test_what_is_loopback(host, expected):
 def test_a_host_that_does_not_exist():
     with pytest.raises(OSError, match=r"cannot listen on no-such-host\.invalid: it is not an address of this machine"):
         listens_on_loopback("no-such-host.invalid")
+
+
+def test_the_first_free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as later:
+        port, free = taken.getsockname()[1], later.getsockname()[1]
+        later.close()
+        assert first_free_port("127.0.0.1", [port, free]) == free
+        with pytest.raises(OSError, match=rf"ports {port} to {port} are all in use; choose one with --port"):
+            first_free_port("127.0.0.1", [port, port])
+        with pytest.raises(OSError, match=rf"port {port}: .* in use; choose another"):
+            first_free_port("127.0.0.1", [port])
+    with pytest.raises(OSError, match="not an address of this machine"):
+        first_free_port("192.0.2.1", [port, free])
 
 
 def test_addresses_on_which_no_server_can_listen():
