@@ -117,6 +117,7 @@ OF_OBJECTS = {
     "_mask_length": "generate sets it on the generation config: how long the prompt is",
     "_name_or_path": "where a configuration was loaded from: it is not saved with the model",
 }
+PUBLIC = {"_exit"}  # of os: documented, in spite of its name
 FOLDERS = [
     *("checkpoints", "conversion", "curation", "evaluation", "hub_cards", "inference"),
     *("minigpt4", "modeling_minigpt4", "processing", "training"),
@@ -135,7 +136,7 @@ def test_a_seam_holds(where, parameters):
 
 
 def test_every_private_name_that_is_used_is_a_seam():
-    listed = {where.rpartition(".")[2].rpartition(":")[2] for where in SEAMS} | {*OF_OBJECTS}
+    listed = {where.rpartition(".")[2].rpartition(":")[2] for where in SEAMS} | {*OF_OBJECTS} | PUBLIC
     listed |= {name for parameters in SEAMS.values() for name in (parameters or "").split()}
     trees = {file: ast.parse(file.read_text()) for file in FILES}
     ours = {name for tree in trees.values() for name in defined(tree)}
