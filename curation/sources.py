@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minigpt4.checkpoints.writing import unfinished_folder
-from minigpt4.processing.image_loading import extensions
+from minigpt4.processing.image_formats import extensions
 
 from .recipe import Source
 

@@ -27,7 +27,7 @@ REQUESTS = {
 
 def read(root: Path) -> Iterator[Sample]:
     """The pictures of a folder for each ability, by name; abilities without a folder are left out."""
-    from minigpt4.processing.image_loading import extensions
+    from minigpt4.processing.image_formats import extensions
 
     folder = existing(root, "advanced")
     known = extensions()

@@ -9,7 +9,7 @@ from .task import Published, Sample, Task
 
 def read(root: Path) -> Iterator[Sample]:
     """All pictures of a folder, by name: the paper took 100 of COCO's test."""
-    from minigpt4.processing.image_loading import extensions
+    from minigpt4.processing.image_formats import extensions
 
     folder = existing(root, "failures", "coco/test2014", "coco/test2017", "coco/images")
     known = extensions()
