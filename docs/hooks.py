@@ -23,6 +23,8 @@ MODULES = [
     "minigpt4.training",
     "minigpt4.curation",
     "minigpt4.conversion",
+    "minigpt4.evaluation.tasks",
+    "minigpt4.evaluation.running",
     "minigpt4.evaluation.scenes",
     "minigpt4.evaluation.scenes.boxed",
     "minigpt4.hub_cards",

@@ -157,6 +157,10 @@ class DataArguments:
         eval_data (`str`, *optional*): like `data`, to evaluate on.
         eval_split (`str`, *optional*, defaults to `"validation"`): split to evaluate on.
         eval_rows (`int`, *optional*): maximum number of rows to evaluate on.
+        eval_tasks (`list[str]`, *optional*):
+            Tasks of `minigpt4 evaluate` to run at every evaluation, over their files in `data_root`. Their scores are logged as
+            `eval_TASK`, which `metric_for_best_model` may name. It needs `eval_data`.
+        eval_tasks_samples (`int`, *optional*): maximum number of samples of each task.
     """
 
     data: str | None = field(default=None, metadata={"help": "Scenes, a folder, or a set on the Hub."})
@@ -171,6 +175,8 @@ class DataArguments:
     eval_data: str | None = field(default=None, metadata={"help": "What to evaluate on."})
     eval_split: str = field(default="validation", metadata={"help": "Split to evaluate on."})
     eval_rows: int | None = field(default=None, metadata={"help": "Maximum number of rows to evaluate on."})
+    eval_tasks: list[str] = field(default_factory=list, metadata={"help": "Tasks to run at every evaluation."})
+    eval_tasks_samples: int | None = field(default=None, metadata={"help": "Maximum number of samples of each task."})
 
 
 @dataclass

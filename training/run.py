@@ -21,6 +21,7 @@ from .reports.curve import draw_loss_curve
 from .reports.preview import print_memory, print_sequences
 from .reports.progress import TrainingProgress, Waiting
 from .reports.samples import SampleAnswers
+from .reports.task_scores import TaskScores, tasks_of
 from .sequences.collation import SequenceCollator
 from .trainer.publishing import data_names
 from .trainer.stages import StageTrainer
@@ -64,6 +65,9 @@ def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) ->
         raise ValueError(
             "eval_data is set, but eval_strategy is not: use --set eval_strategy=epoch, or remove eval_data."
         )
+    if recipe.data.eval_tasks and not recipe.data.eval_data:
+        raise ValueError("eval_tasks is set, but eval_data is not: Trainer evaluates on rows, too, so name some.")
+    tasks = tasks_of(recipe.data.eval_tasks)
     checkpoint = checkpoint_to_resume(output, resume)
     with waiting("Reading the data"):
         rows, eval_rows = load_train_rows(recipe.data), load_eval_rows(recipe.data)
@@ -95,6 +99,9 @@ def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) ->
     if eval_rows is not None and args.samples:
         fixed = list(islice(eval_rows.preview(args.seed), args.samples))
         trainer.add_callback(SampleAnswers(trainer, fixed, output / "samples.jsonl"))
+    if tasks:
+        root = Path(recipe.data.data_root or ".")
+        trainer.add_callback(TaskScores(trainer, tasks, root, recipe.data.eval_tasks_samples))
     progress = TrainingProgress()
     if trainer.pop_callback(ProgressCallback) is not None:
         trainer.add_callback(progress)
@@ -106,7 +113,7 @@ def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) ->
     _save(trainer, output)
     trainer.create_model_card()
     if trainer.is_world_process_zero():
-        draw_loss_curve(trainer.state.log_history, output / "loss.png")
+        draw_loss_curve(trainer.state.log_history, output / "loss.png", [task.name for task in tasks])
     return output
 
 

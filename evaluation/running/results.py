@@ -39,6 +39,7 @@ class Result:
         published_scoring (`bool`): whether the published evaluation was followed where it differs from the field's.
         lower_is_better (`bool`): as of hallucinations.
         published (`list[dict]`): `model`, `value` and `version` of the papers' figures.
+        others_published (`list[dict]`): the same of other figures of the metric, with `figure` and `scale`, to the paper's unit.
         notes (`list[str]`): what a reader of the figure must know.
         settings (`dict`): what the answers depend on, and of the judge.
         samples (`list[dict]`): `id`, `image`, `words`, `kind`, `prompt`, `answer`, `target` and `scores` of each; `error` of
@@ -60,6 +61,7 @@ class Result:
     published_scoring: bool = False
     lower_is_better: bool = False
     published: list[dict[str, Any]] = field(default_factory=list)
+    others_published: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)

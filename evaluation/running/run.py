@@ -140,7 +140,12 @@ def score_task(
         figures=figures,
         published_scoring=scorer.published,
         lower_is_better=task.lower_is_better,
-        published=[asdict(one) for one in task.published],
+        published=[
+            {"model": one.model, "value": one.value, "version": one.version}
+            for one in task.published
+            if not one.figure
+        ],
+        others_published=[asdict(one) for one in task.published if one.figure],
         notes=[task.note] if task.note else [],
         settings=dict(settings),
         samples=[_described(*one, data) for one in zip(samples, rows, scores, strict=True)],

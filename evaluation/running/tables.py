@@ -22,20 +22,19 @@ def figure(value: float, bounds: tuple[float, float] | None = None, sign: bool =
 
 def published_rows(result: Result) -> list[tuple[str, float, dict[str, float]]]:
     """The published models of a result: their names, our figure beside theirs, and theirs by the version of the paper."""
-    rows: dict[tuple, dict[str, float]] = {}
-    for one in result.published:
-        rows.setdefault((one["model"], one["figure"], one["scale"]), {})[one["version"]] = one["value"]
-    return [
-        (f"{model}, {figure}", result.figures[figure] * scale, known) if figure else (model, result.value, known)
-        for (model, figure, scale), known in rows.items()
-    ]
+    rows: dict[tuple[str, str], tuple[float, dict[str, float]]] = {}
+    for one in [*result.published, *result.others_published]:
+        figure = one.get("figure", "")
+        our_figure = result.figures[figure] * one["scale"] if figure else result.value
+        rows.setdefault((one["model"], figure), (our_figure, {}))[1][one["version"]] = one["value"]
+    return [(f"{model}, {figure}" if figure else model, *known) for (model, figure), known in rows.items()]
 
 
 def ours(result: Result) -> str:
     """Our figure with its interval, if there is one; and the metric's others that a paper has."""
     if not result.judged:
         return NOTHING
-    others = {one["figure"]: one["scale"] for one in result.published if one["figure"]}
+    others = {one["figure"]: one["scale"] for one in result.others_published}
     lines = [figure(result.value, result.interval)]
     lines += [f"{name} {figure(result.figures[name] * scale)}" for name, scale in others.items()]
     return "\n".join(lines)

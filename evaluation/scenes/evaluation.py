@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
+from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -56,17 +57,12 @@ def evaluate_scenes(
         return evaluate_tasks(model, processor, scenes, seed, batch_size, identifiers)
     if not identifiers:
         raise ValueError("The model was saved without task identifiers: there are none to leave out.")
-    rng = random.Random(f"evaluation {seed}")
-    held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
-    pictures = [draw(scene, rng=rng) for scene in held_out]
-
-    instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
+    held_out, pictures, instructions, asked = requests(scenes, seed)
     descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions", MAX_NEW_TOKENS)
     scores = [
         score_description(scene, made.text, made.finished) for scene, made in zip(held_out, descriptions, strict=True)
     ]
 
-    asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
     texts, shown = [question.text for _, question in asked], [pictures[i] for i, _ in asked]
     answers = answer_all(model, processor, shown, texts, batch_size, "questions", MAX_NEW_TOKENS)
     right = defaultdict(list)
@@ -82,6 +78,16 @@ def evaluate_scenes(
             "by_kind": {kind: sum(right[kind]) / len(right[kind]) for kind in QUESTION_KINDS if right[kind]},
         },
     }
+
+
+def requests(scenes: int, seed: int) -> tuple[list[Scene], list[Image.Image], list[str], list[tuple[int, Question]]]:
+    """Held-out scenes, their pictures, an instruction to describe each, and the questions, each with the number of its scene."""
+    rng = random.Random(f"evaluation {seed}")
+    held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
+    pictures = [draw(scene, rng=rng) for scene in held_out]
+    instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
+    asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
+    return held_out, pictures, instructions, asked
 
 
 def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Question]:
@@ -109,4 +115,4 @@ def _forms_table(forms: dict) -> Table:
     return table
 
 
-__all__ = ["evaluate_scenes", "print_scores"]
+__all__ = ["evaluate_scenes", "print_scores", "requests"]

@@ -77,6 +77,7 @@ class Task:
         lower_is_better (`bool`): as of hallucinations.
         judged (`bool`): whether a language model judges the answers.
         by_people (`bool`): whether people judge the answers, on a sheet.
+        needs_data (`bool`): whether it reads files.
         as_stored (`bool`): read pictures as they are stored, as published, without turning them upright.
         published (`Sequence[Published]`): the papers' figures. The first is the one to compare with.
         note (`str`): what a reader of the score must know.
@@ -98,6 +99,7 @@ class Task:
     lower_is_better: bool = False
     judged: bool = False
     by_people: bool = False
+    needs_data: bool = True
     as_stored: bool = True
     published: Sequence[Published] = ()
     note: str = ""

@@ -18,7 +18,9 @@ class TaskGroup(TyperGroup):
     """Any name that is not a command is the name of a task."""
 
     def resolve_command(self, ctx, args):
-        return super().resolve_command(ctx, args if args[0] in self.commands else [RUN, *args])
+        # `scenes` alone is a command with options of its own; among other tasks it is a task.
+        alone = args[0] != "scenes" or all(argument.startswith("-") for argument in args[1:2])
+        return super().resolve_command(ctx, args if args[0] in self.commands and alone else [RUN, *args])
 
     def collect_usage_pieces(self, ctx):
         return ["TASK… [OPTIONS] | compare FOLDER… | sheets RESULT SHEET… | scenes [OPTIONS]"]
@@ -81,7 +83,7 @@ def tasks(
     for task in chosen:
         if task.judged and judge is None:
             raise ValueError(f"{task.name} is judged by a language model: name it with --judge.")
-    if not data.is_dir():
+    if not data.is_dir() and any(task.needs_data for task in chosen):
         raise FileNotFoundError(f"--data {data} is not a folder: give the one that holds the sets.")
     label = model or "nano"
     with working("Loading the model"):
@@ -124,7 +126,7 @@ def tasks(
             note(
                 f"Give {page} to people, or {table}; minigpt4 evaluate sheets {folder / task.name}.json SHEET… scores them."
             )
-    page = _report(folder, data)
+    page = _report(folder, data if data.is_dir() else Path("."))
     if as_json:
         print(json.dumps({result.task: _summary(result) for result in results}))
     else:

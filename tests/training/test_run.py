@@ -1,8 +1,10 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
+from helpers.evaluation_sets import write_sets
 from PIL import Image
 from rich.console import Console
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -43,6 +45,54 @@ def test_what_is_said_at_the_start(recipe, capsys):
 def test_loss_curve(recipe):
     image = Image.open(run(recipe()) / "loss.png").convert("RGB")
     assert (31, 119, 180) in {colour for _, colour in image.getcolors(1 << 16)}
+
+
+def test_tasks_are_run_at_evaluations_and_choose_the_best_checkpoint(recipe, own_folder, tmp_path, monkeypatch):
+    """The score is logged, drawn, and decides; training goes on as without it."""
+    from minigpt4.evaluation.running import run as running
+
+    scores = iter((40.0, 60.0, 20.0, 30.0))
+    score_task = running.score_task
+
+    def scored(*args, **kwargs):
+        result = score_task(*args, **kwargs)
+        result.value = next(scores)
+        return result
+
+    settings = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 1}
+    settings |= {"samples": 0, "save_strategy": "steps", "save_steps": 1, "load_best_model_at_end": True}
+    settings |= {"metric_for_best_model": "vizwiz", "greater_is_better": True, "save_total_limit": 1}
+    sets = write_sets(tmp_path / "sets")
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "score_task", scored)
+        tasks = {"eval_tasks": ["vizwiz"], "eval_tasks_samples": 2, "data_root": str(sets)}
+        output = run(recipe(**settings, **tasks))
+    [last] = output.glob("checkpoint-4")
+    state = json.loads((last / "trainer_state.json").read_text())
+    history = [(entry["step"], entry["eval_vizwiz"]) for entry in state["log_history"] if "eval_vizwiz" in entry]
+    assert history == [(1, 40.0), (2, 60.0), (3, 20.0), (4, 30.0)]
+    assert (state["best_metric"], Path(state["best_model_checkpoint"]).name) == (60.0, "checkpoint-2")
+    image = Image.open(output / "loss.png").convert("RGB")
+    assert (44, 160, 44) in {colour for _, colour in image.getcolors(1 << 16)}
+    with_tasks = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+    without = run(recipe(**settings | {"load_best_model_at_end": False}, output_dir=str(tmp_path / "without")))
+    state = json.loads((without / "checkpoint-4" / "trainer_state.json").read_text())
+    assert [entry["loss"] for entry in state["log_history"] if "loss" in entry] == with_tasks
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        (["okvq"], "There is no task 'okvq'"),
+        (["coco-coverage"], "eval_tasks has coco-coverage, whose answers must be judged"),
+    ],
+)
+def test_tasks_that_cannot_run_while_training(recipe, own_folder, tasks, message):
+    settings = {"eval_data": str(own_folder), "eval_split": "train", "eval_strategy": "steps", "eval_steps": 2}
+    with pytest.raises(ValueError, match=message):
+        run(recipe(**settings, eval_tasks=tasks))
+    with pytest.raises(ValueError, match="eval_tasks is set, but eval_data is not"):
+        run(recipe(eval_tasks=["okvqa"]))
 
 
 LOGGED = {"train/loss", "train/learning_rate", "train/grad_norm", "train/samples_per_second", "eval/loss"}

@@ -128,7 +128,7 @@ class StageTrainer(PublishingTrainer, MixtureTrainer):
         return loss
 
     def log(self, logs, start_time=None):
-        self.throughput.leave_out(logs.get("eval_runtime", 0.0))
+        self.throughput.leave_out(logs.get("eval_runtime", 0.0) + logs.get("eval_tasks_runtime", 0.0))
         if "loss" in logs:
             logs["samples_per_second"] = self.throughput.take() * self.args.world_size
         super().log(logs, start_time)

@@ -40,7 +40,14 @@ SIZES = {
     "detection": PICTURES,
     "identify": PICTURES,
     "advanced": 2,
+    "scenes-descriptions": 2,
+    "scenes-questions": 8,
 }
+
+
+@pytest.fixture(autouse=True)
+def few_scenes(monkeypatch):
+    monkeypatch.setattr("minigpt4.evaluation.tasks.scenes.SCENES", 2)
 
 
 def test_every_task_runs_through_the_command_line(command, sets, tiny_checkpoint, tmp_path):
@@ -60,6 +67,8 @@ def test_every_task_runs_through_the_command_line(command, sets, tiny_checkpoint
     assert results["chair-long"]["figures"]["mean_words"] > 0
     assert 0 <= results["hm"]["figures"]["auroc"] <= 1
     assert (results["advanced"]["unjudged"], results["advanced"]["figures"]["raters"]) == (2, 0)
+    page = (tmp_path / "report.html").read_text()
+    assert all(result["title"] in page for result in results.values())
     # Once more: nothing is asked again.
     lines = {file: file.read_text() for file in tmp_path.glob("*.jsonl")}
     again = command("evaluate", *names, *arguments)
@@ -202,6 +211,19 @@ def test_what_is_not_as_published_is_named(sets, tmp_path):
     write_picture(tmp_path / "sets" / "advanced" / "poems" / "one.png", 1)
     with pytest.raises(ValueError, match="poems is none of the abilities: description, humour"):
         list(find_tasks("advanced")[0].read(tmp_path / "sets"))
+
+
+def test_scenes_are_those_of_their_own_command(command, tmp_path):
+    """The same pictures, questions and scores; and no files are needed."""
+    arguments = ("--data", tmp_path / "none", "--output", tmp_path / "out", "--json")
+    made = command("evaluate", "scenes-questions", "scenes", *arguments)
+    assert made.code == 0, made.err
+    results = json.loads(made.out)
+    expected = json.loads(command("evaluate", "scenes", "--scenes", 2, "--json").out)
+    assert results["scenes-questions"]["value"] == pytest.approx(100 * expected["questions"]["all"])
+    figures = results["scenes-descriptions"]["figures"]
+    assert {name: figures[name] for name in expected["descriptions"]} == expected["descriptions"]
+    assert results["scenes-descriptions"]["value"] > 50
 
 
 def test_twelve_abilities():
