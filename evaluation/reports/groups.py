@@ -97,7 +97,9 @@ def right_boxes(target: Any) -> list[tuple[str, Sequence[float]]]:
     """The boxes of a target, each with its label."""
     if not isinstance(target, Mapping):
         return []
-    named = [(one["label"], one["box"]) for one in target.get("objects", ()) if isinstance(one, Mapping)]
+    named = [
+        (one["label"], one["box"]) for one in target.get("objects", ()) if isinstance(one, Mapping) and "box" in one
+    ]
     return [("target", box) for box in target.get("boxes", ())] + named
 
 
