@@ -126,7 +126,7 @@ def tasks(
             note(
                 f"Give {page} to people, or {table}; minigpt4 evaluate sheets {folder / task.name}.json SHEET… scores them."
             )
-    page = _report(folder, data if data.is_dir() else Path("."))
+    page = _report(folder, data if data.is_dir() else Path())
     if as_json:
         print(json.dumps({result.task: _summary(result) for result in results}))
     else:
