@@ -56,7 +56,7 @@ def test_the_recipe_has_known_keys(tmp_path):
 
 
 def test_every_task_has_its_row():
-    rows = re.findall(r"^\| (`.*?) \| ", GUIDE, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?) \| ", GUIDE.partition("## The metrics alone")[0], flags=re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
     assert listed == {task.group or task.name for task in all_tasks().values()}
 

@@ -1,7 +1,10 @@
 """The modules for `evaluate`: loaded by their path, alone and combined."""
 
+import re
+
 import evaluate
 import pytest
+from helpers import read_guide
 
 from minigpt4.evaluation.metrics import METRICS, metric_path
 
@@ -106,6 +109,13 @@ def test_combined(load):
     result = both.compute(**CASES["vqa_accuracy"][0])
     assert result["vqa_accuracy_n"] == result["failure_rate_n"] == 2
     assert (result["accuracy"], result["fragment"]) == (0.5, 1)
+
+
+def test_the_guide_has_them_all():
+    rows = re.findall(
+        r"^\| `(\w+)` \|", read_guide("evaluate").partition("## The metrics alone")[2], flags=re.MULTILINE
+    )
+    assert sorted(rows) == list(METRICS)
 
 
 def test_unknown_metric():

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+from helpers import read_guide
 
 
 @pytest.fixture
@@ -13,6 +14,11 @@ def harness(harnesses, tiny_checkpoint):
 
 def message(text: str, *pictures) -> list[dict]:
     return [*({"type": "image", "value": str(one)} for one in pictures), {"type": "text", "value": text}]
+
+
+def test_the_guide_names_the_class(harness):
+    guide = read_guide("evaluate")
+    assert f"`{type(harness).__name__}` from\n`{type(harness).__module__}`" in guide
 
 
 def test_answers_are_greedy_texts(harness, picture):
