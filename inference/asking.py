@@ -132,7 +132,7 @@ class Asker:
     def _inputs(self, texts: Sequence[str], pictures: "Sequence[Image]") -> dict[str, torch.Tensor]:
         if self._look is not None:
             chats = [[user_turn(text, picture)] for text, picture in zip(texts, pictures, strict=True)]
-            ids = [prompt_ids(self.processor, chat, pictures=1) for chat in chats]  # type: ignore[arg-type]
+            ids = [prompt_ids(self.processor, chat, pictures=1) for chat in chats]
             inputs = self.processor.tokenizer.pad({"input_ids": ids}, padding_side=self._side, return_tensors="pt")
             return {**inputs.to(self.model.device), "vision_features": self._features(pictures)}
         how = {"padding": True, "padding_side": self._side, "return_tensors": "pt"}

@@ -102,10 +102,12 @@ class Actions:
         if name is not None and name == aimed:  # reading it again with every letter typed would be slow
             return gr.skip(), aimed
         shown = chat.picture if chat is not None else None
+        picture: Image.Image | None
         try:
-            picture = (
-                read_uploads(files, self._processor.image_processor)[0].shown if files else shown and Image.open(shown)
-            )
+            if files:
+                picture = read_uploads(files, self._processor.image_processor)[0].shown
+            else:
+                picture = Image.open(shown) if shown else None
         except ValueError:  # reported when it is sent
             picture = None
         if picture is None:

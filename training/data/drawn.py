@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from minigpt4.evaluation.scenes.boxed import BoxedScene, Request, draw_boxed, request, sample_boxed_scenes
 from minigpt4.evaluation.scenes.boxed.wording import CHAT
@@ -83,6 +84,8 @@ def weakened(scene: BoxedScene, rng: random.Random) -> BoxedScene:
         x1, y1, x2, y2 = obj.box
         off = [rng.uniform(-BOX_NOISE, BOX_NOISE) * side for side in (x2 - x1, y2 - y1) * 2]
         box = Box(*(value + noise for value, noise in zip(obj.box, off, strict=True)))
-        words = {"colour": rng.choice(COLOURS), "shape": rng.choice(SHAPES)} if rng.random() < WRONG else {}
+        words: dict[str, Any] = (
+            {"colour": rng.choice(COLOURS), "shape": rng.choice(SHAPES)} if rng.random() < WRONG else {}
+        )
         objects.append(replace(obj, box=box, **words))
     return replace(scene, objects=tuple(objects))

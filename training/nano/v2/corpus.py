@@ -118,6 +118,7 @@ def _lookup(scene: BoxedScene, rng: random.Random) -> tuple[str, str]:
         return f"what {box}", phrase(obj)
     if lot < 0.7:
         values = {fact: getattr(obj, fact) for fact in rng.choice(KINDS_WAYS).split()}
-        return "all " + " ".join(values.values()), format_boxes([o.box for o in fitting(scene, values)], scene.size)
+        boxes = [each.box for each in scene.objects if each in fitting(scene, values)]
+        return "all " + " ".join(values.values()), format_boxes(boxes, scene.size)
     cue, given, answer = lookup(scene, rng, COUNTS)
     return " ".join((cue, *given)), answer

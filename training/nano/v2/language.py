@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def pretrain_language_model(
     ):
         pretrain(
             reader,
-            lambda step, part=part, settings=settings, share=share: loss_at(step, part, settings.batch_size, share),
+            partial(loss_at, part=part, count=settings.batch_size, lookup_share=share),
             settings,
             part,
             row,
