@@ -242,7 +242,7 @@ def shown_picture(page: Page) -> Image.Image:
 def test_boxes_are_drawn_and_phrases_coloured_to_match(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
     upload(page, scene_file)
-    page.get_by_label("[grounding]").check()
+    page.get_by_role("radio", name="[grounding]").check()
     say(page)
     expect(page.locator("#chat .bot img")).to_have_count(1)
     expect(answers(page).first).to_have_text("a dog on a mat & <b>")  # and nothing of it is taken for HTML
@@ -262,7 +262,7 @@ def close(pixel, colour) -> bool:
 def test_identify_with_the_mouse(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
     upload(page, scene_file)
-    page.get_by_label("[identify]").check()
+    page.get_by_role("radio", name="[identify]").check()
     frame = page.locator("#picker .frame")
     expect(frame).to_be_visible()
     say(page)
@@ -285,7 +285,7 @@ def test_identify_with_the_mouse(context, boxes_page, scene_file):
 def test_identify_with_the_keyboard(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
     upload(page, scene_file)
-    page.get_by_label("[identify]").check()
+    page.get_by_role("radio", name="[identify]").check()
     page.locator("#picker .frame").focus()
     for key in ["ArrowLeft", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"]:
         page.keyboard.press(key)
@@ -295,7 +295,7 @@ def test_identify_with_the_keyboard(context, boxes_page, scene_file):
 
 def test_a_task_says_what_it_lacks(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
-    page.get_by_label("[refer]").check()
+    page.get_by_role("radio", name="[refer]").check()
     expect(page.locator("#textbox textarea")).to_have_attribute("placeholder", re.compile("What to find"))
     say(page, "the dog")
     expect(page.locator("#notice")).to_have_text("The task [refer] is about a picture: add one.")
@@ -309,7 +309,7 @@ def test_a_task_says_what_it_lacks(context, boxes_page, scene_file):
 def test_several_boxes_of_a_phrase_and_what_was_wrong_with_them(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
     upload(page, scene_file)
-    page.get_by_label("[detection]").check()
+    page.get_by_role("radio", name="[detection]").check()
     say(page, "dogs")
     expect(page.locator("#chat .bot mark")).to_have_text("dogs")
     picture = shown_picture(page)
