@@ -33,7 +33,7 @@ def draw_loss_curve(history: Sequence[dict], file: Path, tasks: Sequence[str] = 
     image = Image.new("RGB", SIZE, "white")
     pen = ImageDraw.Draw(image)
     _draw_steps(pen, last)
-    x = MARGIN[0]
+    x = float(MARGIN[0])
     for curves, colours, right in ((losses, COLOURS.values(), False), (scores, cycle(SCORE_COLOURS), True)):
         values = [value for curve in curves.values() for _, value in curve]
         if not values:
