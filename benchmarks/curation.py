@@ -3,7 +3,7 @@
 Nano after stage 1 alone describes drawn scenes, the rules of curation mend, its filter drops, and a reviewer who knows what was
 drawn drops what is wrong. Stage 2 is trained on that, on what is left without each of these steps, and on the true
 descriptions of the same scenes. Each model describes held-out scenes. Prints a JSON line for each, and writes
-`results.jsonl` and `curation.png` into OUTPUT; a run that was stopped goes on there.
+`results.jsonl`, `steps.json` (what the texts are like after each step) and `curation.png` into OUTPUT; a run that was stopped goes on there.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from minigpt4.curation import Table, export, run
 from minigpt4.curation.recipe import Recipe
+from minigpt4.curation.table import details
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes, score_description
 from minigpt4.evaluation.scenes.evaluation import MAX_NEW_TOKENS, answer_all
 from minigpt4.evaluation.scenes.scoring import summarise_descriptions
@@ -29,7 +30,7 @@ from minigpt4.training import run as training
 
 INSTRUCTION = "Describe this image in detail."
 STEPS = ("continue", "mend", "filter", "review")
-WITHOUT = ("mend", "filter", "review")
+WITHOUT = ("review", "mend", "filter")
 
 
 def main() -> None:
@@ -52,6 +53,9 @@ def main() -> None:
         if name in done:
             continue
         start, rows, counts = time.process_time(), 0, {}
+        if name == "true descriptions":  # the made set is there by now
+            steps = levels(Table.open(args.output / "made"), scenes)
+            (args.output / "steps.json").write_text(json.dumps(steps, indent=2))
         folder = args.output / name.replace(" ", "-")
         if name.startswith("none"):
             model = stage1
@@ -144,6 +148,23 @@ def decide(table: Table, scenes: list, file: Path) -> None:
             right = score.facts_said == score.right.total()
             decision = {"decision": "keep"} if right else {"decision": "drop", "reason": "wrong"}
             lines.write(json.dumps({"id": row["id"], "model": "one who knows what was drawn", **decision}) + "\n")
+
+
+def levels(table: Table, scenes: list) -> dict[str, dict]:
+    """What the texts are like after each step."""
+    found = {}
+    for step, after in zip(("generate", *STEPS), (*STEPS, "export"), strict=True):
+        rows, scores, failed = table.arriving(after), [], 0
+        for row in rows:
+            text = table.text(row, after) or ""
+            last = next(row[name] for name in ("mend", "continue", "generate") if row[name] and row[name]["text"])
+            finished = details(last).get("finished", True)
+            failed += bool(failure_rate.failures(text, finished=finished))
+            scores.append(score_description(scenes[int(Path(row["image"]).stem)], text, finished))
+        facts = summarise_descriptions(scores)
+        kept = {key: facts[key] for key in ("facts", "facts_precision", "scenes_right")}
+        found[step] = {"rows": len(rows), "failure_rate": failed / len(rows), **kept}
+    return found
 
 
 def evaluate(folder: Path, count: int) -> dict:
