@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from minigpt4.evaluation.scenes.boxed import evaluate_tasks
+from minigpt4.training.nano.pretraining import keep_freed_memory
 from minigpt4.training.nano.steps import SCORES, claim, load, make_side_by_side, scores_of
 from minigpt4.training.nano.tokenizer import train_tokenizer
 
@@ -49,6 +50,7 @@ def build_nano_v2(output: str | Path, seed: int = 0, recipe: NanoV2Recipe | None
         part = steps / f"{START}.part"
         assemble(steps / TOWER, steps / LANGUAGE_MODEL, recipe.seed, part)
         part.rename(steps / START)
+    keep_freed_memory()
     scores = {f"stage{stage}": _stage(stage, recipe, steps, scenes) for stage in STAGES}
     final = steps / "stage3" / "merged"
     write_card(final, recipe, scores)

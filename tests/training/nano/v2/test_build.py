@@ -25,7 +25,7 @@ def recipe(tmp_path_factory) -> NanoV2Recipe:
         settings = yaml.safe_load((files("minigpt4.training") / "recipes" / f"nano-v2-{stage}.yaml").read_text())
         path = tmp_path_factory.mktemp("recipes") / f"{stage}.yaml"
         sets = [{**each, "batch_size": 2} for each in settings["data"]]
-        path.write_text(yaml.safe_dump({**settings, "data": sets, "max_steps": 2}))
+        path.write_text(yaml.safe_dump({**settings, "data": sets, "max_steps": 2, "dataloader_num_workers": 0}))
         stages[stage] = str(path)
     tiny = Pretraining(steps=2, batch_size=2, warmup_steps=1, float32=True)
     return NanoV2Recipe(tower=tiny, lookups=tiny, language_model=tiny, **stages)
