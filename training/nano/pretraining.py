@@ -46,6 +46,7 @@ def pretrain(
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
+    muon: torch.optim.Optimizer
     if settings.float32:
         muon = Float32Muon(matrices, lr=settings.matrix_lr, weight_decay=settings.weight_decay)
     else:
