@@ -22,7 +22,9 @@ def nano_path(version: str = "") -> Path:
         raise ValueError(f"There is no embedded model {name!r}: choose one of {', '.join(EMBEDDED)}.")
     folder = Path(__file__).parent / name
     if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{name} is not in this installation: {folder} has no config.json.")
+        raise FileNotFoundError(
+            f"{name} is not in this installation: make it with `minigpt4 train {name} --output {name}-model`, and give that folder."
+        )
     return folder
 
 

@@ -102,7 +102,7 @@ def nano_v2(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")] = 0,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")] = 1000,
 ) -> None:
-    """Rebuild nano-v2, the MiniGPT-v2 in this package: under two hours on two CPU cores.
+    """Make nano-v2, a MiniGPT-v2 for drawn scenes with boxes: under two hours on two CPU cores.
 
     Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
     """

@@ -34,6 +34,12 @@ def test_there_are_two_only(version):
         embedded(f"nano-{version}")
 
 
+def test_one_without_its_files_is_made_by_a_command(monkeypatch):
+    monkeypatch.setattr("minigpt4.hub_cards.embedded.EMBEDDED", ("nano", "nano-v9"))
+    with pytest.raises(FileNotFoundError, match="make it with `minigpt4 train nano-v9 --output nano-v9-model`"):
+        minigpt4.nano_path("v9")
+
+
 def test_an_unknown_name_is_said_before_anything_is_loaded(command, picture):
     result = command("describe", picture, "--model", "nano-v3")
     assert result.code == 1

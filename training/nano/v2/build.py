@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 
 from minigpt4.evaluation.scenes.boxed import evaluate_tasks
@@ -51,6 +52,7 @@ def build_nano_v2(output: str | Path, seed: int = 0, recipe: NanoV2Recipe | None
         assemble(steps / TOWER, steps / LANGUAGE_MODEL, recipe.seed, part)
         part.rename(steps / START)
     keep_freed_memory()
+    torch.set_num_threads(1)  # on matrices of this size a second thread takes away more than it gives
     scores = {f"stage{stage}": _stage(stage, recipe, steps, scenes) for stage in STAGES}
     final = steps / "stage3" / "merged"
     write_card(final, recipe, scores)
