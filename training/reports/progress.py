@@ -8,6 +8,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
+from transformers.trainer_utils import has_length
 
 
 # How a run shows what it is busy with before the first step.
@@ -55,7 +56,7 @@ class TrainingProgress(TrainerCallback):
         if self.training is None:
             return
         if self.evaluating is None:
-            total = len(eval_dataloader) if hasattr(eval_dataloader, "__len__") else None
+            total = len(eval_dataloader) if has_length(eval_dataloader) else None
             self.evaluating = self.bar.add_task("Evaluating", total=total)
         self.bar.advance(self.evaluating)
 
