@@ -136,6 +136,8 @@ def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Proce
             command = [*accelerate, *config, "-m", "minigpt4", *words]
             pid = subprocess.Popen(command, stdout=write, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}).pid
         elif (pid := os.fork()) == 0:  # one import serves all runs
+            # After a fork PyTorch replaces its pool of threads on first use: not by two of the threads that load weights at once.
+            torch.set_num_threads(torch.get_num_threads())
             os.dup2(write, 1)
             os.dup2(log.fileno(), 2)
             sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115

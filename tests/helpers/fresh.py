@@ -84,8 +84,17 @@ def main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
+            renew_threads()
             obey(**json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
+
+
+def renew_threads() -> None:
+    """PyTorch replaces its pool of threads when it is first used after a fork, which fails if two threads do so at once, as
+    those that load weights might."""
+    import torch
+
+    torch.set_num_threads(torch.get_num_threads())
 
 
 def obey(code: str, file: str | None, arguments: list[str], cwd: str, files: list[str]) -> None:

@@ -29,13 +29,15 @@ class Terminal:
         self.stream = pyte.Stream(self.screen)
         self.screen.write_process_input = self.type  # the terminal answers what the command asks it
         words = ["-m", "minigpt4", *map(str, arguments)]
+        # The size is the terminal's.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = pexpect.spawn(
             sys.executable,
             words,
             dimensions=(height, width),
             encoding="utf-8",
             timeout=120,
-            env={**os.environ, "TERM": "xterm-256color", **environment},
+            env={**inherited, "TERM": "xterm-256color", **environment},
         )
         self.raw = ""
         self.process.delaybeforesend = None
@@ -55,6 +57,7 @@ class Terminal:
             while True:
                 self._read()
         except pexpect.EOF:
+            self.process.wait()  # closing would interrupt what is still ending
             self.process.close()
         return self.process.exitstatus
 
