@@ -52,14 +52,15 @@ class Terminal:
         return self.text
 
     def end(self) -> int:
-        """Wait for the end of the command, and return its exit code."""
+        """Wait for the end of the command, and return its exit code, as a shell does 128 + N after a signal N: Python may end by
+        the signal itself, though the command has heard it, when Ctrl-C came while a library was being imported."""
         try:
             while True:
                 self._read()
         except pexpect.EOF:
             self.process.wait()  # closing would interrupt what is still ending
             self.process.close()
-        return self.process.exitstatus
+        return 128 + self.process.signalstatus if self.process.exitstatus is None else self.process.exitstatus
 
     def _read(self) -> None:
         piece = self.process.read_nonblocking(65536, timeout=120)
