@@ -20,8 +20,9 @@ from minigpt4.curation import Table, export, run
 from minigpt4.curation.recipe import Recipe
 from minigpt4.curation.table import details
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes, score_description
-from minigpt4.evaluation.scenes.evaluation import MAX_NEW_TOKENS, answer_all
+from minigpt4.evaluation.scenes.answers import answer_all
 from minigpt4.evaluation.scenes.scoring import summarise_descriptions
+from minigpt4.evaluation.scenes.wording import MAX_NEW_TOKENS
 from minigpt4.evaluation.scoring import failure_rate
 from minigpt4.loading import load
 from minigpt4.training import read_recipe

@@ -16,12 +16,11 @@ from .boxed.evaluation import evaluate_tasks
 from .boxed.forms import FORMS
 from .drawing import draw
 from .scoring import answer_is_right, score_description, score_rows, summarise_descriptions
-from .wording import DETAIL_INSTRUCTIONS, QUESTION_KINDS, Question, ask
+from .wording import DETAIL_INSTRUCTIONS, MAX_NEW_TOKENS, QUESTION_KINDS, Question, ask
 from .world import Scene, sample_scenes
 
 
 QUESTIONS_PER_SCENE = 4
-MAX_NEW_TOKENS = 120  # the longest correct description has 73 of nano's tokens
 
 
 def evaluate_scenes(

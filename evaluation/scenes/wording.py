@@ -24,6 +24,7 @@ MORE_DETAIL_INSTRUCTIONS = (
 # What asks for a description in one sentence.
 BRIEF_INSTRUCTIONS = ("Describe this image in one sentence.", "Give a short description of the picture.")
 
+MAX_NEW_TOKENS = 120  # the longest correct description has 73 of nano's tokens
 PLURALS = {shape: f"{shape}es" if shape == "cross" else f"{shape}s" for shape in (*SHAPES, "object")}
 
 

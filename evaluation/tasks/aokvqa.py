@@ -6,7 +6,7 @@ from pathlib import Path
 from minigpt4.processing.tasks import TASKS as WORDINGS
 
 from .files import CocoImages, existing, field, read_rows
-from .task import Published, Sample, Task
+from .task import PLAIN_QUESTION, Published, Sample, Task
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -29,7 +29,7 @@ TASKS = (
         title="A-OKVQA, val: multiple choice, ranked",
         read=read,
         prompt=WORDINGS["vqa"].asked,
-        plain="Question: {} Short answer:",
+        plain=PLAIN_QUESTION,
         answers="ranking",
         metric="choice_ranking",
         published=(

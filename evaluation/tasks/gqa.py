@@ -6,7 +6,7 @@ from pathlib import Path
 from minigpt4.processing.tasks import TASKS as WORDINGS
 
 from .files import existing, field, image, read_rows
-from .task import Published, Sample, Task
+from .task import PLAIN_QUESTION, Published, Sample, Task
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -25,7 +25,7 @@ TASKS = (
         title="GQA, test-dev balanced: exact match",
         read=read,
         prompt=WORDINGS["vqa"].asked,
-        plain="Question: {} Short answer:",
+        plain=PLAIN_QUESTION,
         metric="exact_match_vqa",
         published=(
             Published("MiniGPT-v2", 60.3),

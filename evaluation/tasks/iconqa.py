@@ -6,7 +6,7 @@ from pathlib import Path
 from minigpt4.processing.tasks import TASKS as WORDINGS
 
 from .files import existing, field, image, read_rows
-from .task import Published, Sample, Task
+from .task import PLAIN_QUESTION, Published, Sample, Task
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -32,7 +32,7 @@ TASKS = (
         title="IconQA, val: ranked choices",
         read=read,
         prompt=WORDINGS["vqa"].asked,
-        plain="Question: {} Short answer:",
+        plain=PLAIN_QUESTION,
         answers="ranking",
         metric="choice_ranking",
         published=(

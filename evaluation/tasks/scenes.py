@@ -5,6 +5,8 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from minigpt4.evaluation.scenes.wording import MAX_NEW_TOKENS
+
 from .task import Sample, Task
 
 
@@ -38,7 +40,7 @@ TASKS = (
         title="Drawn scenes: facts right in descriptions",
         read=read_descriptions,
         prompt="{}",
-        generation={"max_new_tokens": 120},
+        generation={"max_new_tokens": MAX_NEW_TOKENS},
         metric="scene_facts",
         figure="facts",
         group="scenes",
@@ -49,7 +51,7 @@ TASKS = (
         title="Drawn scenes: questions answered right",
         read=read_questions,
         prompt="{}",
-        generation={"max_new_tokens": 120},
+        generation={"max_new_tokens": MAX_NEW_TOKENS},
         metric="scene_answers",
         group="scenes",
         needs_data=False,

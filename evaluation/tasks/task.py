@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 
+PLAIN_QUESTION = "Question: {} Short answer:"
+"""How a model without a chat template is asked for a short answer."""
+
 # A task identifier at the beginning of a prompt, as `[vqa] `.
 _IDENTIFIER = re.compile(r"^\[(\w+)\] ")
 
@@ -120,4 +123,4 @@ class Task:
         return form.replace("{}", sample.words)
 
 
-__all__ = ["Published", "Sample", "Task"]
+__all__ = ["PLAIN_QUESTION", "Published", "Sample", "Task"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .files import existing, field, image, read_rows
-from .task import Published, Sample, Task
+from .task import PLAIN_QUESTION, Published, Sample, Task
 
 
 def read(root: Path) -> Iterator[Sample]:
@@ -24,7 +24,7 @@ TASKS = (
         read=read,
         prompt="[vqa] The question is '{}' Based on the image, answer the question with a single word or phrase. "
         "and reply 'unanswerable' when the provided information is insufficient",
-        plain="Question: {} Short answer:",
+        plain=PLAIN_QUESTION,
         metric="vizwiz_accuracy",
         published=(
             Published("MiniGPT-v2", 30.3),
