@@ -35,6 +35,8 @@ from minigpt4 import cli
 from minigpt4.checkpoints.writing import STAGING
 from minigpt4.training.data.drawn import DrawnScenes
 
+from .forking import fork
+
 
 EPOCHS, STEPS, SAVE_STEPS = 3, 8, 2  # eight steps in each epoch
 MOST_SECONDS = 0.05  # between the step that a kill waits for and the kill
@@ -135,9 +137,7 @@ def started(case: Case, output: Path, *more: str) -> Iterator[tuple[psutil.Proce
             config = ["--config_file", ROOT / "training" / "accelerate" / "cpu.yaml", "--main_process_port", "0"]
             command = [*accelerate, *config, "-m", "minigpt4", *words]
             pid = subprocess.Popen(command, stdout=write, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}).pid
-        elif (pid := os.fork()) == 0:  # one import serves all runs
-            # After a fork PyTorch replaces its pool of threads on first use: not by two of the threads that load weights at once.
-            torch.set_num_threads(torch.get_num_threads())
+        elif (pid := fork()) == 0:
             os.dup2(write, 1)
             os.dup2(log.fileno(), 2)
             sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115

@@ -16,6 +16,10 @@ from types import ModuleType
 
 import pytest
 
+from benchmarks.forking import fork
+
+from . import ROOT
+
 
 LIBRARIES = [
     "torch",
@@ -48,7 +52,8 @@ def fresh(tmp_path_factory):
         nonlocal server
         if server is None:
             pipe = subprocess.PIPE
-            server = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environment)
+            command = [sys.executable, "-m", "tests.helpers.fresh"]
+            server = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment, cwd=ROOT)
         shutil.rmtree(home, ignore_errors=True)
         given.write_text(input)
         files = [str(file) for file in (given, output, errors)]
@@ -82,19 +87,10 @@ def main() -> None:
     for name in LIBRARIES:
         import_module(name)
     for line in sys.stdin:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
-            renew_threads()
             obey(**json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
-
-
-def renew_threads() -> None:
-    """PyTorch replaces its pool of threads when it is first used after a fork, which fails if two threads do so at once, as
-    those that load weights might."""
-    import torch
-
-    torch.set_num_threads(torch.get_num_threads())
 
 
 def obey(code: str, file: str | None, arguments: list[str], cwd: str, files: list[str]) -> None:

@@ -4,36 +4,14 @@ import re
 
 import pytest
 import sentencepiece
+from helpers.published import write_tokenizer
 
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template, load_llama_tokenizer
 
 
-SENTENCES = [
-    "The image shows a red circle left of a blue square.",
-    "Describe this image in detail. ###Human: <Img></Img> ###Assistant: ",
-    "[INST] what is this {<12><5><88><97>} [/INST]",
-    "a photo of 3 cats, 27 dogs and  two   spaces",
-    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I provide it to you.",
-]
-
-
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory):
-    """A folder with a `tokenizer.model` that has LLaMA's settings and a few hundred pieces."""
-    folder = tmp_path_factory.mktemp("llama")
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 40),
-        model_prefix=str(folder / "tokenizer"),
-        model_type="bpe",
-        vocab_size=420,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        allow_whitespace_only_pieces=True,
-        split_digits=True,
-        minloglevel=2,
-    )
-    return folder
+    return write_tokenizer(tmp_path_factory.mktemp("llama")).parent
 
 
 @pytest.fixture(scope="session")
