@@ -11,7 +11,7 @@ from benchmarks.hostile import Site, bomb, encoded, large
 from minigpt4.evaluation.scenes import draw, sample_scenes
 
 
-SETTINGS = [40, False, 1.0, 1.0]
+SETTINGS = [40, 1, False, 1.0, 1.0]
 
 
 class Visitor:
@@ -84,7 +84,7 @@ class Visitor:
 
     def bad_setting(self):
         settings = list(SETTINGS)
-        settings[self.random.randrange(4)] = self.random.choice(["abc", -5, 1e300, None, [], {}])
+        settings[self.random.randrange(5)] = self.random.choice(["abc", -5, 1e300, None, [], {}])
         return self._event("send", [{"text": "Hello", "files": []}, "", None, None, *settings])
 
     def bad_message(self):

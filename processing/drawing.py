@@ -39,8 +39,15 @@ def coloured_text(grounding: Grounding) -> list[tuple[str, str | None]]:
 
 def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on `colour` (`#RRGGBB`)."""
-    red, green, blue = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
+    red, green, blue = (_linear(int(colour[index : index + 2], 16) / 255) for index in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    # Contrast as in WCAG 2: (lighter + 0.05) / (darker + 0.05).
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
+
+
+def _linear(channel: float) -> float:
+    """A channel of sRGB, 0 to 1, as light."""
+    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
 
 
 def draw_boxes(image: Image.Image, phrases: Sequence[GroundedPhrase]) -> Image.Image:

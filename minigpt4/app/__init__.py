@@ -5,7 +5,7 @@ from minigpt4.lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .page import about as about
+    from .heading import about as about
     from .page import build_page as build_page
     from .server import serve as serve
 else:

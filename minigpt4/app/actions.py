@@ -13,6 +13,7 @@ from PIL import Image
 
 from minigpt4.app.chat import Chat
 from minigpt4.app.examples import draw_examples
+from minigpt4.app.settings import read_settings
 from minigpt4.app.tasks import known_tasks
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import data_url
@@ -49,7 +50,7 @@ class Actions:
         except ValueError as error:
             yield chat, gr.skip(), gr.skip(), _notice(error)
             return
-        yield from self._answer(chat, chat.ask(text, message["files"], **_settings(*settings)), message)
+        yield from self._answer(chat, chat.ask(text, message["files"], **read_settings(*settings)), message)
 
     def begin(self, chat: Chat | None, event: gr.SelectData, *settings: Any) -> Iterator[Updates]:
         """Start with an example."""
@@ -62,7 +63,7 @@ class Actions:
             yield chat, [], gr.skip(), _notice("There is no answer to regenerate yet.")
             return
         last = len(chat.conversation.turns) - 1
-        yield from self._answer(chat, chat.ask_again(last, **_settings(*settings)))
+        yield from self._answer(chat, chat.ask_again(last, **read_settings(*settings)))
 
     def edit(self, chat: Chat | None, event: gr.EditData, *settings: Any) -> Iterator[Updates]:
         """Answer an edited message."""
@@ -73,7 +74,7 @@ class Actions:
             yield chat, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
             return
         number = chat.turn_of(int(event.index))  # type: ignore[arg-type]  # a pair only in other forms of history
-        yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **_settings(*settings)))
+        yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **read_settings(*settings)))
 
     def stop(self, chat: Chat | None) -> None:
         """Stop the answer that is being generated."""
@@ -182,11 +183,6 @@ def _notice(message: object = "") -> Any:
     """A line above the textbox, read out by screen readers; empty, it goes away."""
     line = html.escape(" ".join(str(message).split()))
     return gr.HTML(f'<p role="alert">{line}</p>' if line else "", visible=bool(line))
-
-
-def _settings(max_new_tokens: float, do_sample: bool, temperature: float, top_p: float) -> dict[str, Any]:
-    sampling = {"temperature": float(temperature), "top_p": float(top_p)} if do_sample else {}
-    return {"max_new_tokens": int(max_new_tokens), "do_sample": bool(do_sample), **sampling}
 
 
 def _checked_box(box: Any) -> str:

@@ -1,13 +1,13 @@
 """The page: its components and their events."""
 
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from minigpt4.app.actions import HINT, Actions
 from minigpt4.app.box_picker import box_picker
+from minigpt4.app.heading import heading
+from minigpt4.app.settings import show_settings
 from minigpt4.app.tasks import known_tasks
 
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 HOUR = 3600  # seconds
-LONGEST = 2000  # tokens of an answer
 
 
 def build_page(
@@ -32,11 +31,12 @@ def build_page(
     Returns:
         `gradio.Blocks`: not served yet.
     """
-    settings = model.generation_config
     tasks = known_tasks(processor.task_identifiers)
     # Pictures and chats of those who left are deleted after an hour.
-    with gr.Blocks(title="MiniGPT-4", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
-        gr.Markdown(f"# MiniGPT-4\n{about}", elem_id="title")
+    with gr.Blocks(
+        title="MiniGPT-4: talk about pictures", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)
+    ) as page:
+        gr.Markdown(heading(model, processor, about), elem_id="title")
         actions = Actions(model, processor)
         examples: list[Any] = [
             {"text": each.text, "icon": {"path": "", "url": each.address}} for each in actions.examples
@@ -78,16 +78,7 @@ def build_page(
             retry = gr.Button("Answer again", size="sm", min_width=80)
             clear = gr.Button("New chat", size="sm", min_width=80)
         with gr.Accordion("Settings", open=False):
-            longest = gr.Slider(
-                1,
-                LONGEST,
-                value=min(settings.max_new_tokens or 300, LONGEST),
-                step=1,
-                label="Maximum length of an answer, in tokens",
-            )
-            sample = gr.Checkbox(value=bool(settings.do_sample), label="Sample: answers vary")
-            temperature = gr.Slider(0.1, 2.0, value=settings.temperature or 1.0, step=0.05, label="Temperature")
-            top_p = gr.Slider(0.05, 1.0, value=settings.top_p or 1.0, step=0.05, label="Top p")
+            choices = show_settings(model.generation_config)
         chat, aimed = gr.State(time_to_live=HOUR), gr.State()
 
         talk: dict[str, Any] = {
@@ -95,7 +86,6 @@ def build_page(
             "concurrency_id": "model",
             "api_visibility": "private",
         }
-        choices = [longest, sample, temperature, top_p]
         talking = [
             textbox.submit(actions.send, [textbox, task, picker, chat, *choices], **talk),
             chatbot.example_select(actions.begin, [chat, *choices], **talk),
@@ -127,14 +117,3 @@ def build_page(
             for talked in talking:
                 talked.then(**aim)
     return page
-
-
-def about(checkpoint: str | None) -> str:
-    """A line about a checkpoint for the top of the page; of a folder, only its name."""
-    if checkpoint is None:
-        return "This is nano, a tiny model that only knows drawn scenes of simple shapes, not photographs."
-    return f"Model: {Path(checkpoint).name if Path(checkpoint).is_dir() else checkpoint}"
-
-
-def style() -> str:
-    return (files(__package__) / "static" / "page.css").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from minigpt4.app.page import style
+from minigpt4.app.assets import ICON, head, style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 from minigpt4.inference.serving.hosts import trusted_hosts
 from minigpt4.inference.serving.listening import check_address
@@ -23,6 +23,13 @@ _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "base-uri 'self'; form-action 'self'; object-src 'none'"
 )
+
+# Colours of the theme whose contrast with what is behind them would be under 4.5.
+_READABLE = {
+    "block_title_text_color": "*primary_800",
+    "checkbox_label_background_fill_selected": "*primary_600",
+    "checkbox_background_color_selected": "*primary_700",
+}
 
 
 class OnlyThisServer:
@@ -82,8 +89,12 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
                 "openapi_url": None,
             },
             # System fonts: any others would be loaded from elsewhere.
-            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+                **_READABLE
+            ),
             css=style(),
+            head=head(),
+            favicon_path=ICON,
             ssr_mode=False,
             enable_monitoring=False,
             pwa=False,

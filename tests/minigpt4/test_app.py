@@ -114,7 +114,7 @@ def test_address_that_is_not_of_this_machine(capfd):
 
 def test_edit_that_fails_says_why(tiny_checkpoint):
     loaded = load(tiny_checkpoint)
-    chat, settings = Chat(*loaded), (2, False, 1.0, 1.0)
+    chat, settings = Chat(*loaded), (2, 1, False, 1.0, 1.0)
     actions = Actions(*loaded)
     list(actions.send({"text": "Hello", "files": []}, "", None, chat, *settings))
     *_, (*_, notice) = actions.edit(chat, SimpleNamespace(index=0, value="long " * 500), *settings)

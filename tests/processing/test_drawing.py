@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from minigpt4.processing import coloured_text, draw_boxes, parse_grounding, phrase_colours
+from minigpt4.processing import coloured_text, draw_boxes, ink_on, parse_grounding, phrase_colours
+from minigpt4.processing.drawing import COLOURS
 
 
 TEXT = "<p>a cat</p> {<10><20><50><80>} and <p>a dog</p> {<60><20><90><80>} and <p>A cat</p> {<0><0><5><5>}"
@@ -71,3 +72,17 @@ def test_the_whole_picture_has_all_four_sides():
 def test_pictures_of_every_mode(mode):
     phrases = parse_grounding(TEXT, (400, 200)).phrases
     assert draw_boxes(grey().convert(mode), phrases).mode == "RGB"
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_words_can_be_read_on_their_colour(colour):
+    luminances = [_luminance(ImageColor.getrgb(each)) for each in (colour, ink_on(colour))]
+    assert (max(luminances) + 0.05) / (min(luminances) + 0.05) >= 4.5
+
+
+def _luminance(colour) -> float:
+    """As WCAG 2 defines it, with its power of 2.4 for all channels: none here is so dark that it is linear."""
+    return sum(
+        share * ((each / 255 + 0.055) / 1.055) ** 2.4
+        for share, each in zip((0.2126, 0.7152, 0.0722), colour, strict=True)
+    )

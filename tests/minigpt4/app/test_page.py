@@ -414,7 +414,7 @@ def test_no_file_of_the_server_can_be_sent_for(context, nano_page, scene_file):
         event for event in config["dependencies"] if [target[1] for target in event["targets"]] == ["submit"]
     )
     claimed = {"path": str(scene_file), "meta": {"_type": "gradio.FileData"}}
-    data = [{"text": "", "files": [claimed]}, "", None, None, 10, False, 1, 1]
+    data = [{"text": "", "files": [claimed]}, "", None, None, 10, 1, False, 1, 1]
     answer = context.request.post(
         f"{nano_page}gradio_api/queue/join",
         data=json.dumps({"data": data, "fn_index": submit["id"], "session_hash": "someone"}),
