@@ -20,16 +20,17 @@ from minigpt4.curation import Table, export, run
 from minigpt4.curation.recipe import Recipe
 from minigpt4.curation.table import details
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes, score_description
-from minigpt4.evaluation.scenes.answers import answer_all
 from minigpt4.evaluation.scenes.scoring import summarise_descriptions
 from minigpt4.evaluation.scenes.wording import MAX_NEW_TOKENS
 from minigpt4.evaluation.scoring import failure_rate
+from minigpt4.inference.asking import Asker
 from minigpt4.loading import load
 from minigpt4.training import read_recipe
 from minigpt4.training import run as training
 
 
 INSTRUCTION = "Describe this image in detail."
+BATCH_SIZE = 32
 STEPS = ("continue", "mend", "filter", "review")
 WITHOUT = ("review", "mend", "filter")
 
@@ -172,9 +173,11 @@ def evaluate(folder: Path, count: int) -> dict:
     """How a model describes held-out scenes."""
     scenes = list(islice(sample_scenes("evaluation 0", held_out=True), count))
     rng = random.Random("curation")
-    model, processor = load(folder)
+    asker = Asker(*load(folder))
     pictures = [draw(scene, rng=rng) for scene in scenes]
-    answers = answer_all(model, processor, pictures, [INSTRUCTION] * count, 32, "descriptions", MAX_NEW_TOKENS)
+    batches = [pictures[start : start + BATCH_SIZE] for start in range(0, count, BATCH_SIZE)]
+    settings = {"do_sample": False, "max_new_tokens": MAX_NEW_TOKENS}
+    answers = [one for batch in batches for one in asker.answers([INSTRUCTION] * len(batch), batch, **settings)]
     scores = [score_description(scene, a.text, a.finished) for scene, a in zip(scenes, answers, strict=True)]
     failed = failure_rate.summarise([failure_rate.score(a.text, finished=a.finished) for a in answers])
     facts = summarise_descriptions(scores)

@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from PIL.Image import Image
 
 from minigpt4.processing.boxes import Box, GroundedPhrase
 from minigpt4.processing.drawing import draw_boxes
@@ -39,8 +42,15 @@ def _some(samples: list[Sample], number: int) -> list[Sample]:
     return random.Random(0).sample(samples, min(number, len(samples)))
 
 
-def figure_of(sample: Sample, data: Path) -> str:
-    """A sample in HTML: the picture with the right boxes and the answer's, what was asked, said and right, and the score."""
+def figure_of(sample: Sample, data: Path, drawn: Mapping[str, Image] = MappingProxyType({})) -> str:
+    """
+    A sample in HTML: the picture with the right boxes and the answer's, what was asked, said and right, and the score.
+
+    Args:
+        sample (`dict`): of a result.
+        data (`Path`): where pictures are.
+        drawn (`Mapping`, *optional*): pictures that are in no file, by the id of their sample.
+    """
     score = score_of(sample)
     ranked = "losses" in sample and "answer" not in sample
     rows = [
@@ -52,7 +62,8 @@ def figure_of(sample: Sample, data: Path) -> str:
         ("not finished", "the answer has no end" if sample.get("finished") is False else ""),
     ]
     facts = "".join(f"<dt>{name}</dt><dd>{escape(_cut(value))}</dd>" for name, value in rows if value)
-    return f"<figure>{_picture(sample, data)}<figcaption><dl>{facts}</dl></figcaption></figure>"
+    picture = _picture(sample, data, drawn.get(sample["id"]))
+    return f"<figure>{picture}<figcaption><dl>{facts}</dl></figcaption></figure>"
 
 
 def _candidate(index: int) -> str:
@@ -62,6 +73,8 @@ def _candidate(index: int) -> str:
 def _target(target: Any) -> str:
     if isinstance(target, list) and all(isinstance(one, str) for one in target):
         return ", ".join(f"{one} ({count})" if count > 1 else one for one, count in Counter(target).most_common())
+    if isinstance(target, Mapping) and isinstance(target.get("answer"), str):
+        return target["answer"]
     if isinstance(target, Mapping) and right_boxes(target):
         return ", ".join(dict.fromkeys(label for label, _ in right_boxes(target) if label != "target"))  # drawn
     return target if isinstance(target, str) else "" if target is None else json.dumps(target, ensure_ascii=False)
@@ -71,11 +84,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … ({len(text):,} characters)"
 
 
-def _picture(sample: Sample, data: Path) -> str:
-    if not sample.get("image"):
+def _picture(sample: Sample, data: Path, picture: Image | None) -> str:
+    if picture is None and not sample.get("image"):
         return ""
     try:
-        picture = load_image(AsStored(str(data / sample["image"])))
+        picture = picture.copy() if picture is not None else load_image(AsStored(str(data / sample["image"])))
     except (OSError, ValueError):
         return f"<p>The picture {escape(sample['image'])} cannot be read.</p>"
     said = _answered(sample["scores"].get("parsed"))

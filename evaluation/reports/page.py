@@ -7,7 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from PIL.Image import Image
+
 from minigpt4.checkpoints.writing import unfinished_file
+from minigpt4.evaluation.tasks.index import all_tasks
 
 from .chart import Mark, draw_bars
 from .examples import LEGEND, figure_of, hits_and_misses
@@ -105,8 +108,9 @@ def _task(result: Result, data: Path, examples: int) -> str:
         if (bars := group(samples, 100.0))
     ]
     hits, misses = hits_and_misses(samples, result["lower_is_better"], examples)
+    drawn = _drawn(result["task"], data)
     pictures = [
-        f'<h3>{name}</h3><div class="examples">{"".join(figure_of(sample, data) for sample in chosen)}</div>'
+        f'<h3>{name}</h3><div class="examples">{"".join(figure_of(sample, data, drawn) for sample in chosen)}</div>'
         for name, chosen in (("Hits", hits), ("Misses", misses))
         if chosen
     ]
@@ -114,6 +118,14 @@ def _task(result: Result, data: Path, examples: int) -> str:
         pictures.insert(0, f"<p>Boxes: {' and '.join(LEGEND)}.</p>")
     caption = "<p>Means of the samples' scores in per cent, with the normal interval of 95 %.</p>" if charts else ""
     return f"<h2>{escape(result['title'])}</h2>{''.join(charts)}{caption}{''.join(pictures)}"
+
+
+def _drawn(name: str, data: Path) -> dict[str, Image]:
+    """The pictures of a task that needs no files, by the ids of its samples: they are drawn again."""
+    task = all_tasks().get(name)
+    if task is None or task.needs_data:
+        return {}
+    return {sample.id: sample.image for sample in task.read(data)}
 
 
 __all__ = ["write_report"]

@@ -1,26 +1,21 @@
 """Evaluation on held-out scenes, of the world that the model knows."""
 
-import random
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import islice
+from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from transformers import PreTrainedModel, ProcessorMixin
 
-from .answers import answer_all
+from minigpt4.evaluation.running.run import run_task
+from minigpt4.evaluation.tasks.scenes import scene_tasks
+from minigpt4.inference.asking import Asker
+
 from .boxed.evaluation import evaluate_tasks
 from .boxed.forms import FORMS
-from .drawing import draw
-from .scoring import answer_is_right, score_description, score_rows, summarise_descriptions
-from .wording import DETAIL_INSTRUCTIONS, MAX_NEW_TOKENS, QUESTION_KINDS, Question, ask
-from .world import Scene, sample_scenes
-
-
-QUESTIONS_PER_SCENE = 4
+from .scoring import score_rows
+from .wording import QUESTION_KINDS
 
 
 def evaluate_scenes(
@@ -35,7 +30,7 @@ def evaluate_scenes(
     Have a model describe held-out scenes and answer four questions about each, greedily, in the chat form; one that was
     saved with MiniGPT-v2's tasks is asked for each of them about scenes with boxes.
 
-    The kinds of question take turns, so that each is asked equally often. Progress bars go to stderr.
+    Progress bars go to stderr.
 
     Args:
         model (`PreTrainedModel`): a MiniGPT-4.
@@ -56,42 +51,22 @@ def evaluate_scenes(
         return evaluate_tasks(model, processor, scenes, seed, batch_size, identifiers)
     if not identifiers:
         raise ValueError("The model was saved without task identifiers: there are none to leave out.")
-    held_out, pictures, instructions, asked = requests(scenes, seed)
-    descriptions = answer_all(model, processor, pictures, instructions, batch_size, "descriptions", MAX_NEW_TOKENS)
-    scores = [
-        score_description(scene, made.text, made.finished) for scene, made in zip(held_out, descriptions, strict=True)
-    ]
-
-    texts, shown = [question.text for _, question in asked], [pictures[i] for i, _ in asked]
-    answers = answer_all(model, processor, shown, texts, batch_size, "questions", MAX_NEW_TOKENS)
+    asker = Asker(model, processor)
+    descriptions, questions = (
+        run_task(task, asker, Path(), model="", batch_size=batch_size) for task in scene_tasks(scenes, seed)
+    )
     right = defaultdict(list)
-    for (_, question), made in zip(asked, answers, strict=True):
-        right[question.kind].append(answer_is_right(question, made.text))
-    everything = [value for values in right.values() for value in values]
+    for sample in questions.samples:
+        right[sample["kind"]].append(sample["scores"]["score"])
     return {
         "scenes": scenes,
         "seed": seed,
-        "descriptions": summarise_descriptions(scores),
+        "descriptions": {name: value for name, value in descriptions.figures.items() if name != "n"},
         "questions": {
-            "all": sum(everything) / len(everything),
+            "all": questions.figures["accuracy"],
             "by_kind": {kind: sum(right[kind]) / len(right[kind]) for kind in QUESTION_KINDS if right[kind]},
         },
     }
-
-
-def requests(scenes: int, seed: int) -> tuple[list[Scene], list[Image.Image], list[str], list[tuple[int, Question]]]:
-    """Held-out scenes, their pictures, an instruction to describe each, and the questions, each with the number of its scene."""
-    rng = random.Random(f"evaluation {seed}")
-    held_out = list(islice(sample_scenes(f"evaluation {seed}", held_out=True), scenes))
-    pictures = [draw(scene, rng=rng) for scene in held_out]
-    instructions = [rng.choice(DETAIL_INSTRUCTIONS) for _ in held_out]
-    asked = [(i, question) for i, scene in enumerate(held_out) for question in _questions(scene, i, rng)]
-    return held_out, pictures, instructions, asked
-
-
-def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Question]:
-    for turn in range(QUESTIONS_PER_SCENE):
-        yield ask(scene, QUESTION_KINDS[(index * QUESTIONS_PER_SCENE + turn) % len(QUESTION_KINDS)], rng)
 
 
 def print_scores(scores: dict, console: Console | None = None) -> None:
@@ -114,4 +89,4 @@ def _forms_table(forms: dict) -> Table:
     return table
 
 
-__all__ = ["evaluate_scenes", "print_scores", "requests"]
+__all__ = ["evaluate_scenes", "print_scores"]

@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoTokenizer
 
 from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
-from minigpt4.evaluation.scenes.evaluation import QUESTIONS_PER_SCENE
+from minigpt4.evaluation.scenes.requests import QUESTIONS_PER_SCENE
 from minigpt4.evaluation.scenes.scoring import score_rows
 from minigpt4.hub_cards.card import CARD, Result, index_results
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration

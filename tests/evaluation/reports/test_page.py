@@ -1,11 +1,9 @@
 """The page is read as a browser reads it: its text, its pictures, and that it asks for nothing else."""
 
-import base64
-import io
 import re
-from html.parser import HTMLParser
 
 import pytest
+from helpers.pages import Page
 from PIL import Image
 
 from minigpt4.evaluation.reports import write_report
@@ -14,24 +12,6 @@ from minigpt4.processing.drawing import COLOURS
 
 
 HOSTILE = '<script>alert("x")</script>'
-
-
-class Page(HTMLParser):
-    def __init__(self, html: str):
-        super().__init__()
-        self.pictures, self.tags, self.text, self.addresses = [], [], "", []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        for name, value in attributes:
-            if name == "src" and value.startswith("data:image/jpeg;base64,"):
-                self.pictures.append(Image.open(io.BytesIO(base64.b64decode(value.partition(",")[2]))))
-            elif name in ("src", "href"):
-                self.addresses.append(value)
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def result(task: str, samples: list[dict], **fields) -> dict:

@@ -42,12 +42,14 @@ SIZES = {
     "advanced": 2,
     "scenes-descriptions": 2,
     "scenes-questions": 8,
+    **{f"boxed-{name}": 2 for name in WORDINGS},
 }
 
 
 @pytest.fixture(autouse=True)
 def few_scenes(monkeypatch):
-    monkeypatch.setattr("minigpt4.evaluation.tasks.scenes.SCENES", 2)
+    for name in ("scenes", "boxed_scenes"):
+        monkeypatch.setattr(f"minigpt4.evaluation.tasks.{name}.SCENES", 2)
 
 
 def test_every_task_runs_through_the_command_line(command, sets, tiny_checkpoint, tmp_path):
