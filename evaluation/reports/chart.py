@@ -10,7 +10,7 @@ from .groups import Bar
 WIDTH, ROW, LEFT, RIGHT, TOP, BOTTOM = 680, 28, 220, 130, 8, 24
 TICKS = 5
 # Nearly all figures are per cent; a normal interval may reach beyond, and is cut off there.
-PER_CENT, CLIPPED = 100, 25
+PER_CENT = 100
 LABEL_CHARACTERS = 30
 
 
@@ -31,8 +31,8 @@ def draw_bars(bars: Sequence[Bar], marks: Sequence[Sequence[Mark]] = (), highest
         highest (`float`, *optional*): right end of the axis. Default: 100, or what larger figures need.
     """
     shown = [*marks, *[()] * (len(bars) - len(marks))]
-    values = [bar.high for bar in bars] + [mark.value for group in shown for mark in group]
-    top = highest or (PER_CENT if max(values) <= PER_CENT + CLIPPED else max(values))
+    values = [bar.value for bar in bars] + [mark.value for group in shown for mark in group]
+    top = highest or (PER_CENT if max(values) <= PER_CENT else max(*values, *(bar.high for bar in bars)))
     height = TOP + ROW * len(bars) + BOTTOM
 
     def x(value: float) -> float:

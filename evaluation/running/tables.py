@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .comparing import Comparison
@@ -54,7 +55,7 @@ def lost(result: Result) -> str:
 def results_table(results: Sequence[Result]) -> Table:
     """A row for each task, with a line for each published model."""
     models = ", ".join(dict.fromkeys(result.model for result in results))
-    table = Table(title=f"{models}, with 95 % intervals", show_lines=True)
+    table = Table(title=f"{escape(models)}, with 95 % intervals", show_lines=True)
     for name, right in (("task", False), ("ours", True), ("n", True), ("lost", False), ("published", False)):
         table.add_column(name, justify="right" if right else "left")
     for name in ("first", "later", "difference"):
@@ -71,7 +72,7 @@ def results_table(results: Sequence[Result]) -> Table:
         ] or [(NOTHING,) * 4]
         columns = ("\n".join(column) for column in zip(*lines, strict=True))
         scoring = " (as published)" if result.published_scoring else ""
-        table.add_row(f"{result.title}{scoring}", ours(result), counted(result), lost(result), *columns)
+        table.add_row(f"{escape(result.title)}{scoring}", ours(result), counted(result), lost(result), *columns)
     return table
 
 
@@ -91,7 +92,7 @@ def comparison_table(comparison: Comparison) -> Table:
             for model, _, known in published_rows(row.results[0])
         )
         table.add_row(
-            row.results[0].title,
+            escape(row.results[0].title),
             *(f"{ours(result)}{_lost(result)}" for result in row.results),
             *(figure(one.value, one.interval, sign=True) for one in row.differences),
             f"{row.shared} of {row.results[0].of} (part)" if row.shared < row.results[0].of else str(row.shared),
@@ -111,7 +112,7 @@ def print_table(table: Table, notes: Sequence[str] = (), console: Console | None
         console.width = WIDE
     console.print(table)
     for note in dict.fromkeys(notes):
-        console.print(note, soft_wrap=True)
+        console.print(note, soft_wrap=True, markup=False)
 
 
 def notes_of(results: Sequence[Result]) -> list[str]:

@@ -53,7 +53,7 @@ def boxed_tasks(scenes: int | None = None, seed: int = SEED, identifiers: bool =
     return tuple(
         Task(
             name=f"boxed-{name}",
-            title=f"Drawn scenes with boxes: [{name}] {TITLES[name]}",
+            title=f"Boxed scenes: [{name}] {TITLES[name]}",
             read=partial(read, task=name, scenes=scenes, seed=seed),
             prompt=f"[{name}] {{}}" if identifiers else "{}",
             # Without its identifier a request may be answered in the form of any task.

@@ -36,7 +36,7 @@ def evaluate() -> None:
     """Measure a model: `minigpt4 evaluate okvqa refcoco --model FOLDER --data FOLDER`.
 
     TASK is one of: okvqa, vizwiz, iconqa, gqa, vsr, hm, aokvqa, refcoco, refcoco+, refcocog, coco-coverage, chair, failure, advanced,
-    detection, identify, scenes. docs/evaluate.md lists their files.
+    detection, identify, scenes, boxed-scenes. docs/evaluate.md lists their files.
     """
 
 

@@ -1,4 +1,4 @@
-"""The scenes with boxes as tasks: of any model, in comparisons and on the page, with the scores of their own command."""
+"""The scenes with boxes as tasks: of any model, in comparisons and on the page."""
 
 import json
 
@@ -73,24 +73,19 @@ def test_the_page_draws_scenes_and_boxes_again(tmp_path):
     assert len(page.pictures) == 2 * SCENES
     assert "Boxes: what is right in orange and the answer's in blue." in page.text
     assert "Score by kind of question" in page.text
-    assert "Score by share of the picture that the object takes" in page.text
     assert results[0]["samples"][0]["target"]["answer"] in page.text
 
 
-def test_any_model_and_the_scores_of_their_own_command(
-    command, tiny_checkpoint, tiny_v2_checkpoint, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("minigpt4.evaluation.tasks.boxed_scenes.SCENES", 2)
-    for name, model in (("v2", tiny_v2_checkpoint), ("other", tiny_checkpoint)):
-        made = command("evaluate", "boxed-scenes", "--model", model, "--output", tmp_path / name, "--json")
+def test_any_model_and_several_side_by_side(command, tiny_checkpoint, tiny_v2_checkpoint, tmp_path):
+    for name, model, asked in (("v2", tiny_v2_checkpoint, "[refer] "), ("other", tiny_checkpoint, "")):
+        tasks = ("boxed-refer", "boxed-vqa")
+        made = command("evaluate", *tasks, "--model", model, "--limit", 2, "--output", tmp_path / name, "--json")
         assert made.code == 0, made.err
-        results = json.loads(made.out)
-        assert [result["n"] for result in results.values()] == [2] * len(WORDINGS)
-    own = command("evaluate", "scenes", "--model", tiny_v2_checkpoint, "--scenes", 2, "--json")
-    scores = json.loads(own.out)
-    samples = json.loads((tmp_path / "v2" / "boxed-refer.json").read_text())["samples"]
-    assert samples[0]["prompt"].startswith("[refer] ")
-    assert scores["tasks"]["refer"]["right"] == sum(one["scores"]["score"] for one in samples) / 2
-    compared = json.loads(command("evaluate", "compare", tmp_path / "v2", tmp_path / "other", "--json").out)
-    assert list(compared["tasks"]) == sorted(f"boxed-{name}" for name in WORDINGS)
-    assert "data:image/jpeg;base64," in (tmp_path / "other" / "report.html").read_text()
+        assert [one["n"] for one in json.loads(made.out).values()] == [2, 2]
+        first = json.loads((tmp_path / name / "boxed-refer.json").read_text())["samples"][0]
+        assert first["prompt"] == asked + first["words"]
+        assert "data:image/jpeg;base64," in (tmp_path / name / "report.html").read_text()
+    compared = command("evaluate", "compare", tmp_path / "v2", tmp_path / "other")
+    assert compared.code == 0, compared.err
+    assert "[refer]" in compared.out
+    assert "[vqa]" in compared.out
