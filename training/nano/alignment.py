@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
-from torch import nn
-from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM
 
 from minigpt4.checkpoints.families import get_family
 from minigpt4.evaluation.scenes.drawing import IMAGE_SIZE
-from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training import StageTrainer, load_recipe
 from minigpt4.training.data.drawn import DrawnScenes
 
+from .joining import join
 from .settings import NUM_QUERY_TOKENS, NanoRecipe, qformer_config, vision_config
 
 
@@ -22,33 +20,15 @@ def assemble(
     towers: Path, language_model: Path, seed: int
 ) -> tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]:
     """The pretrained parts in one model, with a new projection between them, and the processor that fits it."""
-    tokenizer = AutoTokenizer.from_pretrained(language_model)
-    llama = LlamaForCausalLM.from_pretrained(language_model)
-    llama.config._name_or_path = ""  # a folder of this build, which would be saved with the model
-    config = MiniGPT4Config(
+    model, tokenizer = join(
+        load_file(towers),
+        language_model,
+        seed,
         vision_config=vision_config(),
         qformer_config=qformer_config(),
-        text_config=llama.config,
         num_query_tokens=NUM_QUERY_TOKENS,
-        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
     )
-    torch.manual_seed(seed)
-    model = MiniGPT4ForConditionalGeneration(config)
-    model.model.load_state_dict(load_file(towers), strict=False)
-    model.model.language_model.load_state_dict(llama.model.state_dict())
-    model.tie_weights()
-    # From nothing, so that all it ever holds was learned: the language model is never shown enough to unlearn the noise of
-    # a random start, which would be larger than what is to be learned.
-    for parameter in model.model.multi_modal_projector.parameters():
-        nn.init.zeros_(parameter)
-    model.generation_config = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=200,
-        end_sequences=end_sequences(tokenizer, ["###"]),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    model.generation_config.end_sequences = end_sequences(tokenizer, ["###"])
     processor = MiniGPT4Processor(
         MiniGPT4ImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
         tokenizer,
@@ -56,7 +36,7 @@ def assemble(
         num_image_tokens=NUM_QUERY_TOKENS,
         answer_starts=[get_family("vicuna").answer_start],
     )
-    return model.eval(), processor
+    return model, processor
 
 
 def run_stage(

@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from torch import nn
-from transformers import AutoProcessor, AutoTokenizer, GenerationConfig, LlamaForCausalLM
+from transformers import AutoProcessor
 from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.checkpoints.families import get_family
 from minigpt4.checkpoints.merging import merge_lora
-from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
+from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
+from minigpt4.training.nano.joining import join
 from minigpt4.training.recipe import read_recipe
 from minigpt4.training.run import run
 
@@ -24,37 +23,20 @@ FAMILY = get_family("v2")
 
 def assemble(tower: Path, language_model: Path, seed: int, folder: Path) -> None:
     """Save the pretrained parts as one model in `folder`, with a new projection between them, and the processor that fits."""
-    tokenizer = AutoTokenizer.from_pretrained(language_model)
-    llama = LlamaForCausalLM.from_pretrained(language_model)
-    llama.config._name_or_path = ""  # a folder of this build, which would be saved with the model
-    config = MiniGPT4Config(
+    model, tokenizer = join(
+        {f"vision_tower.{name}": tensor for name, tensor in load_file(tower).items()},
+        language_model,
+        seed,
         vision_config=vision_config(),
         qformer_config=None,
-        text_config=llama.config,
         token_merge_size=TOKEN_MERGE_SIZE,
-        image_token_id=tokenizer.convert_tokens_to_ids("<ImageHere>"),
-    )
-    torch.manual_seed(seed)
-    model = MiniGPT4ForConditionalGeneration(config)
-    model.model.vision_tower.load_state_dict(load_file(tower))
-    model.model.language_model.load_state_dict(llama.model.state_dict())
-    model.tie_weights()
-    # From nothing, so that all it ever holds was learned.
-    for parameter in model.model.multi_modal_projector.parameters():
-        nn.init.zeros_(parameter)
-    model.generation_config = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=200,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
     )
     model.save_pretrained(folder)
     MiniGPT4Processor(
         MiniGPT4ImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
         tokenizer,
         chat_template=chat_template("v2"),
-        num_image_tokens=config.num_image_tokens,
+        num_image_tokens=model.config.num_image_tokens,
         stop_strings=[*FAMILY.stop_strings, tokenizer.eos_token],
         task_identifiers=FAMILY.task_identifiers,
         answer_starts=[FAMILY.answer_start],
