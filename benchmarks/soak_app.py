@@ -52,7 +52,7 @@ class Visitor:
         return self._event("retry", [None, *SETTINGS])
 
     def example(self):
-        return self._event("begin", [None, *SETTINGS], {"index": self.random.randrange(3), "value": None})
+        return self._event("begin", [None, *SETTINGS], {"index": self.random.randrange(3)})
 
     def clear(self):
         return self._event("clear", [None])
@@ -63,7 +63,7 @@ class Visitor:
         return self._client.get("/").status_code
 
     def hang_up(self):
-        self._join("send", [{"text": "Hello", "files": []}, "", None, None, *SETTINGS])
+        self._join("send", [{"text": "Hello", "files": []}, None, None, *SETTINGS])
         with self._client.stream("GET", "/gradio_api/queue/data", params={"session_hash": self._session}) as answer:
             next(answer.iter_raw(), b"")
         self._begin()
@@ -85,14 +85,14 @@ class Visitor:
     def bad_setting(self):
         settings = list(SETTINGS)
         settings[self.random.randrange(5)] = self.random.choice(["abc", -5, 1e300, None, [], {}])
-        return self._event("send", [{"text": "Hello", "files": []}, "", None, None, *settings])
+        return self._event("send", [{"text": "Hello", "files": []}, None, None, *settings])
 
     def bad_message(self):
         message = self.random.choice([None, 5, {}, {"text": 5, "files": "x"}, {"text": "", "files": []}, []])
-        return self._event("send", [message, "alien", {"x": []}, None, *SETTINGS])
+        return self._event("send", [message, {"x": []}, None, *SETTINGS])
 
     def bad_edit(self):
-        event = self.random.choice([None, {}, {"index": 10**9, "value": "x"}, {"index": -3, "value": None}])
+        event = self.random.choice([None, {}, {"turn": 10**9, "text": "x"}, {"turn": -3, "text": None}])
         return self._event("edit", [None, *SETTINGS], event)
 
     def unknown_event(self):
@@ -122,7 +122,7 @@ class Visitor:
 
     def _say(self, text: str, files: list[str] | None = None):
         given = [{"path": file, "meta": {"_type": "gradio.FileData"}} for file in files or []]
-        return self._event("send", [{"text": text, "files": given}, "", None, None, *SETTINGS])
+        return self._event("send", [{"text": text, "files": given}, None, None, *SETTINGS])
 
     def _upload(self, content: bytes) -> str:
         answer = self._client.post("/gradio_api/upload", files={"files": ("picture.png", content)})

@@ -12,21 +12,19 @@ import gradio as gr
 from PIL import Image
 
 from minigpt4.app.chat import Chat
-from minigpt4.app.examples import draw_examples
+from minigpt4.app.examples import DESCRIBE, examples_for
 from minigpt4.app.settings import read_settings
-from minigpt4.app.tasks import known_tasks
+from minigpt4.app.tasks import known_tasks, task_of
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import data_url
-from minigpt4.processing.boxes import format_box
+from minigpt4.processing.boxes import format_box, parse_grounding
 
 
 if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
-DESCRIBE = "Describe this image in detail."
-HINT = "Ask about a picture"
 
-# The outputs of every handler that answers: chat, chatbot, textbox, notice.
+# The outputs of every handler that answers: chat, log, textbox, notice.
 Updates = tuple[Any, Any, Any, Any]
 
 
@@ -38,24 +36,28 @@ class Actions:
         self._processor = processor
         self._tasks = known_tasks(processor.task_identifiers)
         self._folder = TemporaryDirectory(prefix="minigpt4-")
-        self.examples = draw_examples(self._folder.name, processor.task_identifiers)
+        self.examples = examples_for(model.name_or_path, self._folder.name, processor.task_identifiers)
 
-    def send(self, message: dict, task: str, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
+    def send(self, message: dict, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""
         if chat is None or chat.ended:  # a last view of an ended chat may come after `clear`
             chat = Chat(self._model, self._processor)
         try:
-            said = (message["text"] or "").strip()
-            text = self._instruction(said, task, box, chat.picture, message["files"])
+            typed, drawn = self._checked(message, box, chat.picture)
         except ValueError as error:
             yield chat, gr.skip(), gr.skip(), _notice(error)
             return
-        yield from self._answer(chat, chat.ask(text, message["files"], **read_settings(*settings)), message)
+        yield from self._answer(chat, chat.ask(typed, message["files"], drawn, **read_settings(*settings)), message)
 
-    def begin(self, chat: Chat | None, event: gr.SelectData, *settings: Any) -> Iterator[Updates]:
+    def begin(self, chat: Chat | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Start with an example."""
         example = self.examples[event.index]
-        yield from self.send({"text": example.text, "files": [example.file]}, "", None, chat, *settings)
+        yield from self.send(
+            {"text": example.text, "files": [example.file]},
+            list(example.box) if example.box else None,
+            chat,
+            *settings,
+        )
 
     def retry(self, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
         """Answer the last turn again."""
@@ -65,16 +67,15 @@ class Actions:
         last = len(chat.conversation.turns) - 1
         yield from self._answer(chat, chat.ask_again(last, **read_settings(*settings)))
 
-    def edit(self, chat: Chat | None, event: gr.EditData, *settings: Any) -> Iterator[Updates]:
+    def edit(self, chat: Chat | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Answer an edited message."""
         if chat is None:
             yield chat, [], gr.skip(), _notice("This chat has expired: start a new one.")
             return
-        if not str(event.value).strip():
+        if not str(event.text).strip():
             yield chat, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
             return
-        number = chat.turn_of(int(event.index))  # type: ignore[arg-type]  # a pair only in other forms of history
-        yield from self._answer(chat, chat.ask_again(number, str(event.value).strip(), **read_settings(*settings)))
+        yield from self._answer(chat, chat.ask_again(int(event.turn), str(event.text), **read_settings(*settings)))
 
     def stop(self, chat: Chat | None) -> None:
         """Stop the answer that is being generated."""
@@ -87,21 +88,18 @@ class Actions:
             chat.end()
         return _cleared()
 
-    def hint(self, task: str) -> Any:
-        """Show in the textbox what the task expects."""
-        asked = self._tasks.get(task)
-        hint = (asked.hint or f"Optional: {asked.wording.default}") if asked else HINT
-        return gr.MultimodalTextbox(placeholder=hint)
-
-    def aim(self, message: dict, task: str, chat: Chat | None, aimed: str | None) -> tuple[Any, str | None]:
-        """Show the picture to draw a box on, where the task takes one; also returns which picture that is."""
+    def aim(self, message: dict, chat: Chat | None, aimed: str | None) -> tuple[Any, Any, str | None]:
+        """Show which task the text is for, and the picture to draw a box on where it takes one; also returns which picture that is."""
         files = message["files"][-1:]
-        if task not in self._tasks or not self._tasks[task].takes_box:
-            return gr.HTML(visible=False), None
+        task = task_of(message["text"] or "")
+        if task not in self._tasks:
+            return "", gr.HTML(visible=False), None
+        if not self._tasks[task].takes_box:
+            return task, gr.HTML(visible=False), None
         turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
         name = files[0] if files else turn
         if name is not None and name == aimed:  # reading it again with every letter typed would be slow
-            return gr.skip(), aimed
+            return task, gr.skip(), aimed
         shown = chat.picture if chat is not None else None
         picture: Image.Image | None
         try:
@@ -112,27 +110,28 @@ class Actions:
         except ValueError:  # reported when it is sent
             picture = None
         if picture is None:
-            return gr.HTML(visible=False), None
-        return gr.HTML(value=None, picture=data_url(picture), visible=True), name
+            return task, gr.HTML(visible=False), None
+        return task, gr.HTML(value=None, picture=data_url(picture), visible=True), name
 
-    def _instruction(self, text: str, task: str, box: Any, picture: Any, files: list[str]) -> str:
-        """The instruction for the model.
+    def _checked(self, message: dict, box: Any, picture: str | None) -> tuple[str, str]:
+        """What to send: words, and the box that was drawn for them as the model reads it.
 
         Raises:
-            ValueError: The message is empty, or the task lacks its box or its picture.
+            ValueError: The message is empty, or its task lacks words, its box or its picture.
         """
-        if task not in self._tasks:
-            if not text and not files:
+        typed, files = message["text"] or "", message["files"]
+        task = self._tasks.get(task_of(typed))
+        if task is None:
+            if not typed.strip() and not files:
                 raise ValueError("There is nothing to send yet: write something, or add a picture.")
-            return text or DESCRIBE
-        asked = self._tasks[task]
+            return (typed if typed.strip() else DESCRIBE), ""
         if not picture and not files:
-            raise ValueError(f"The task [{task}] is about a picture: add one.")
-        if asked.takes_box:
-            return asked.wording.asked.format(_checked_box(box))
-        if not (text or asked.wording.default):
-            raise ValueError(f"The task [{task}] needs words. {asked.hint}.")
-        return asked.wording.asked.replace("{}", text or asked.wording.default)
+            raise ValueError(f"{task.start.partition(' ')[0]} is about a picture: add one.")
+        if typed.strip() in (task.start.strip(), task.start.partition(" ")[0]):
+            if not task.default:
+                raise ValueError(f"{task.start.partition(' ')[0]} needs words. {task.hint}")
+            typed = f"{task.start}{task.default}"
+        return typed, _checked_box(box) if task.takes_box and not parse_grounding(typed).boxes else ""
 
     def _answer(
         self, chat: Chat, growing: Generator[list[dict], None, None], message: dict | None = None

@@ -1,18 +1,17 @@
 """The chat of one user: a conversation, and what the page shows of it."""
 
-import html
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from minigpt4.app.messages import answer_message, user_message
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import save_boxes, save_view
 from minigpt4.inference.conversation import Conversation
 from minigpt4.processing.boxes import parse_grounding
-from minigpt4.processing.drawing import coloured_text, ink_on
 
 
 if TYPE_CHECKING:
@@ -25,14 +24,21 @@ INTERVAL = 0.05
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is shown of a turn besides its words: files with its pictures, and with the boxes of its answer.
+    """What is shown of a turn: what was typed and the box drawn for it, files with its pictures, and with the boxes of its answer.
 
     `about` is the file with the picture that boxes are about: the last one shown until then.
     """
 
+    typed: str
+    box: str
     pictures: list[str]
     about: str | None
-    boxes: str | None = None
+    drawn: str | None = None
+
+    @property
+    def instruction(self) -> str:
+        """What the model reads: the box that was drawn comes last, as the published demo puts it."""
+        return f"{self.typed.strip()} {self.box}".strip()
 
 
 class Chat:
@@ -56,31 +62,31 @@ class Chat:
         """The file with the last picture that was shown, which boxes are about."""
         return self._shown[-1].about if self._shown else None
 
-    def ask(self, text: str, files: list[str], **settings: Any) -> Generator[list[dict], None, None]:
-        """Send a message with pictures; yields the page's messages repeatedly while the answer grows.
+    def ask(self, typed: str, files: list[str], box: str = "", **settings: Any) -> Generator[list[dict], None, None]:
+        """Send a message with pictures, and with a box as the model reads it; yields the page's messages repeatedly while the
+        answer grows.
 
         Raises:
             ValueError: as in `read_uploads` and `Conversation.stream`; the chat is unchanged then.
         """
         uploads = read_uploads(files, self._image_processor)
         views = [save_view(upload.shown, self._folder.name) for upload in uploads]
-        about = views[-1] if views else self.picture
+        shown = _Shown(typed, box, views, views[-1] if views else self.picture)
         for upload in uploads:
             self.conversation.show(upload.read)
         try:
-            yield from self._grow(text, views, about, self.conversation.stream(text, **settings))
+            yield from self._grow(shown, self.conversation.stream(shown.instruction, **settings))
         finally:
             self.conversation.put_away()
 
-    def ask_again(self, number: int, text: str | None = None, **settings: Any) -> Generator[list[dict], None, None]:
+    def ask_again(self, number: int, typed: str | None = None, **settings: Any) -> Generator[list[dict], None, None]:
         """Answer a turn again, with new text if given; all turns after it are removed."""
-        turn = self.conversation.turns[number]
         self.conversation.cut(number + 1)
-        shown = self._shown[number]
-        views = shown.pictures[: len(turn.pictures)]
+        before = shown = self._shown[number]
+        if typed is not None:
+            shown = replace(shown, typed=typed, box="" if parse_grounding(typed).boxes else shown.box)
         del self._shown[number:]
-        text = turn.text if text is None else text
-        yield from self._grow(text, views, shown.about, self.conversation.retry(text, **settings))
+        yield from self._grow(shown, self.conversation.retry(shown.instruction, **settings), before)
 
     def end(self) -> None:
         """End the chat, and the answer that is being generated."""
@@ -94,64 +100,42 @@ class Chat:
             return []
         return parse_grounding(self.conversation.turns[-1].answer.text).problems
 
-    def turn_of(self, message: int) -> int:
-        """Which turn a message on the page belongs to."""
-        return self._turns[message]
-
-    def messages(self, question: str = "", shown: _Shown | None = None, answer: str = "") -> list[dict]:
-        """All messages, for `gr.Chatbot`; with the turn that is being answered if `shown` is given."""
-        exchanges = [
-            (turn.text, turn.answer.text or "(The answer is empty.)", view)
-            for turn, view in zip(self.conversation.turns, self._shown, strict=False)
+    def messages(self, growing: _Shown | None = None, answer: str = "") -> list[dict]:
+        """All messages, for the page's log; with the turn that is being answered if `growing` is given."""
+        turns = [
+            (shown, turn.answer.text or "(The answer is empty.)")
+            for turn, shown in zip(self.conversation.turns, self._shown, strict=False)
         ]
-        if shown is not None:
-            exchanges.append((question, answer, shown))
-        messages, self._turns = [], []
-        for number, (said, answered, view) in enumerate(exchanges):
-            parts: list[tuple[str, Any]] = [("user", {"path": path, "alt_text": "picture"}) for path in view.pictures]
-            parts += [("user", said)]
+        if growing is not None:
+            turns.append((growing, answer))
+        messages = []
+        for number, (shown, answered) in enumerate(turns):
+            boxes = shown.instruction if self._has_boxes else ""
+            messages.append(user_message(number, shown.typed, shown.pictures, boxes, shown.about))
             if answered:
-                parts += [("assistant", self._words(answered))]
-            if view.boxes:
-                parts += [("assistant", {"path": view.boxes, "alt_text": "the picture with boxes"})]
-            messages += [{"role": role, "content": content} for role, content in parts]
-            self._turns += [number] * len(parts)
+                messages.append(answer_message(number, answered, self._has_boxes, shown.about, shown.drawn))
         return messages
 
     def _grow(
-        self, question: str, views: list[str], about: str | None, pieces: Iterator[str]
+        self, shown: _Shown, pieces: Iterator[str], before: _Shown | None = None
     ) -> Generator[list[dict], None, None]:
-        shown, answer = self._show(question, "", views, about), ""
-        yield self.messages(question, shown)
+        """The messages while an answer grows; where none comes of a retry, the turn is shown as `before`."""
+        answer = ""
+        yield self.messages(shown)
         try:
             shown_at = -math.inf
             for piece in pieces:
                 answer += piece
                 if time.monotonic() - shown_at > INTERVAL:
                     shown_at = time.monotonic()
-                    yield self.messages(question, shown, answer)
+                    yield self.messages(shown, answer)
         finally:
             if len(self.conversation.turns) > len(self._shown):  # a turn came of it
                 turn = self.conversation.turns[-1]
-                self._shown.append(self._show(turn.text, turn.answer.text, views, about))
+                if before is not None and turn.text != shown.instruction:
+                    shown = before
+                self._shown.append(replace(shown, drawn=self._draw(turn.answer.text, shown.about)))
         yield self.messages()
-
-    def _show(self, question: str, answer: str, views: list[str], about: str | None) -> _Shown:
-        asked = self._draw(question, about)
-        return _Shown([*views, asked] if asked else views, about, self._draw(answer, about))
 
     def _draw(self, text: str, about: str | None) -> str | None:
         return save_boxes(text, about, self._folder.name) if self._has_boxes and about is not None else None
-
-    def _words(self, answer: str) -> str:
-        """An answer as the page shows it: Markdown, or words in the colours of their boxes."""
-        if not self._has_boxes:
-            return answer
-        grounding = parse_grounding(answer)
-        pieces = [
-            f'<mark style="background-color: {colour}; color: {ink_on(colour)}">{html.escape(words)}</mark>'
-            if colour
-            else html.escape(words)
-            for words, colour in coloured_text(grounding)
-        ]
-        return "".join(pieces) or html.escape(answer)  # boxes alone

@@ -116,8 +116,8 @@ def test_edit_that_fails_says_why(tiny_checkpoint):
     loaded = load(tiny_checkpoint)
     chat, settings = Chat(*loaded), (2, 1, False, 1.0, 1.0)
     actions = Actions(*loaded)
-    list(actions.send({"text": "Hello", "files": []}, "", None, chat, *settings))
-    *_, (*_, notice) = actions.edit(chat, SimpleNamespace(index=0, value="long " * 500), *settings)
+    list(actions.send({"text": "Hello", "files": []}, None, chat, *settings))
+    *_, (*_, notice) = actions.edit(chat, SimpleNamespace(turn=0, text="long " * 500), *settings)
     assert "make it shorter" in notice.value
 
 

@@ -1,0 +1,64 @@
+// The log is drawn anew whenever its value changes, so listeners sit on `element`, which stays.
+const log = () => element.querySelector('.log');
+const message = (node) => {
+  const index = Number(node.closest('.message').dataset.index);
+  return {index, ...props.value[index]};
+};
+
+async function copy(button, text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+  } else {  // a page of another machine without https
+    const area = Object.assign(document.createElement('textarea'), {value: text});
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+    button.focus();
+  }
+  button.classList.add('done');
+  setTimeout(() => button.classList.remove('done'), 1500);
+}
+
+function edit(index) {
+  props.editing = index;
+  setTimeout(() => {
+    const area = element.querySelector('.edited');
+    area.value = props.value[index].text;
+    area.focus();
+  });
+}
+
+function finish(send) {
+  const {turn} = props.value[props.editing];
+  const text = element.querySelector('.edited').value;
+  props.editing = null;
+  if (send) trigger('edit', {turn, text});
+}
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.matches('.example')) trigger('example_select', {index: Number(button.dataset.index)});
+  else if (button.matches('.copy')) copy(button, message(button).text);
+  else if (button.matches('.edit')) edit(message(button).index);
+  else if (button.matches('.again')) trigger('retry');
+  else if (button.closest('.message:has(.edited)')) finish(button.matches('.done'));
+});
+element.addEventListener('keydown', (event) => {
+  if (!event.target.matches('.edited')) return;
+  if (event.key === 'Escape') finish(false);
+  if (event.key === 'Enter' && !event.shiftKey) {
+    event.preventDefault();
+    finish(true);
+  }
+});
+
+// What comes at the end stays in view, unless the reader went back.
+let following = true;
+element.addEventListener('scroll', () => {
+  following = log().scrollTop + log().clientHeight > log().scrollHeight - 40;
+}, true);
+const follow = () => following && log().scrollTo(0, log().scrollHeight);
+new MutationObserver(follow).observe(element, {subtree: true, childList: true, characterData: true});
+element.addEventListener('load', follow, true);
