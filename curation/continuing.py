@@ -4,9 +4,10 @@ from typing import Any
 
 from transformers import set_seed
 
+from minigpt4.checkpoints.loading import load_any
 from minigpt4.processing.image_loading import load_image
 
-from .describing import Describer, load_any
+from .describing import Describer
 from .generating import batch_seed
 from .sources import picture_path
 from .table import entry
@@ -20,7 +21,7 @@ def work(work: Work) -> None:
         raise ValueError(
             "continue needs generate.model: the texts came from a file, and no model knows its conversation."
         )
-    loaded = load_any(work.where(generate.model), work.trust_remote_code, work.device_map())
+    loaded = load_any(work.where(generate.model), work.trust_remote_code, device_map=work.device_map())
     describer = Describer(*loaded, generate.prompt, generate.settings)
     for [row] in work.batches(1):
         text = work.table.text(row, "continue") or ""

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from minigpt4.checkpoints.identity import first_line
-from minigpt4.checkpoints.loading import load
 from minigpt4.inference.answering import answer, answer_batch
 from minigpt4.inference.reading import Prompt, Reader, text_ids
 from minigpt4.inference.turns import Answer, Turn, user_turn
@@ -23,40 +21,12 @@ WORDS = PROMPT.partition("</Img> ")[2].partition(" ###")[0]
 CONTINUE_WORDS = CONTINUE.removeprefix("###Human: ").partition(" ###")[0]
 
 
-def load_any(name: str, trust_remote_code: bool = False, device_map: Any = "auto") -> tuple[PreTrainedModel, Any]:
-    """
-    Load an image-text-to-text model of any kind and its processor.
-
-    Args:
-        name (`str`): folder or Hub id.
-        trust_remote_code (`bool`, defaults to `False`): run code that comes with it.
-        device_map: of `from_pretrained`.
-
-    Raises:
-        ValueError: there is no such model, or it is not of that kind.
-    """
-    try:
-        settings, _ = PreTrainedConfig.get_config_dict(name)
-    except OSError:
-        settings = {}  # an adapter, or nothing: loading it says which
-    if settings.get("model_type", "minigpt4") == "minigpt4":
-        return load(name, trust_remote_code, device_map=device_map)
-    try:
-        options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-        model = AutoModelForImageTextToText.from_pretrained(name, dtype="auto", device_map=device_map, **options)
-        processor = AutoProcessor.from_pretrained(name, **options)
-    except Exception as error:
-        raise ValueError(f"cannot load {name} as an image-text-to-text model: {first_line(error)}") from error
-    processor.tokenizer.padding_side = "left"  # what is generated follows the prompt
-    return model.eval(), processor
-
-
 class Describer:
     """
     A model with the prompt that it is asked.
 
     Args:
-        model, processor: as [`load_any`] returns them.
+        model, processor: as [`~minigpt4.checkpoints.loading.load_any`] returns them.
         prompt (`str`, *optional*):
             With `<ImageHere>` it is read as it stands, which only MiniGPT-4 can do; any other is put in the model's chat form.
             Default: the published prompt; a model with another chat form is asked the same words in its own.

@@ -5,9 +5,10 @@ from typing import Any
 
 from transformers import set_seed
 
+from minigpt4.checkpoints.loading import load_any
 from minigpt4.processing.image_loading import load_image
 
-from .describing import Describer, load_any
+from .describing import Describer
 from .sources import picture_path
 from .table import DROP, Entry, Row, entry
 from .work import Work
@@ -16,7 +17,7 @@ from .work import Work
 def work(work: Work) -> None:
     """Describe the pictures batch by batch. One that cannot be read drops its row, with the reason."""
     section = work.section
-    loaded = load_any(work.where(section.model), work.trust_remote_code, work.device_map())
+    loaded = load_any(work.where(section.model), work.trust_remote_code, device_map=work.device_map())
     describer = Describer(*loaded, section.prompt, section.settings)
     for batch in work.batches(section.batch_size):
         made: dict[str, Entry] = {}

@@ -45,7 +45,7 @@ def answer(
         add_generation_prompt=True,
         tokenize=True,
         return_dict=True,
-        processor_kwargs={"padding": True, "return_tensors": "pt"},
+        processor_kwargs={"padding": True, "padding_side": "left", "return_tensors": "pt"},
     ).to(model.device, model.dtype)
     if max_new_tokens is not None:
         settings["max_new_tokens"] = max_new_tokens

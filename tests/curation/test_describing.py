@@ -1,12 +1,13 @@
 """Answers about pictures: the published prompt, its continuation with what was read kept, and models of other kinds."""
 
 import pytest
-import torch
 from helpers.curation import run_all
+from helpers.other_models import write_llava
 from PIL import Image
 
+from minigpt4.checkpoints.loading import load_any
 from minigpt4.curation import Table
-from minigpt4.curation.describing import CONTINUE_WORDS, WORDS, Describer, load_any
+from minigpt4.curation.describing import CONTINUE_WORDS, WORDS, Describer
 from minigpt4.curation.recipe import CONTINUE, PROMPT
 from minigpt4.inference.answering import answer_batch
 from minigpt4.processing import MiniGPT4Processor, chat_template
@@ -84,8 +85,7 @@ def test_long_answers_are_not_continued(tiny, picture):
 
 
 def test_any_other_model_that_answers_about_images(tmp_path, picture):
-    save_llava(tmp_path)
-    model, processor = load_any(str(tmp_path))
+    model, processor = load_any(write_llava(tmp_path))
     describer = Describer(model, processor, settings={"max_new_tokens": 4, "do_sample": False})
     assert describer.prompt == WORDS
     two = describer.describe([picture, picture.rotate(90)])
@@ -93,60 +93,6 @@ def test_any_other_model_that_answers_about_images(tmp_path, picture):
     assert len(describer.go_on(picture, "a picture", under=100, at_most=2)[0]) <= 2
     with pytest.raises(ValueError, match="one for other models has none"):
         Describer(model, processor, PROMPT)
-
-
-def save_llava(folder) -> None:
-    """A tiny untrained LLaVA with transformers' own classes."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-    from transformers import (
-        CLIPImageProcessorPil,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        PreTrainedTokenizerFast,
-    )
-
-    words = [
-        "<pad>",
-        "<s>",
-        "</s>",
-        "<unk>",
-        "<image>",
-        *["USER:", "ASSISTANT:", "Continue", "a", "picture", "of"],
-        *WORDS.split(),
-    ]
-    words = list(dict.fromkeys(words))
-    core = Tokenizer(WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))
-    core.pre_tokenizer = WhitespaceSplit()
-    specials = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, **specials, extra_special_tokens={"image_token": "<image>"}
-    )
-    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = LlavaConfig(
-        vision_config={"model_type": "clip_vision_model", "image_size": 28, "patch_size": 14, **small},
-        text_config={"model_type": "llama", "vocab_size": len(words), "pad_token_id": 0, **small},
-        image_token_id=words.index("<image>"),
-    )
-    torch.manual_seed(0)
-    LlavaForConditionalGeneration(config).save_pretrained(folder)
-    template = (
-        "{% for m in messages %}{{ 'USER: ' if m.role == 'user' else ' ASSISTANT: ' }}{% for c in m.content %}"
-        "{{ '<image> ' if c.type == 'image' else c.text }}{% endfor %} {% endfor %}"
-        "{% if add_generation_prompt %}ASSISTANT: {% endif %}"
-    )
-    size = {"shortest_edge": 28}
-    LlavaProcessor(
-        CLIPImageProcessorPil(size=size, crop_size={"height": 28, "width": 28}),
-        tokenizer,
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-        image_token="<image>",
-    ).save_pretrained(folder)
 
 
 def test_damaged_pictures_are_dropped_with_the_reason(recipe, pictures, tmp_path):
