@@ -9,11 +9,10 @@ import json
 import os
 import signal
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
-import torch
-from separate_runs import free_port
+from ranks import run_ranks
 
 from minigpt4.checkpoints.loading import load_any
 from minigpt4.evaluation.running import answers, run_task
@@ -21,33 +20,14 @@ from minigpt4.evaluation.tasks import find_tasks
 from minigpt4.inference.asking import Asker
 
 
-PROCESSES = 2
-
-
-def start(call: dict, job: dict, rank: int, port: int) -> int:
-    if pid := os.fork():
-        return pid
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        names = {
-            "RANK": rank,
-            "LOCAL_RANK": rank,
-            "WORLD_SIZE": PROCESSES,
-            "LOCAL_WORLD_SIZE": PROCESSES,
-        }
-        os.environ.update({name: str(value) for name, value in names.items()})
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), ACCELERATE_USE_CPU="true")
-        if "kill_after" in job:
-            kill_after(job["kill_after"])
-        [task] = find_tasks("okvqa")
-        asker = Asker(*load_any(call["model"]))
-        run_task(task, asker, call["data"], model="tiny", output=Path(job["output"]), batch_size=1)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
+def score(call: dict, job: dict) -> None:
+    os.environ["ACCELERATE_USE_CPU"] = "true"
+    if "kill_after" in job:
+        kill_after(job["kill_after"])
+    [task] = find_tasks("okvqa")
+    run_task(
+        task, Asker(*load_any(call["model"])), call["data"], model="tiny", output=Path(job["output"]), batch_size=1
+    )
 
 
 def kill_after(batches: int) -> None:
@@ -68,9 +48,7 @@ def main() -> None:
     call = json.loads(sys.argv[1])
     endings = []
     for job in call["jobs"]:
-        port = free_port()
-        pids = [start(call, job, rank, port) for rank in range(PROCESSES)]
-        endings.append([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
+        endings.append(run_ranks(partial(score, call, job), processes=2))
         if "kill_after" in job:
             files = sorted(Path(job["output"]).glob("okvqa.answers-*.jsonl"))
             print(json.dumps([file.read_bytes().count(b"\n") for file in files]))

@@ -4,7 +4,7 @@ JOBS is a JSON list. A job has the name of a `recipe` and `overrides` for it, an
 `processes`, `kill_in_step` or `kill_in_save` (a step in which, or in whose checkpoint, every process kills itself), and
 `log`, a file that gets one JSON line for each step of the first process: losses, learning rates, and of all processes
 their rows and the text of their batches. A job that is a string is a command of the shell, for between two runs.
-Prints how the processes of each job ended. They are forked, so that one import serves all of them.
+Prints how the processes of each job ended.
 """
 
 import json
@@ -12,11 +12,11 @@ import os
 import signal
 import subprocess
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
-import torch
 from accelerate.utils import gather_object
+from ranks import run_ranks
 
 import minigpt4  # noqa: F401
 from minigpt4.training import read_recipe, run
@@ -51,37 +51,10 @@ class WatchedTrainer(run.StageTrainer):
         super()._save_rng_state(output_dir)
 
 
-def start(job: dict, rank: int, processes: int, port: int) -> int:
-    if pid := os.fork():
-        return pid
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        if processes > 1:
-            os.environ.update(
-                RANK=str(rank),
-                LOCAL_RANK=str(rank),
-                WORLD_SIZE=str(processes),
-                LOCAL_WORLD_SIZE=str(processes),
-                MASTER_ADDR="127.0.0.1",
-                MASTER_PORT=str(port),
-            )
-        WatchedTrainer.job = job
-        run.StageTrainer = WatchedTrainer
-        run.run(read_recipe(job["recipe"], **job["overrides"]), resume=job.get("resume", False))
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def train(job: dict) -> None:
+    WatchedTrainer.job = job
+    run.StageTrainer = WatchedTrainer
+    run.run(read_recipe(job["recipe"], **job["overrides"]), resume=job.get("resume", False))
 
 
 def main() -> None:
@@ -90,9 +63,7 @@ def main() -> None:
         if isinstance(job, str):
             subprocess.run(job, shell=True, check=True)
             continue
-        processes, port = job.get("processes", 1), free_port()
-        pids = [start(job, rank, processes, port) for rank in range(processes)]
-        endings.append([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
+        endings.append(run_ranks(partial(train, job), job.get("processes", 1)))
     print(json.dumps(endings))
 
 

@@ -3,15 +3,14 @@
 into OUTPUT/1 and OUTPUT/2, with the `losses`, the `inputs` of an image and the trained model's `logits` as `seen.pt`.
 """
 
-import os
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
 import datasets
 import torch
 from PIL import Image
-from separate_runs import free_port
+from ranks import run_ranks
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
@@ -60,28 +59,8 @@ def train(name: str, output: Path, processes: int) -> None:
         torch.save({"losses": losses, "inputs": inputs, "logits": logits}, output / "seen.pt")
 
 
-def start(rank: int, processes: int, port: int) -> int:
-    if pid := os.fork():
-        return pid
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        if processes > 1:
-            places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
-            os.environ.update({key: str(value) for key, value in places.items()})
-            os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-        train(sys.argv[1], Path(sys.argv[2]) / str(processes), processes)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
 if __name__ == "__main__":
     for processes in (1, 2):
-        port = free_port()
-        pids = [start(rank, processes, port) for rank in range(processes)]
-        endings = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        endings = run_ranks(partial(train, sys.argv[1], Path(sys.argv[2]) / str(processes), processes), processes)
         if any(endings):
             sys.exit(f"{processes} process(es) ended with {endings}")
