@@ -12,7 +12,6 @@ from minigpt4.curation.work import Work
 
 
 KEEP, EDIT = "keep", "edit"
-DECISIONS = (KEEP, EDIT, DROP)
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,17 @@ class Mark(NamedTuple):
     value: float
 
 
-def draw_bars(bars: Sequence[Bar], marks: Sequence[Sequence[Mark]] = (), highest: float | None = None) -> str:
+def draw_bars(bars: Sequence[Bar], marks: Sequence[Sequence[Mark]] = ()) -> str:
     """
     Horizontal bars from zero, with their intervals, and rings for published figures.
 
     Args:
         bars (`list[Bar]`): from the top.
         marks (`list[list[Mark]]`, *optional*): those of each bar.
-        highest (`float`, *optional*): right end of the axis. Default: 100, or what larger figures need.
     """
     shown = [*marks, *[()] * (len(bars) - len(marks))]
     values = [bar.value for bar in bars] + [mark.value for group in shown for mark in group]
-    top = highest or (PER_CENT if max(values) <= PER_CENT else max(*values, *(bar.high for bar in bars)))
+    top = PER_CENT if max(values) <= PER_CENT else max(*values, *(bar.high for bar in bars))
     height = TOP + ROW * len(bars) + BOTTOM
 
     def x(value: float) -> float:

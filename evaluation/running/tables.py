@@ -105,9 +105,9 @@ def _lost(result: Result) -> str:
     return "" if (text := lost(result)) == "0" else f"\n{text}"
 
 
-def print_table(table: Table, notes: Sequence[str] = (), console: Console | None = None) -> None:
+def print_table(table: Table, notes: Sequence[str] = ()) -> None:
     """Print a table, and what a reader must know below it."""
-    console = console or Console()
+    console = Console()
     if not console.is_terminal:
         console.width = WIDE
     console.print(table)

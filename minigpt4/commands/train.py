@@ -14,6 +14,10 @@ from minigpt4.commands.recipe_options import RecipeName, Settings, check_output,
 
 RUN = "recipe"
 
+NewModel = Annotated[Path, typer.Option("--output", help="New folder for the model.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")]
+HeldOut = Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")]
+
 
 class RecipeGroup(TyperGroup):
     """Any name that is not a command is the name of a recipe."""
@@ -77,39 +81,31 @@ def recipe(
 
 
 @app.command()
-def nano(
-    output: Annotated[Path, typer.Option("--output", help="New folder for the model.")],
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")] = 0,
-    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")] = 1000,
-) -> None:
+def nano(output: NewModel, seed: Seed = 0, scenes: HeldOut = 1000) -> None:
     """Rebuild nano, the model in this package: under an hour on two CPU cores.
 
     Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
     """
-    from minigpt4.evaluation.scenes import print_scores
     from minigpt4.training.nano.build import build_nano
 
-    scores = build_nano(output, seed=seed, scenes=scenes)
-    for stage, name in (("stage1", "After stage 1"), ("stage2", "After stage 2")):
-        print(f"\n{name}")
-        print_scores(scores[stage])
-    note(f"The model is in {output}: give it to --model of the other commands.")
+    _say_what_was_made(build_nano(output, seed=seed, scenes=scenes), output)
 
 
 @app.command()
-def nano_v2(
-    output: Annotated[Path, typer.Option("--output", help="New folder for the model.")],
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the weights, the pictures and their order.")] = 0,
-    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Number of held-out pictures to evaluate on.")] = 1000,
-) -> None:
+def nano_v2(output: NewModel, seed: Seed = 0, scenes: HeldOut = 1000) -> None:
     """Make nano-v2, a MiniGPT-v2 for drawn scenes with boxes: under two hours on two CPU cores.
 
     Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
     """
-    from minigpt4.evaluation.scenes import print_scores
     from minigpt4.training.nano.v2.build import build_nano_v2
 
-    for stage, scores in build_nano_v2(output, seed=seed, scenes=scenes).items():
+    _say_what_was_made(build_nano_v2(output, seed=seed, scenes=scenes), output)
+
+
+def _say_what_was_made(scores: dict[str, dict], output: Path) -> None:
+    from minigpt4.evaluation.scenes import print_scores
+
+    for stage, measured in scores.items():
         print(f"\nAfter {stage.replace('stage', 'stage ')}")
-        print_scores(scores)
+        print_scores(measured)
     note(f"The model is in {output}: give it to --model of the other commands.")

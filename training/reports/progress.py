@@ -20,13 +20,10 @@ class TrainingProgress(TrainerCallback):
     Columns on stderr in place of dictionaries: step, loss, rate (the learning rate), samples/s, and the time left.
 
     Evaluations are lines of their own, with whatever they measured.
-
-    Args:
-        console (`rich.console.Console`, *optional*): where to; default stderr.
     """
 
-    def __init__(self, console: Console | None = None):
-        self.console = console or Console(stderr=True, highlight=False)
+    def __init__(self):
+        self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
