@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # Named here, as importing transformers takes a second, and peft several.
-CONFIG_NAME, ADAPTER_CONFIG_NAME = "config.json", "adapter_config.json"
+CONFIG_NAME, ADAPTER_CONFIG_NAME, PROCESSOR_NAME = "config.json", "adapter_config.json", "processor_config.json"
 NO_LORA = "dummy-target-modules"  # PEFT's `target_modules` of an adapter without LoRA
 # A finished folder has at least one file that matches.
 WEIGHTS = {"whole": ("model*.safetensors", "pytorch_model*.bin"), "adapter": ("adapter_model*",)}
@@ -64,6 +64,11 @@ class Checkpoint:
             return identify(name, self.adapter.get("revision")).require_whole()
         except CheckpointError as error:
             raise CheckpointError(f"cannot load the adapter {self.name} without its model: {error}") from error
+
+    @property
+    def with_processor(self) -> "Checkpoint":
+        """Where its processor is: training saves one beside its adapters, PEFT alone does not."""
+        return self if Path(self.name, PROCESSOR_NAME).is_file() else self.base
 
     def require_whole(self, advice: str = "give the model that it belongs to") -> "Checkpoint":
         """

@@ -41,29 +41,12 @@ def load(
         ValueError: its weights do not match its configuration exactly (`from_pretrained` would initialise missing ones at
             random), or its adapter's do not match the model.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-    from transformers.utils import PROCESSOR_NAME
-
     name = str(checkpoint)
-    base = identify(name).base
-    with naming_refused_code(name, base.name), _loading(name):
-        model, report = AutoModelForImageTextToText.from_pretrained(
-            base.name,
-            revision=base.revision,
-            dtype=dtype,
-            device_map=device_map,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            trust_remote_code=trust_remote_code,
-        )
-        # Training saves the processor beside its adapters, PEFT alone does not.
-        own = Path(name, PROCESSOR_NAME).is_file()
-        processor = AutoProcessor.from_pretrained(
-            name if own else base.name,
-            revision=None if own else base.revision,
-            trust_remote_code=trust_remote_code,
-        )
-    refuse_misfit(base.name, report)
+    found = identify(name)
+    base, beside = found.base, found.with_processor
+    model, processor = _load(
+        name, (base.name, base.revision), (beside.name, beside.revision), trust_remote_code, dtype, device_map
+    )
     if base.name != name:
         with _loading(name):
             model.load_adapter(name)
@@ -80,22 +63,35 @@ def load_any(
         CheckpointError: it is not a checkpoint, or cannot be read.
         ValueError: its weights do not match its configuration exactly.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
     name = str(checkpoint)
     if model_type_of(name) in (None, "minigpt4"):
         return load(name, trust_remote_code, dtype, device_map)
-    with naming_refused_code(name), _loading(name):
+    return _load(name, (name, None), (name, None), trust_remote_code, dtype, device_map)
+
+
+def _load(
+    name: str,
+    weights: tuple[str, str | None],
+    beside: tuple[str, str | None],
+    trust_remote_code: bool,
+    dtype: str,
+    device_map: Any,
+) -> tuple[Any, Any]:
+    """The model of `weights` and the processor that is `beside`, each a name with its revision, of the checkpoint `name`."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    with naming_refused_code(name, weights[0]), _loading(name):
         model, report = AutoModelForImageTextToText.from_pretrained(
-            name,
+            weights[0],
+            revision=weights[1],
             dtype=dtype,
             device_map=device_map,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             trust_remote_code=trust_remote_code,
         )
-        processor = AutoProcessor.from_pretrained(name, trust_remote_code=trust_remote_code)
-    refuse_misfit(name, report)
+        processor = AutoProcessor.from_pretrained(beside[0], revision=beside[1], trust_remote_code=trust_remote_code)
+    refuse_misfit(weights[0], report)
     return model.eval(), processor
 
 

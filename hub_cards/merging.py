@@ -4,7 +4,6 @@ from pathlib import Path
 
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.utils import PROCESSOR_NAME
 
 from minigpt4.checkpoints.identity import identify
 from minigpt4.checkpoints.merging import merge_lora
@@ -31,7 +30,8 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
     """
     folder = Path(folder)
     refuse_links_out(folder)
-    base = identify(folder).base
+    checkpoint = identify(folder)
+    base = checkpoint.base
     try:
         refuse_another_base(folder, base.name, revision=base.revision)
         without_its_own = {"subfolder": "none"}  # a LoRA beside the base is what this adapter was trained further from
@@ -47,10 +47,11 @@ def merge_adapter(folder: str | Path, output: str | Path, trust_remote_code: boo
         raise ValueError(f"{folder} belongs to the model {base.name}, which is not there: {error}") from error
     merged = merge_lora(PeftModel.from_pretrained(model, str(folder)))
     merged.save_pretrained(output)
-    own_processor = (folder / PROCESSOR_NAME).is_file()
-    name, revision = (folder, None) if own_processor else (base.name, base.revision)
-    with naming_refused_code(name, revision=revision):
-        processor = AutoProcessor.from_pretrained(name, revision=revision, trust_remote_code=trust_remote_code)
+    beside = checkpoint.with_processor
+    with naming_refused_code(beside.name, revision=beside.revision):
+        processor = AutoProcessor.from_pretrained(
+            beside.name, revision=beside.revision, trust_remote_code=trust_remote_code
+        )
     processor.save_pretrained(output)
     card = model_card(output, base=base.name, training=training_of(folder))
     if (written := folder / CARD).is_file() and not leaves(written):
