@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from huggingface_hub import ModelCard
 
@@ -59,7 +60,8 @@ def fill_card(
         command (`str`): measures the model again, with the number of scenes and the seed.
         values: whatever else the template names.
     """
-    config, network, final = model.config, model.model, list(scores.values())[-1]
+    config: Any = model.config
+    network, final = model.model, list(scores.values())[-1]
     everything, projection, llama = (
         sum(p.numel() for p in part.parameters())
         for part in (network, network.multi_modal_projector, network.language_model)
