@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .journal import Journal, read_lines
+from minigpt4.checkpoints.journal import Journal, read_lines
+
 from .recipe import Recipe
 from .shards import shard_folder
 from .table import DROP, Table

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from minigpt4.checkpoints.journal import Journal, read_lines
 from minigpt4.checkpoints.writing import unfinished_file
 
-from .journal import Journal, read_lines
 from .recipe import STEPS
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from .journal import Journal
+from minigpt4.checkpoints.journal import Journal
+
 from .recipe import Recipe
 from .table import Entry, Row, Table
 

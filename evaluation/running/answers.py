@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from minigpt4.checkpoints.journal import Journal, read_lines
+
 
 Row = dict[str, Any]
 
@@ -26,7 +28,7 @@ class AnswerFiles:
         self.folder, self.task = folder, task
         self.settings = json.loads(json.dumps(settings))
         self.file = folder / f"{task}.answers-{process}.jsonl"
-        self._begun = False
+        self._journal: Journal | None = None
 
     def read(self) -> dict[str, Row]:
         """
@@ -37,7 +39,7 @@ class AnswerFiles:
         """
         rows: dict[str, Row] = {}
         for file in sorted(self.folder.glob(f"{self.task}.answers-*.jsonl")):
-            settings, *lines = list(_lines(file)) or [self.settings]
+            settings, *lines = list(read_lines(file, whole=False)) or [self.settings]
             if settings != self.settings:
                 raise ValueError(
                     f"{file} has answers of another run ({_difference(settings, self.settings)}): remove it, or give another "
@@ -48,32 +50,15 @@ class AnswerFiles:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add answers to the file of this process."""
-        if not self._begun:
-            self._begin()
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-    def _begin(self) -> None:
-        """The first line, and no half line at the end, as a run that was killed may have left."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.file.open("a+b") as file:
-            file.seek(0)
-            file.truncate(whole := file.read().rfind(b"\n") + 1)
-            if not whole:
-                file.write(json.dumps(self.settings).encode() + b"\n")
-        self._begun = True
+        if self._journal is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._journal = Journal(self.file)
+            if not self.file.exists() or not self.file.stat().st_size:
+                self._journal.write([self.settings])
+        self._journal.write(rows)
 
 
-def _lines(file: Path) -> Iterable[Any]:
-    """The whole lines of a file; the last one may have been cut short by a kill."""
-    for line in file.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            yield json.loads(line)
-
-
-def _difference(theirs: Any, ours: Mapping[str, Any]) -> str:
-    if not isinstance(theirs, Mapping):
-        return "it does not begin with settings"
+def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     name = next(name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name))
     return f"{name} {theirs.get(name)!r}, not {ours.get(name)!r}"
 

@@ -9,8 +9,8 @@ import pytest
 from datasets import load_dataset
 from helpers.curation import LOOSE, run_all
 
+from minigpt4.checkpoints.journal import Journal, read_lines
 from minigpt4.curation import Table, merge, restore
-from minigpt4.curation.journal import Journal, read_lines
 
 
 RULES = {"continue": {"under": 40}, "mend": {"rules": True, "checks": {"shortest": 0}}, "filter": LOOSE}

@@ -1,4 +1,4 @@
-"""What a step writes while it works: lines of JSON, of which a killed run loses at most the last one."""
+"""What a long run writes while it works: lines of JSON, of which a killed run loses at most the last one."""
 
 import json
 import os
@@ -58,3 +58,6 @@ def read_lines(file: Path, whole: bool = True) -> Iterator[dict[str, Any]]:
         if not isinstance(value, dict):
             raise ValueError(f"{file}, line {number}, is not an object but a {type(value).__name__}.")
         yield value
+
+
+__all__ = ["Journal", "read_lines"]
