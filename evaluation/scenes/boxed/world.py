@@ -37,7 +37,7 @@ ALIKE_SHARE = 0.5  # of objects after the first, which take colour or shape from
 # No centre is nearer to the lines between two places, in shares of the picture: the word for its place is never a matter of taste.
 PLACE_MARGIN = 0.025
 # Centres are further apart than this, in width or in height: what nano-v2 sees as one token never holds two.
-APART = (1 / 4, 1 / 16)
+APART = (1 / 2, 1 / 8)
 TRIES = 60
 
 
@@ -143,6 +143,6 @@ def box_centre(box: Box, picture: tuple[int, int]) -> tuple[float, float]:
 
 
 def _reading_order(obj: BoxedObject, picture: tuple[int, int]) -> tuple[int, float]:
-    """Lines of a sixteenth of the height from the top, and in each from the left."""
+    """Lines of an eighth of the height from the top, and in each from the left."""
     x, y = box_centre(obj.box, picture)
     return int(y / APART[1]), x

@@ -29,7 +29,7 @@ OWN_WORDS = {
     "vqa": "answer", "caption": "tell", "grounding": "show", "refer": "locate", "identify": "name", "detection": "find",
 }  # fmt: skip
 TASK_WEIGHTS = {"vqa": 4, "caption": 1, "grounding": 2, "refer": 5, "identify": 3, "detection": 4, CHAT: 3}
-LOOKUP_LENGTH = NUM_IMAGE_TOKENS + 60
+LOOKUP_LENGTH = NUM_IMAGE_TOKENS + 80
 NO_PICTURE = "Please show me a picture first."
 GREETINGS = ("Hello!", "Hi.", "Who are you?", "What can you do?", "Can you help me?", "Thank you.")
 OPENING, AFTER_IMAGE, CLOSING = "[INST] <Img>", "</Img> ", " [/INST]"

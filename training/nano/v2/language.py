@@ -16,7 +16,7 @@ from minigpt4.processing.tasks import TASKS
 from minigpt4.training.nano.language import pad_tokens
 from minigpt4.training.nano.pretraining import pretrain
 
-from .codes import codes, side_labels, word_labels
+from .codes import codes, curve, side_labels, word_labels
 from .corpus import Corpus, Row
 from .settings import VISION_WIDTH, NanoV2Recipe, text_config
 
@@ -28,6 +28,7 @@ class Reader(nn.Module):
         super().__init__()
         self.language_model = LlamaForCausalLM(text_config(len(tokenizer), tokenizer.pad_token_id))
         width = self.language_model.config.hidden_size
+        _place_numbers(self.language_model, tokenizer)
         self.codes_to_embeddings = nn.Linear(VISION_WIDTH, width)
         nn.init.normal_(self.codes_to_embeddings.weight, std=0.08 / VISION_WIDTH**0.5 * 4)
         nn.init.zeros_(self.codes_to_embeddings.bias)
@@ -53,6 +54,16 @@ class Reader(nn.Module):
         learned = labels[:, 1:] != -100
         logits = self.language_model.lm_head(hidden[learned])
         return logits.index_fill(-1, self.never, torch.finfo(logits.dtype).min), labels[:, 1:][learned]
+
+
+def _place_numbers(language_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Let the numbers of boxes begin on the curve of the codes' sides, so that the model knows which are near each other: the
+    text alone would take it most of its time to find out."""
+    points = curve(torch.arange(101.0))
+    embeddings = language_model.get_input_embeddings().weight
+    directions = nn.init.orthogonal_(embeddings.new_empty(points.shape[1], embeddings.shape[1]))
+    with torch.no_grad():
+        embeddings[tokenizer.convert_tokens_to_ids([f"<{number}>" for number in range(101)])] = points @ directions
 
 
 def pretrain_language_model(

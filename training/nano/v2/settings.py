@@ -7,7 +7,7 @@ from minigpt4.training.nano import settings as nano
 from minigpt4.training.nano.settings import Pretraining
 
 
-IMAGE_SIZE, PATCH_SIZE = 128, 8
+IMAGE_SIZE, PATCH_SIZE = 128, 16
 VISION_WIDTH = nano.WIDTH
 TOKEN_MERGE_SIZE = 4
 PATCHES_PER_ROW = IMAGE_SIZE // PATCH_SIZE
@@ -27,10 +27,10 @@ class NanoV2Recipe:
     """
 
     seed: int = 0
-    tower: Pretraining = Pretraining(steps=1600, batch_size=32, float32=True)
-    lookups: Pretraining = Pretraining(steps=1200, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
-    language_model: Pretraining = Pretraining(steps=2000, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
-    row_length: int = 170
+    tower: Pretraining = Pretraining(steps=4500, batch_size=64, float32=True)
+    lookups: Pretraining = Pretraining(steps=1500, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
+    language_model: Pretraining = Pretraining(steps=3000, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
+    row_length: int = 140
     lookup_share: float = 0.2
     code_noise: float = 0.3
     box_noise: float = 0.5
