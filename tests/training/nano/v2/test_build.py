@@ -50,7 +50,7 @@ def test_the_model_is_of_nano_v2s_kind(built):
     model, processor = AutoModelForImageTextToText.from_pretrained(output), AutoProcessor.from_pretrained(output)
     assert model.config.qformer_config is None
     assert model.config.token_merge_size == 4
-    assert model.config.num_image_tokens == processor.num_image_tokens == 64
+    assert model.config.num_image_tokens == processor.num_image_tokens == 16
     assert processor.task_identifiers == ["vqa", "caption", "grounding", "refer", "identify", "detection"]
     assert model.generation_config.do_sample is False
 
@@ -98,7 +98,7 @@ def test_kept_and_merged_lora_give_the_same(built):
     kept, merged = (
         AutoModelForImageTextToText.from_pretrained(steps / "stage3" / form) for form in ("kept", "merged")
     )
-    ids, picture = torch.tensor([[1] + [kept.config.image_token_id] * 64 + [300, 301]]), torch.randn(1, 3, 128, 128)
+    ids, picture = torch.tensor([[1] + [kept.config.image_token_id] * 16 + [300, 301]]), torch.randn(1, 3, 128, 128)
     with torch.no_grad():
         logits = [model(input_ids=ids, pixel_values=picture).logits for model in (kept, merged)]
     torch.testing.assert_close(*logits)

@@ -16,7 +16,7 @@ from minigpt4.training.nano.v2.codes import (
     token_of,
     word_labels,
 )
-from minigpt4.training.nano.v2.settings import VISION_WIDTH
+from minigpt4.training.nano.v2.settings import PATCHES_PER_ROW, VISION_WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,12 @@ def test_the_nearer_the_sides_the_nearer_their_curves():
 
 
 def test_patches_of_an_object_lie_in_its_box(scenes):
-    for scene, covering in zip(scenes, covering_tokens(scenes).reshape(-1, 16, 16), strict=True):
+    for scene, covering in zip(
+        scenes, covering_tokens(scenes).reshape(-1, PATCHES_PER_ROW, PATCHES_PER_ROW), strict=True
+    ):
         last = scene.objects[-1]  # which nothing covers
         rows, columns = (covering == token_of(last, scene)).nonzero().T
-        x1, y1, x2, y2 = (16 * value / side for value, side in zip(last.box, scene.size * 2, strict=True))
+        x1, y1, x2, y2 = (PATCHES_PER_ROW * value / side for value, side in zip(last.box, scene.size * 2, strict=True))
         assert abs(columns.min() - x1) <= 0.5
         assert abs(columns.max() + 1 - x2) <= 0.5
         assert abs(rows.min() - y1) <= 0.5
