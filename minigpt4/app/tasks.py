@@ -61,5 +61,5 @@ _SHOWN = {
     "grounding": _asked("grounding", "Describe with boxes"),
     "refer": _asked("refer", "Find one thing", hint="Write what to find: the red cup."),
     "identify": _about_a_box("identify", "What is in a box"),
-    "detection": _asked("detection", "Find all of a kind", hint="Write what to find: cups."),
+    "detection": _asked("detection", "Find all", hint="Write what to find: cups."),
 }

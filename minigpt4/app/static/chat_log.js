@@ -54,11 +54,20 @@ element.addEventListener('keydown', (event) => {
   }
 });
 
-// What comes at the end stays in view, unless the reader went back.
+// What comes at the end stays in view, unless the reader went back; of an answer with a picture, its beginning.
 let following = true;
+let messages = 0;
 element.addEventListener('scroll', () => {
   following = log().scrollTop + log().clientHeight > log().scrollHeight - 40;
 }, true);
-const follow = () => following && log().scrollTo(0, log().scrollHeight);
+function follow() {
+  const said = element.querySelectorAll('.message');
+  if (said.length > messages) following = true;
+  messages = said.length;
+  if (!following || !messages) return;
+  const last = said[messages - 1];
+  log().scrollTo(0, last.matches('.bot:has(.view)') ? last.offsetTop - 12 : log().scrollHeight);
+  following = true;
+}
 new MutationObserver(follow).observe(element, {subtree: true, childList: true, characterData: true});
 element.addEventListener('load', follow, true);

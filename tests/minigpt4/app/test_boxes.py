@@ -97,6 +97,7 @@ def test_phrases_and_boxes_light_each_other_and_copies_are_clean(answered):
     dog, mat = page.locator("#chat .bot mark").all()
     dog.hover()
     assert lit(page) == [["0"], ["1"]]
+    page.mouse.move(1, 1)  # focusing scrolls, and what came to lie under the mouse would light up
     mat.focus()
     assert lit(page) == [["1"], ["0"]]
     page.locator("#chat .bot g[data-phrase='0']").focus()

@@ -7,16 +7,18 @@ import pytest
 from helpers import needs_v2
 from playwright.sync_api import expect
 
-from minigpt4.app.examples import draw_examples
+from minigpt4 import nano_path
+from minigpt4.app.boxes import placed_text
+from minigpt4.app.examples import examples_for
 from minigpt4.evaluation.scenes.boxed import draw_boxed, request, sample_boxed_scenes, score_answer
 from minigpt4.inference.answering import answer
 from minigpt4.inference.turns import user_turn
 from minigpt4.loading import load
-from minigpt4.processing import load_image, parse_grounding
+from minigpt4.processing import format_box, load_image, parse_grounding
 from minigpt4.processing.tasks import TASKS
 
 from .conftest import served
-from .test_page import answers, opened, ready, say, upload
+from .test_page import answers, choose, opened, ready, say, upload
 
 
 pytestmark = needs_v2
@@ -26,8 +28,6 @@ POINTED = ("refer", "detection", "identify")
 @pytest.fixture(scope="module")
 def v2_page():
     """Address of a page with nano-v2."""
-    from minigpt4 import nano_path
-
     yield from served(nano_path("v2"))
 
 
@@ -62,38 +62,39 @@ def shown(said, tmp_path_factory):
 
 def test_every_example_is_answered_as_without_the_page(context, v2_page, said, tmp_path):
     page = opened(context, v2_page)
-    examples = draw_examples(str(tmp_path), list(TASKS))
-    expected = said([(example.text, load_image(example.file)) for example in examples])
+    examples = examples_for(str(nano_path("v2")), str(tmp_path), list(TASKS))
+    texts = [f"{each.text} {format_box(each.box, (100, 100))}" if each.box else each.text for each in examples]
+    expected = said([(text, load_image(each.file)) for text, each in zip(texts, examples, strict=True)])
     for number, text in enumerate(expected):
         page.locator("#chat .example").nth(number).click()
-        expect(answers(page).first).to_have_text(parse_grounding(text).text or text)
+        expect(answers(page)).to_have_text(placed_text(parse_grounding(text)) or text)
         ready(page)
-        expect(page.locator("#chat .bot img")).to_have_count(int("{<" in text))
+        expect(page.locator("#chat .bot rect.edge")).to_have_count(len(parse_grounding(text).boxes))
         page.get_by_role("button", name="New chat").click()
         expect(page.locator("#chat .example")).to_have_count(len(TASKS))
 
 
-@pytest.mark.parametrize("task", ["refer", "detection"])
-def test_task_buttons_find_the_thing(context, v2_page, shown, task):
-    scene, wanted, file = shown[task]
+@pytest.mark.parametrize(("task", "button"), [("refer", "Find one thing"), ("detection", "Find all")])
+def test_task_buttons_find_the_thing(context, v2_page, shown, said, task, button):
+    _, wanted, file = shown[task]
     page = opened(context, v2_page)
     upload(page, file)
-    page.get_by_role("radio", name=f"[{task}]").check()
-    say(page, wanted.instruction.partition("[refer] give me the location of ")[2] or wanted.phrases[0].words)
-    expect(page.locator("#chat .user.message").last).to_contain_text(wanted.instruction)
-    expect(page.locator("#chat .bot img")).to_have_count(1)
+    choose(page, button)
+    words = wanted.instruction.partition("[refer] give me the location of ")[2] or wanted.phrases[0].words
+    page.locator("#textbox textarea").press_sequentially(words)
+    say(page)
+    expect(page.locator("#chat .user .words")).to_have_text(wanted.instruction)
     ready(page)
-    if task == "refer":  # a box alone is shown as it is
-        assert score_answer(scene, wanted, answers(page).first.inner_text()).right
-    else:
-        expect(page.locator("#chat .bot mark")).to_have_text(wanted.phrases[0].words)
+    [text] = said([(wanted.instruction, load_image(str(file)))])
+    expect(answers(page)).to_have_text(placed_text(parse_grounding(text)))
+    expect(page.locator("#chat .bot rect.edge")).to_have_count(len(parse_grounding(text).boxes))
 
 
 def test_what_is_in_a_box_that_was_drawn(context, v2_page, shown):
     _, wanted, file = shown["identify"]
     page = opened(context, v2_page)
     upload(page, file)
-    page.get_by_role("radio", name="[identify]").check()
+    choose(page, "What is in a box")
     frame = page.locator("#picker .frame")
     expect(frame).to_be_visible()
     frame.scroll_into_view_if_needed()

@@ -302,7 +302,7 @@ def test_a_task_says_what_it_lacks(context, boxes_page, scene_file):
 def test_several_boxes_of_a_phrase_and_what_was_wrong_with_them(context, boxes_page, scene_file):
     page = opened(context, boxes_page)
     upload(page, scene_file)
-    choose(page, "Find all of a kind")
+    choose(page, "Find all")
     page.locator("#textbox textarea").press_sequentially("dogs")
     say(page)
     expect(page.locator("#chat .bot mark")).to_have_text("dogs")
