@@ -10,12 +10,9 @@ if (known && wordings[known[1]]) {
 }
 const [start, unsaid] = wordings[task] || ['', ''];
 const text = start + (words.trim() ? words : unsaid);
-// With the keyboard, the focus stays with the tasks: the next arrow key is for them.
-if (!document.querySelector('#task :focus-visible')) {
-  setTimeout(() => {
-    const area = document.querySelector('#textbox textarea');
-    area.focus();
-    area.setSelectionRange(text.length, text.length);
-  });
-}
+setTimeout(() => {
+  const area = document.querySelector('#textbox textarea');
+  area.focus();
+  area.setSelectionRange(text.length, text.length);
+});
 return {...message, text};

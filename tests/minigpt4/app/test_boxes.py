@@ -143,10 +143,10 @@ def test_a_task_words_the_text_and_own_words_stay(page, scene_file):  # noqa: F8
     expect(page.locator("#chat .user rect.edge")).to_have_count(1)
     ready(page)
     expect(chosen).to_have_value("")  # as the text, which is empty again
-    page.locator("#task input").first.focus()
-    page.keyboard.press("ArrowRight")
+    page.locator("#task input").nth(1).focus()
+    page.keyboard.press("Space")
     expect(text).to_have_value(re.compile(r"^\[vqa\] "))
-    expect(page.locator("#task input").nth(1)).to_be_focused()
+    expect(text).to_be_focused()
     page.fill("#textbox textarea", "[caption] Briefly describe this image.")
     expect(chosen).to_have_value("caption")
     choose(page, "Chat")
@@ -162,7 +162,7 @@ def test_nothing_is_off_screen(page, size):
     drawer = page.get_by_test_id("accordion-content")
     expect(drawer).to_be_visible()
     seen = [page.locator(each) for each in ("#title", "#chat", "#task", "#textbox", "#buttons")]
-    for each in [*seen, drawer, *page.locator("#buttons button").all()]:
+    for each in [*seen, drawer, *page.locator("#buttons > button, #settings > button").all()]:
         area = each.bounding_box()
         assert area["x"] >= 0
         assert area["y"] >= 0
