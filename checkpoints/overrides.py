@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from huggingface_hub.errors import StrictDataclassError
-from transformers import Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig
+from transformers import CONFIG_MAPPING, Blip2QFormerConfig, Blip2VisionConfig, PreTrainedConfig
 
 from minigpt4.modeling_minigpt4.configuration_minigpt4 import MiniGPT4Config
 
 
-PARTS = {"vision_config": Blip2VisionConfig, "qformer_config": Blip2QFormerConfig}
+BLIP2 = Blip2VisionConfig.model_type
 
 
 def override_config(
@@ -27,7 +27,8 @@ def override_config(
     Raises:
         ValueError: where a field does not exist or has a value that it cannot have.
     """
-    refuse_unknown_fields(overrides, name=name, text_config_class=text_config_class)
+    tower = (values.get("vision_config") or {}).get("model_type", BLIP2)
+    refuse_unknown_fields(overrides, name=name, text_config_class=text_config_class, tower=tower)
     try:
         return MiniGPT4Config(**_merged(values, overrides))
     except StrictDataclassError as error:
@@ -35,18 +36,25 @@ def override_config(
 
 
 def refuse_unknown_fields(
-    overrides: Mapping, *, name: str, text_config_class: type[PreTrainedConfig] | None = None
+    overrides: Mapping, *, name: str, text_config_class: type[PreTrainedConfig] | None = None, tower: str | None = None
 ) -> None:
     """
-    Make sure that overrides name fields that there are; those of the language model where its class is given.
+    Make sure that overrides name fields that there are; those of the language model where its class is given, and those of
+    the vision tower where its type is, there or in the overrides.
 
     Raises:
         ValueError: where one does not exist.
     """
     _refuse_unknown(overrides, MiniGPT4Config, name)
-    classes = PARTS if text_config_class is None else {**PARTS, "text_config": text_config_class}
+    given = overrides.get("vision_config")
+    tower = given.get("model_type", tower) if isinstance(given, Mapping) else tower
+    classes: dict[str, type | None] = {
+        "vision_config": CONFIG_MAPPING.get(tower, None),
+        "qformer_config": Blip2QFormerConfig,
+        "text_config": text_config_class,
+    }
     for part, part_class in classes.items():
-        if isinstance(overrides.get(part), Mapping):
+        if part_class is not None and isinstance(overrides.get(part), Mapping):
             _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
 
 
@@ -57,7 +65,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
-    known = {field.name for field in fields(config_class)}
+    known = {field.name for field in fields(config_class)} | {"model_type"}
     if unknown := sorted(overrides.keys() - known):
         raise ValueError(f"{name} sets {unknown[0]}, which {config_class.__name__} does not have.")
 
@@ -65,6 +73,12 @@ def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
 def _merged(values: Mapping, overrides: Mapping) -> dict:
     merged = dict(values)
     for name, value in overrides.items():
-        nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = _merged(merged[name], value) if nested else value
+        old = merged.get(name)
+        same = isinstance(value, Mapping) and isinstance(old, Mapping) and _type_of(value, old) == _type_of(old, old)
+        merged[name] = _merged(merged[name], value) if same else value
     return merged
+
+
+def _type_of(part: Mapping, known: Mapping) -> str | None:
+    """The type of model that a part of a configuration is of; a part of another one is replaced whole."""
+    return part.get("model_type", known.get("model_type", BLIP2))

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import Blip2VisionConfig
 
 
 def resize_positions(positions: torch.Tensor, side: int) -> torch.Tensor:
@@ -27,10 +28,17 @@ def resize_images(model: Any, image_size: int) -> None:
     Args:
         model (`MiniGPT4ForConditionalGeneration`): its configuration follows.
         image_size (`int`): pixels of a side.
+
+    Raises:
+        ValueError: the vision tower is not BLIP-2's.
     """
     tower, config = model.model.vision_tower, model.config.vision_config
     if config.image_size == image_size:
         return
+    if not isinstance(config, Blip2VisionConfig):
+        raise ValueError(
+            f"The position embeddings of {config.model_type!r} are not resized: set picture_size, not vision_config.image_size."
+        )
     config.image_size = image_size
     embeddings = tower.embeddings
     old = embeddings.position_embedding

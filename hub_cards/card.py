@@ -225,7 +225,7 @@ def _summary(config: Any, family: Family | None) -> str:
     text = f"A {paper}: a model that sees a picture and talks about it."
     if config is not None:
         text += (
-            f" Pictures of {config.vision_config.image_size} pixels take {config.num_image_tokens} tokens; the language "
+            f" Pictures of {config.image_size} pixels take {config.num_image_tokens} tokens; the language "
             f"model is of the type `{config.text_config.model_type}`."
         )
     return text
@@ -236,7 +236,8 @@ def _architecture(config: Any) -> list[tuple[str, str, int]]:
         model: Any = MiniGPT4ForConditionalGeneration(config)
     sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in model.model.named_children()}
     vision, text = config.vision_config, config.text_config
-    rows = [("vision tower", f"{vision.num_hidden_layers} layers of {vision.hidden_size}", sizes["vision_tower"])]
+    tower = sizes["vision_tower"] + sizes.get("vision_layer_norm", 0)
+    rows = [("vision tower", f"{vision.num_hidden_layers} layers of {vision.hidden_size}", tower)]
     if config.qformer_config is not None:
         queries = model.model.query_tokens.numel()
         rows.append(("Q-Former", f"{config.num_query_tokens} queries", sizes["qformer"] + queries))

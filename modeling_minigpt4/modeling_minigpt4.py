@@ -5,7 +5,7 @@ from itertools import chain
 
 import torch
 from torch import nn
-from transformers import Blip2QFormerModel, Blip2VisionModel
+from transformers import Blip2QFormerModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -25,10 +25,7 @@ from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
 from .loss_minigpt4 import can_skip_logits, loss_without_logits
 from .quantization_minigpt4 import quantize_language_model_only
-
-
-# The LayerNorm after the vision tower, `ln_vision` in the original, has PyTorch's default eps; the blocks have 1e-6.
-LN_VISION_EPS = 1e-5
+from .vision_tower_minigpt4 import check_vision_tower, make_vision_tower, read_tokens
 
 
 class MiniGPT4PreTrainedModel(AdapterLoadingMixin, PreTrainedModel):
@@ -103,7 +100,8 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
     """
     The towers, the projection and the language model, without the language modeling head.
 
-    `vision_tower` is a `Blip2VisionModel`; `qformer` and `query_tokens` are `None` where the configuration has no
+    `vision_tower` is a `Blip2VisionModel`, or what `AutoModel` gives for another `vision_config`; `vision_layer_norm` is
+    `None` unless the configuration has it; `qformer` and `query_tokens` are `None` where the configuration has no
     Q-Former; `multi_modal_projector` is one `nn.Linear` (an `nn.Sequential` of them if `projector_num_layers > 1`);
     `language_model` is what `AutoModel` gives for `text_config`.
     """
@@ -112,8 +110,12 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
 
     def __init__(self, config: MiniGPT4Config):
         super().__init__(config)
-        self.vision_tower = Blip2VisionModel._from_config(config.vision_config)
-        self.vision_tower.post_layernorm.eps = LN_VISION_EPS
+        check_vision_tower(config)
+        self.vision_tower = make_vision_tower(config.vision_config)
+        self.vision_layer_norm = None
+        if config.vision_layer_norm:
+            eps = getattr(config.vision_config, "layer_norm_eps", 1e-5)
+            self.vision_layer_norm = nn.LayerNorm(config.vision_config.hidden_size, eps=eps)
 
         self.query_tokens, self.qformer = None, None
         if config.qformer_config is not None:
@@ -138,7 +140,8 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         self, pixel_values: torch.Tensor, **kwargs: Unpack[TransformersKwargs]
     ) -> BaseModelOutputWithVisionQformerOutputs:
         """
-        What the projection reads, as `pooler_output`: the Q-Former's queries, or merged patches without the class token.
+        What the projection reads, as `pooler_output`: the Q-Former's queries, or merged patches without the tokens in
+        front of them.
 
         Args:
             pixel_values (`torch.Tensor` of shape `(num_images, 3, height, width)`):
@@ -146,20 +149,16 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
 
         Returns:
             `BaseModelOutputWithVisionQformerOutputs`: with `pooler_output` of shape
-            `(num_images, num_image_tokens, projector_input_size)`, the vision tower's last hidden state, and the outputs
-            of both towers.
+            `(num_images, num_image_tokens, projector_input_size)`, what was read of the vision tower, and the outputs of
+            both towers.
         """
-        image_size = self.config.vision_config.image_size
         with torch.set_grad_enabled(torch.is_grad_enabled() and (pixel_values.requires_grad or self._towers_learn())):
-            vision_outputs = self.vision_tower(
-                pixel_values,
-                interpolate_pos_encoding=tuple(pixel_values.shape[-2:]) != (image_size, image_size),
-                return_dict=True,
-                **kwargs,
-            )
-            hidden_states = vision_outputs.last_hidden_state
+            vision_outputs, hidden_states = read_tokens(self.vision_tower, pixel_values, self.config, **kwargs)
+            if self.vision_layer_norm is not None:
+                hidden_states = self.vision_layer_norm(hidden_states)
             if self.qformer is None:
-                qformer_outputs, features = None, self._merge_patches(hidden_states[:, 1:])
+                patches = hidden_states[:, self.config.vision_prefix_tokens :]
+                qformer_outputs, features = None, self._merge_patches(patches)
             else:
                 qformer_outputs = self.qformer(
                     query_embeds=self._fetched(self.query_tokens).expand(hidden_states.shape[0], -1, -1),
@@ -184,8 +183,8 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
 
     def _towers_learn(self) -> bool:
         # Asked for gradient checkpointing, transformers makes the embeddings of frozen towers require gradients, too.
-        parts = [self.vision_tower] if self.qformer is None else [self.vision_tower, self.qformer]
-        parameters = chain([self.query_tokens], *(part.parameters() for part in parts))
+        parts = [self.vision_tower, self.vision_layer_norm, self.qformer]
+        parameters = chain([self.query_tokens], *(part.parameters() for part in parts if part is not None))
         return any(parameter is not None and parameter.requires_grad for parameter in parameters)
 
     def _merge_patches(self, patches: torch.Tensor) -> torch.Tensor:
@@ -251,7 +250,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             placeholders == embeddings,
             lambda: (
                 f"The prompts hold {int(placeholders)} image placeholders, but the images give {embeddings} embeddings "
-                f"({self.config.num_image_tokens} for each image of {self.config.vision_config.image_size} pixels): "
+                f"({self.config.num_image_tokens} for each image of {self.config.image_size} pixels): "
                 "put one image placeholder into the text for each image."
             ),
         )
@@ -275,7 +274,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         if not any(parameter.requires_grad for parameter in self.multi_modal_projector.parameters()):
             return inputs_embeds
         if self._towers_learn():
-            size = self.config.vision_config.image_size
+            size = self.config.image_size
             features = self.get_vision_features(inputs_embeds.new_zeros(1, 3, size, size)).pooler_output
         else:
             features = inputs_embeds.new_zeros(1, 1, self.config.projector_input_size)

@@ -32,7 +32,7 @@ def load_processor(arguments: ModelArguments) -> ProcessorMixin:
             name, revision=arguments.model_revision, trust_remote_code=arguments.trust_remote_code
         )
     processor.num_image_tokens = config.num_image_tokens
-    if (size := _image_size(config)) != _image_size(own):
+    if (size := config.image_size) != own.image_size:
         processor.image_processor.size = SizeDict(height=size, width=size)
     return processor
 
@@ -51,8 +51,9 @@ def load_model(arguments: ModelArguments, bf16: bool = False) -> PreTrainedModel
     """
     checkpoint, own, config = _configurations(arguments)
     name = checkpoint.name
-    image_size = _image_size(config)
-    config.vision_config.image_size = _image_size(own)  # type: ignore[union-attr]  # of the weights; resized below
+    vision, own_vision = config.vision_config, own.vision_config
+    image_size = vision.image_size  # type: ignore[union-attr]
+    vision.image_size = own_vision.image_size  # type: ignore[union-attr]  # of the weights; resized below
     if checkpoint.adapter and not arguments.use_peft:
         raise ValueError(
             f"{name} holds a LoRA beside its weights, which this recipe would lose: train it further with --set "
@@ -103,7 +104,3 @@ def _configurations(arguments: ModelArguments) -> tuple[Checkpoint, MiniGPT4Conf
         text_config_class=type(config.text_config),
     )
     return checkpoint, config, changed
-
-
-def _image_size(config: MiniGPT4Config) -> int:
-    return config.vision_config.image_size  # type: ignore[union-attr]

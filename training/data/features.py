@@ -33,7 +33,7 @@ from .sources import load_eval_rows, load_train_rows
 NOTE = "features.json"
 # Settings of which features do not depend; weights' dtypes are looked at one by one.
 SILENT = ("transformers_version", "architectures", "dtype", "initializer_range", "_name_or_path", "processor_class")
-TOWERS = ("vision_tower.", "qformer.", "query_tokens")
+TOWERS = ("vision_tower.", "vision_layer_norm.", "qformer.", "query_tokens")
 SHARD_IMAGES = 1024  # at most these are lost when caching is stopped
 AGAIN = "minigpt4 cache-features with this recipe"
 
@@ -121,6 +121,8 @@ def describe_makers(model: PreTrainedModel, processor: ProcessorMixin, args: Sta
     for part in (config.vision_config, config.qformer_config):
         towers.update(_settings(part))
     towers.update(f"{config.num_image_tokens} {config.token_merge_size}".encode())
+    if config.vision_feature_layer != -1:
+        towers.update(f"layer {config.vision_feature_layer}".encode())
     for name, tensor in _tower_parameters(model):
         towers.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         towers.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
