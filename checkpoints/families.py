@@ -12,7 +12,7 @@ class Family:
 
     Args:
         title (`str`): what to call the model.
-        image_size (`int`): pixels of a side.
+        image_size (`int`, *optional*): pixels of a side; `None`: what the vision tower reads.
         qformer (`bool`): whether BLIP-2's Q-Former stands before the projection; else 4 patches are merged into one token.
         paper (`str`): Markdown link to the paper.
         licence (`str`): of the published language model.
@@ -26,7 +26,7 @@ class Family:
     """
 
     title: str
-    image_size: int
+    image_size: int | None
     qformer: bool
     paper: str
     licence: str
@@ -95,6 +95,21 @@ FAMILIES = {
 }
 """The published models by family: `vicuna`, `llama2` and `v2`."""
 
+OWN_CHAT = "own"
+"""What `--chat` calls the language model's own chat form."""
+
+# A model of none of the families, put together of parts that each have a licence of their own.
+OTHER = Family(
+    "MiniGPT-4",
+    image_size=None,
+    qformer=False,
+    paper=MINIGPT_4,
+    licence="its own",
+    license="other",
+    training="",
+    generation={"max_new_tokens": 300},
+)
+
 
 def get_family(name: str) -> Family:
     """
@@ -108,4 +123,4 @@ def get_family(name: str) -> Family:
     return FAMILIES[name]
 
 
-__all__ = ["FAMILIES", "Family", "get_family"]
+__all__ = ["FAMILIES", "OTHER", "OWN_CHAT", "Family", "get_family"]

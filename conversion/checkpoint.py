@@ -5,7 +5,7 @@ from minigpt4.checkpoints.families import FAMILIES
 from .names import CHECKPOINT, UNUSED_QFORMER, rename
 from .plan import Plan
 from .published_lora import KEY, Lora, find_lora
-from .qformer import PARTS
+from .qformer import published_parts
 from .sources import Source
 
 
@@ -29,7 +29,11 @@ def plan_checkpoint(plan: Plan, source: Source, *, lora_alpha: int | None) -> Lo
         ValueError: also where there is a LoRA and there must be none, or the other way round.
     """
     projection = {rename(name, CHECKPOINT): name for name in plan.select(PROJECTION)}
-    tuned = {key: name for name in plan.select(*PARTS) if (key := rename(name, CHECKPOINT)) in source.meta}
+    tuned = {
+        key: name
+        for name in plan.select(*published_parts(plan.config))
+        if (key := rename(name, CHECKPOINT)) in source.meta
+    }
     lora_key = next((key for key in source.meta if KEY.match(key)), None)
     with_lora = " or ".join(name for name, family in FAMILIES.items() if family.lora_alpha is not None)
     if lora_alpha is None and lora_key is not None:

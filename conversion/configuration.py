@@ -4,15 +4,19 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.utils import GENERATION_CONFIG_NAME
 
-from minigpt4.checkpoints.families import Family
+from minigpt4.checkpoints.families import OTHER, Family
 from minigpt4.checkpoints.overrides import override_config, reason_of, refuse_unknown_fields
 from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .tokenizer import end_token_ids
+
+
+# What of a language model's defaults of generation is kept beside its own chat form.
+SAMPLING = ("do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens")
 
 
 def read_overrides(config: str | Path | Mapping | None) -> dict:
@@ -44,7 +48,13 @@ def read_overrides(config: str | Path | Mapping | None) -> dict:
 
 
 def make_config(
-    family: Family, text_config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, overrides: Mapping
+    family: Family,
+    text_config: PreTrainedConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    overrides: Mapping,
+    *,
+    vision: Mapping | None = None,
+    end: str | None = None,
 ) -> MiniGPT4Config:
     """
     The configuration of a MiniGPT-4 of a family around a language model.
@@ -54,12 +64,17 @@ def make_config(
         text_config (`PreTrainedConfig`): of the language model, as published.
         tokenizer (`PreTrainedTokenizerBase`): knows the image token.
         overrides (`Mapping`): fields, nested, that replace the others.
+        vision (`Mapping`, *optional*): of the vision tower and its pictures. Default: EVA's, at the family's size.
+        end (`str`, *optional*): the token that ends an answer. Default: the tokenizer's end token.
 
     Raises:
         ValueError: where a field does not exist or has a value that it cannot have.
     """
     image_token_id = tokenizer.convert_tokens_to_ids(tokenizer.image_token)
-    first, *others = end_token_ids(tokenizer, text_config)
+    ends = end_token_ids(tokenizer, text_config)
+    if end is not None:
+        ends = [*dict.fromkeys([tokenizer.convert_tokens_to_ids(end), *ends])]
+    first, *others = ends
     ids = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": [first, *others] if others else first,
@@ -67,7 +82,7 @@ def make_config(
     }
     rows = {"vocab_size": max(text_config.vocab_size, image_token_id + 1)}
     fields_ = {
-        "vision_config": {"image_size": family.image_size},
+        **(vision or {"vision_config": {"image_size": family.image_size}}),
         "qformer_config": {} if family.qformer else None,
         "text_config": {**text_config.to_dict(), **ids, **rows, "_name_or_path": ""},
         "image_token_id": image_token_id,
@@ -101,3 +116,20 @@ def read_text_config(folder: Path) -> PreTrainedConfig:
         if isinstance(ends, list):
             config.eos_token_id = ends
     return config
+
+
+def read_generation(folder: Path) -> dict:
+    """
+    How the language model in a folder was published to generate, without ids, and with room for an answer.
+
+    Raises:
+        ValueError: its `generation_config.json` is not one.
+    """
+    found: dict = {}
+    if (folder / GENERATION_CONFIG_NAME).is_file():
+        try:
+            found = GenerationConfig.from_pretrained(folder).to_diff_dict()
+        except Exception as error:
+            raise ValueError(f"{folder / GENERATION_CONFIG_NAME} is damaged: {reason_of(error)}") from error
+    kept = {name: value for name, value in found.items() if name in SAMPLING}
+    return {**OTHER.generation, **kept}

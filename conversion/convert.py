@@ -80,9 +80,8 @@ def convert(
     if keep_lora and record.lora_alpha is None:
         raise ValueError(f"The family {family} has no LoRA to keep: leave --keep-lora out.")
     with unfinished_folder(output) as folder:
-        plan, tokenizer = plan_parts(
-            family, vision=vision, qformer=qformer, language_model=language_model, config=config
-        )
+        parts = plan_parts(family, vision=vision, qformer=qformer, language_model=language_model, config=config)
+        plan = parts.plan
         lora = plan_checkpoint(plan, open_source(checkpoint), lora_alpha=record.lora_alpha)
         if lora is not None:
             if keep_lora:
@@ -94,7 +93,9 @@ def convert(
         write_weights(plan, folder, max_shard_size=max_shard_size, quiet=quiet)
         made = {"vision tower": vision, "BLIP-2": qformer, "language model": language_model, "checkpoint": checkpoint}
         names = {part: Path(name).name for part, name in made.items() if name}
-        write_rest(folder, family, plan.config, tokenizer, "converted tensor by tensor with `minigpt4 convert`", names)
+        write_rest(
+            folder, family, plan.config, parts.tokenizer, "converted tensor by tensor with `minigpt4 convert`", names
+        )
     return Path(output)
 
 

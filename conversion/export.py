@@ -15,7 +15,7 @@ from .checkpoint import PROJECTION
 from .names import CHECKPOINT, rename
 from .plan import expected_shapes
 from .published_lora import KEY
-from .qformer import PARTS
+from .qformer import published_parts
 from .sources import Source, local_folder
 
 
@@ -59,13 +59,13 @@ def export(folder: str | Path, output: str | Path, *, towers: bool = False, newe
             f"The LoRA of {base} was merged into its language model and cannot be taken out again: "
             "export a folder converted with --keep-lora, or an adapter trained on one."
         )
-    source, wanted = Source(base), expected_shapes(config)
-    names = [name for name in wanted if name.startswith((PROJECTION, *(PARTS if towers else ())))]
+    source, wanted, parts = Source(base), expected_shapes(config), published_parts(config)
+    names = [name for name in wanted if name.startswith((PROJECTION, *(parts if towers else ())))]
     model = {rename(name, CHECKPOINT): source.read(name).clone() for name in names}
     if adapter_config:
         model |= _adapter(
             folder / ADAPTER_SAFE_WEIGHTS_NAME,
-            [name for name in wanted if name.startswith((PROJECTION, *PARTS))],
+            [name for name in wanted if name.startswith((PROJECTION, *parts))],
             ".default" if newer_peft else "",
         )
     settings = {}

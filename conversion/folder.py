@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,11 +13,12 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from transformers.dynamic_module_utils import custom_object_save
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 
-from minigpt4.checkpoints.families import get_family
+from minigpt4.checkpoints.families import OTHER, get_family
 from minigpt4.hub_cards.card import CARD, TRAINING, model_card
 from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.modeling_minigpt4.ends_minigpt4 import end_sequences
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
+from minigpt4.processing.own_chat import OwnChat
 
 from .plan import DTYPES, Plan
 
@@ -91,49 +93,69 @@ def _made(tensor: torch.Tensor, meta: torch.Tensor) -> torch.Tensor:
 
 def write_rest(
     folder: Path,
-    family: str,
+    family: str | None,
     config: MiniGPT4Config,
     tokenizer: PreTrainedTokenizerBase,
     how: str,
     made: dict[str, str],
+    *,
+    images: Mapping | None = None,
+    chat: str | OwnChat | None = None,
+    generation: Mapping | None = None,
 ) -> None:
     """
     Writes everything beside the weights: configuration with its code, generation defaults, processor and card.
 
     Args:
         folder (`Path`): where to.
-        family (`str`): its name.
+        family (`str`, *optional*): its name; `None`: of no published one.
         config (`MiniGPT4Config`): of the model.
         tokenizer (`PreTrainedTokenizerBase`): knows the image token.
         how (`str`): how it was made, for the card.
         made (`dict[str, str]`): what it was made from, part -> name, for the card.
+        images (`Mapping`, *optional*): what the image processor does otherwise than the published one.
+        chat (`str` or `OwnChat`, *optional*): the family whose chat template it gets, or its own. Default: the family's.
+        generation (`Mapping`, *optional*): defaults of generation in place of the family's.
     """
-    record = get_family(family)
+    record = get_family(family) if family else OTHER
+    if isinstance(chat, OwnChat):
+        template, stop_strings, starts = chat.template, [chat.end], chat.starts
+        sequences: tuple[str, ...] = ()
+    else:
+        form = get_family(chat) if chat else record
+        template, starts, sequences = chat_template(chat or str(family)), [form.answer_start], form.stop_strings
+        stop_strings = [*sequences, tokenizer.eos_token]
     config.save_pretrained(folder)
     custom_object_save(MiniGPT4ForConditionalGeneration, folder)  # the code that config.json names
     text_config = config.get_text_config()
     ids = {name: getattr(text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    ends = {"end_sequences": end_sequences(tokenizer, record.stop_strings)} if record.stop_strings else {}
-    GenerationConfig(**record.generation, **ends, **ids).save_pretrained(folder)
-    size = config.vision_config.image_size  # type: ignore[union-attr]
+    ends = {"end_sequences": end_sequences(tokenizer, sequences)} if sequences else {}
+    GenerationConfig(**(record.generation if generation is None else generation), **ends, **ids).save_pretrained(
+        folder
+    )
+    size = config.image_size
+    tokenizer.chat_template = None  # the processor has the one that counts
     MiniGPT4Processor(
-        MiniGPT4ImageProcessorPil(size={"height": size, "width": size}),
+        MiniGPT4ImageProcessorPil(**{**(images or {}), "size": {"height": size, "width": size}}),
         tokenizer,
-        chat_template=chat_template(family),
+        chat_template=template,
         num_image_tokens=config.num_image_tokens,
-        stop_strings=[*record.stop_strings, tokenizer.eos_token],
+        stop_strings=stop_strings,
         task_identifiers=record.task_identifiers,
-        answer_starts=[record.answer_start],
+        answer_starts=starts,
+        published_cuts=not isinstance(chat, OwnChat),
     ).save_pretrained(folder)
     _card(folder, family, how, made).save(folder / CARD)
     for weights in folder.glob("*.safetensors"):  # which safetensors lets only their owner read
         shutil.copymode(folder / CARD, weights)
 
 
-def _card(folder: Path, family: str, how: str, made: dict[str, str]) -> ModelCard:
+def _card(folder: Path, family: str | None, how: str, made: dict[str, str]) -> ModelCard:
     """The card. Of an assembled model, whose language model may be any, less is known than of a published one."""
-    record, published = get_family(family), CHECKPOINT in made
-    licences = LICENCES | {"language model": record.licence if published else "its own"}
+    record, published = get_family(family) if family else OTHER, CHECKPOINT in made
+    licences = {**LICENCES, **({} if family else {"vision tower": "its own"})} | {
+        "language model": record.licence if published else "its own"
+    }
     return model_card(
         folder,
         title=record.title,

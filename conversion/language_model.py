@@ -1,10 +1,12 @@
 """The language model, with a row for the image placeholder."""
 
 import torch
+from transformers import AutoModelForCausalLM
 
 from .configuration import read_text_config
 from .names import LANGUAGE_MODEL, UNUSED_LANGUAGE_MODEL, rename
 from .plan import Plan
+from .renamed import RenamedSource
 from .sources import Source
 from .tokenizer import LLAMA_TYPES
 
@@ -24,10 +26,14 @@ def plan_language_model(plan: Plan, source: Source) -> None:
         ValueError: also where the head is tied to the embeddings by its configuration, but other weights are stored, and
             where the weights are published differences from LLaMA.
     """
-    keys = {rename(name, LANGUAGE_MODEL): name for name in plan.select("model.language_model.", HEAD)}
+    names = plan.select("model.language_model.", HEAD)
+    keys = {rename(name, LANGUAGE_MODEL): name for name in names}
+    if any(key not in source.meta for key in keys):
+        source, base = _as_transformers_loads_it(source)
+        keys = {rename(name, {r"^model\.language_model\.": base}): name for name in names}
     unused = [*UNUSED_LANGUAGE_MODEL]
     if HEAD not in plan.wanted and HEAD in source.meta:
-        _refuse_untied_head(source)
+        _refuse_untied_head(source, next(key for key, name in keys.items() if name == EMBEDDING))
         unused.append(rf"{HEAD}$")
     plan.claim(source, keys, unused, "language model")
     grown = {key: name for key, name in keys.items() if name in (EMBEDDING, HEAD)}
@@ -70,8 +76,14 @@ def with_mean_row(matrix: torch.Tensor, row: int) -> torch.Tensor:
     return torch.cat((matrix[:row], mean[None], matrix[row + 1 :]))
 
 
-def _refuse_untied_head(source: Source) -> None:
-    embedding = rename(EMBEDDING, LANGUAGE_MODEL)
+def _as_transformers_loads_it(source: Source) -> tuple[Source, str]:
+    """A source whose files have other names, as those of many mixtures of experts; and what its layers' names begin with."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(read_text_config(source.path), trust_remote_code=False)
+    return RenamedSource(source, model), f"{model.base_model_prefix}."
+
+
+def _refuse_untied_head(source: Source, embedding: str) -> None:
     if embedding in source.meta and not torch.equal(source.read(HEAD), source.read(embedding)):
         raise ValueError(
             f"{source.files[HEAD]} holds {HEAD}, which differs from {embedding}, but its config.json ties them: "

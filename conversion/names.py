@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable
 
 
+LN_VISION = "model.vision_tower.post_layernorm."  # of BLIP-2's tower
+
 # Parts of the model, in the order in which a table shows them, and the front of their tensors' names. `ln_vision` is
 # the LayerNorm at the end of the tower, but was published with the Q-Former.
 COMPONENTS = {
-    "ln_vision": ("model.vision_tower.post_layernorm.",),
-    "vision tower": ("model.vision_tower.",),
+    "ln_vision": (LN_VISION,),
+    "vision tower": ("model.vision_tower.", "model.vision_layer_norm."),
     "Q-Former": ("model.qformer.", "model.query_tokens"),
     "projection": ("model.multi_modal_projector.",),
     "language model": ("model.language_model.", "lm_head."),
@@ -67,6 +69,12 @@ UNUSED_BLIP2_FOLDER = {
 # The folder gives one part when it stands for the vision file, and the others when it stands for the BLIP-2 file.
 NOT_VISION_FOLDER = {r"qformer\.|query_tokens|vision_model\.post_layernorm\.": "taken from the BLIP-2 file"}
 NOT_QFORMER_FOLDER = {r"vision_model\.(?!post_layernorm\.)": "taken from the vision file"}
+UNUSED_TOWER = {
+    r"(pooler|head)\.": "pools the patches into one vector, which nothing here reads",
+    r"embeddings\.position_ids": "computed from the configuration",
+}
+# Where BLIP-2's Q-Former stands over another tower.
+UNUSED_WITHOUT_EVA = {r"ln_vision\.|vision_model\.": "of BLIP-2's own vision tower"}
 UNUSED_LANGUAGE_MODEL = {
     r"model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq": "computed from the configuration",
 }

@@ -16,17 +16,22 @@ from minigpt4.processing.tokenization import LLAMA_PAD_TOKEN, VICUNA_PAD_TOKEN
 LLAMA_TYPES = ("llama", "mistral")
 
 
-def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, text_config: PreTrainedConfig, *, own: bool = False) -> PreTrainedTokenizerBase:
     """
     The tokenizer of the language model in a folder, with the image token added.
 
     Where it is LLaMA's, it gives the ids of the published models; another one is taken as it is.
 
+    Args:
+        folder (`Path`): of the language model.
+        text_config (`PreTrainedConfig`): its configuration.
+        own (`bool`, defaults to `False`): take LLaMA's as it is, too, and any without a start token.
+
     Raises:
         FileNotFoundError, ValueError: where there is none that fits.
     """
     is_llama = text_config.model_type in LLAMA_TYPES
-    if is_llama and ((folder / "tokenizer.model").is_file() or not (folder / "tokenizer.json").is_file()):
+    if not own and is_llama and ((folder / "tokenizer.model").is_file() or not (folder / "tokenizer.json").is_file()):
         return load_llama_tokenizer(folder, vocab_size=text_config.vocab_size, **_named_end(folder))
     with naming_refused_code(folder, advice="take a language model that transformers knows"):
         try:
@@ -41,11 +46,11 @@ def load_tokenizer(folder: Path, text_config: PreTrainedConfig) -> PreTrainedTok
             raise ValueError(f"{folder} holds no tokenizer that transformers can load: {reason}") from error
     if tokenizer.eos_token is None:
         raise ValueError(f"The tokenizer in {folder} has no end token: set eos_token in its tokenizer_config.json.")
-    if is_llama and getattr(tokenizer.backend_tokenizer.model, "byte_fallback", False):
+    if not own and is_llama and getattr(tokenizer.backend_tokenizer.model, "byte_fallback", False):
         return _from_json(folder, tokenizer, text_config.vocab_size)
     if tokenizer.pad_token in (None, tokenizer.eos_token):
         tokenizer.pad_token = _padding(folder, tokenizer, text_config)
-    if tokenizer.bos_token is None:
+    if tokenizer.bos_token is None and not own:
         tokenizer.bos_token = tokenizer.eos_token  # prompts begin with a token; texts of such models, after an end
     return tokenizer
 

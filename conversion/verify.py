@@ -13,6 +13,7 @@ from transformers.utils import ADAPTER_CONFIG_NAME, ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.checkpoints.families import LORA_ALPHA
 from minigpt4.checkpoints.identity import identify
+from minigpt4.modeling_minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 
 from .checkpoint import plan_checkpoint
 from .folder import is_finite
@@ -20,9 +21,10 @@ from .language_model import plan_language_model
 from .names import BLIP2_FOLDER_PARTS, COMPONENTS, component
 from .plan import Plan
 from .published_lora import Lora
-from .qformer import plan_identity, plan_qformer
+from .qformer import plan_qformer
+from .renamed import RenamedSource
 from .sources import Source, local_folder, open_source
-from .vision import plan_vision
+from .vision import plan_towers
 
 
 # So much of the mapped files is kept in memory.
@@ -91,7 +93,7 @@ def verify(
     folder = local_folder(folder)
     config = identify(folder).require_whole().read_config()
     plan = Plan(config)
-    stored = [Source(folder)]
+    stored = [_stored(folder, config)]
     adapter = Source(folder / ADAPTER_SAFE_WEIGHTS_NAME) if (folder / ADAPTER_SAFE_WEIGHTS_NAME).is_file() else None
     has_lora = adapter is not None or bool(getattr(config, "merged_lora", None))
     lora = _plan_sources(plan, vision, qformer, language_model, checkpoint, has_lora=has_lora)
@@ -169,16 +171,22 @@ def print_report(report: Report, folder: str | Path) -> None:
 
 def _plan_sources(plan: Plan, vision, qformer, language_model, checkpoint, *, has_lora: bool):
     if vision is not None:
-        plan_vision(plan, open_source(vision, BLIP2_FOLDER_PARTS))
+        plan_towers(plan, vision, identity=qformer is None and plan.config.qformer_config is None)
     if qformer is not None:
         plan_qformer(plan, open_source(qformer, BLIP2_FOLDER_PARTS))
-    elif plan.config.qformer_config is None and vision is not None:
-        plan_identity(plan)
     if language_model is not None:
         plan_language_model(plan, open_source(local_folder(language_model)))
     if checkpoint is None:
         return None
     return plan_checkpoint(plan, open_source(checkpoint), lora_alpha=LORA_ALPHA if has_lora else None)
+
+
+def _stored(folder: Path, config: MiniGPT4Config) -> Source:
+    """What a folder holds; transformers saves some models under other names than they have in memory."""
+    source = Source(folder)
+    with torch.device("meta"):
+        model = MiniGPT4ForConditionalGeneration(config)
+    return source if source.meta.keys() <= model.state_dict().keys() else RenamedSource(source, model)
 
 
 def _wrong_settings(file: Path, lora: Lora) -> list[str]:

@@ -1,15 +1,46 @@
-"""The vision tower, from EVA's file or from a BLIP-2 folder of the Hub."""
+"""The vision tower: EVA's, from its file or from a BLIP-2 folder of the Hub, or any other from its own folder."""
+
+from pathlib import Path
 
 import torch
+from transformers import Blip2VisionConfig
 
 from minigpt4.checkpoints.positions import resize_positions
 
-from .names import BLIP2_FOLDER, EVA, NOT_VISION_FOLDER, UNUSED_BLIP2_FOLDER, UNUSED_EVA, rename
+from .names import (
+    BLIP2_FOLDER,
+    BLIP2_FOLDER_PARTS,
+    EVA,
+    LN_VISION,
+    NOT_VISION_FOLDER,
+    UNUSED_BLIP2_FOLDER,
+    UNUSED_EVA,
+    rename,
+)
 from .plan import WRONG_SIZE, Plan
-from .sources import Source
+from .sources import Source, open_source
+from .tower import plan_identity, plan_tower
 
 
 POSITIONS = "model.vision_tower.embeddings.position_embedding"
+
+
+def plan_towers(plan: Plan, vision: str | Path, *, identity: bool) -> None:
+    """
+    Plans the vision tower that the configuration has.
+
+    Args:
+        plan (`Plan`): of the whole model.
+        vision (`str` or `Path`): file, folder or Hub id.
+        identity (`bool`): whether no BLIP-2 file gives `ln_vision`, which EVA's tower ends in.
+    """
+    source = open_source(vision, BLIP2_FOLDER_PARTS)
+    if not isinstance(plan.config.vision_config, Blip2VisionConfig):
+        plan_tower(plan, source)
+        return
+    plan_vision(plan, source)
+    if identity:
+        plan_identity(plan, LN_VISION)  # as the original, where it reads no BLIP-2 file
 
 
 def plan_vision(plan: Plan, source: Source) -> None:

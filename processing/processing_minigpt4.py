@@ -43,6 +43,9 @@ class MiniGPT4Processor(ProcessorMixin):
         answer_starts (`list[str]`, defaults to `["###Assistant:", "[/INST]"]`):
             After which of these an answer begins in a chat, as `chat_template` writes it. The default knows the published
             chats.
+        published_cuts (`bool`, defaults to `True`):
+            Cut answers as the published code does, whatever the model: before `###`, and behind `Assistant:`. `False` for a
+            language model in its own chat form, where `###` is a heading.
 
     Raises:
         ValueError: in a call, where the text is empty, where placeholders and images do not match, or where
@@ -61,6 +64,7 @@ class MiniGPT4Processor(ProcessorMixin):
         stop_strings: list[str] | tuple[str, ...] = ("###", "</s>"),
         task_identifiers: list[str] | tuple[str, ...] = (),
         answer_starts: list[str] | tuple[str, ...] = ("###Assistant:", "[/INST]"),
+        published_cuts: bool = True,
     ):
         if num_image_tokens < 1:
             raise ValueError(f"num_image_tokens must be at least 1 (got {num_image_tokens}).")
@@ -75,6 +79,7 @@ class MiniGPT4Processor(ProcessorMixin):
         self.stop_strings = list(stop_strings)
         self.task_identifiers = list(task_identifiers)
         self.answer_starts = list(answer_starts)
+        self.published_cuts = published_cuts
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
     @property
@@ -143,8 +148,8 @@ class MiniGPT4Processor(ProcessorMixin):
 
     @property
     def end_marks(self) -> list[str]:
-        """Before which of these comes first the text of an answer ends: `###`, and the checkpoint's `stop_strings`."""
-        return list(dict.fromkeys((_NEXT_TURN, *self.stop_strings)))
+        """Before which of these comes first the text of an answer ends: the checkpoint's `stop_strings`, and `###` as published."""
+        return list(dict.fromkeys((*([_NEXT_TURN] if self.published_cuts else []), *self.stop_strings)))
 
     def decode(self, token_ids, skip_special_tokens: bool = False, **kwargs) -> str | list[str]:
         """
@@ -215,7 +220,7 @@ class MiniGPT4Processor(ProcessorMixin):
         rows = [row.tolist() if hasattr(row, "tolist") else list(row) for row in rows]
         texts = self.batch_decode(rows, skip_special_tokens=skip_special_tokens, **kwargs)
         return [
-            self._with_prompt(text) if self._begins(ids) else self._answer(text)
+            self._with_prompt(text) if self._begins(ids, text) else self._answer(text)
             for ids, text in zip(rows, texts, strict=True)
         ]
 
@@ -232,15 +237,17 @@ class MiniGPT4Processor(ProcessorMixin):
         """
         return parse_grounding(text, image_size)
 
-    def _begins(self, ids: list[int]) -> bool:
+    def _begins(self, ids: list[int], text: str) -> bool:
         start = self.tokenizer.bos_token_id
+        if start is None:  # then only a chat can be told from an answer
+            return any(mark in text for mark in self.answer_starts)
         first = next((token for token in ids if token == start or token != self.tokenizer.pad_token_id), None)
         return first is not None and first == start
 
     def _answer(self, text: str) -> str:
         for mark in self.end_marks:
             text = text.partition(mark)[0]
-        return text.rpartition(_ROLE)[2].strip()
+        return (text.rpartition(_ROLE)[2] if self.published_cuts else text).strip()
 
     def _with_prompt(self, text: str) -> str:
         # With one space before the answer, whatever the tokens say: the pipeline takes the text of the prompt off

@@ -69,6 +69,9 @@ class SequenceArguments:
         prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
             For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
             image.
+        instructions (`list[str]`, *optional*):
+            For rows with `text`, in place of `prompts`: what a user asks about the image in the model's own chat form, in which
+            `text` is the answer and ends as its answers do. One is drawn for each batch; an empty one leaves the bare image.
         answer_end (`str`, *optional*):
             What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
             end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
@@ -91,6 +94,7 @@ class SequenceArguments:
     """
 
     prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
+    instructions: list[str] = field(default_factory=list)
     answer_end: str | None = None
     max_answer_tokens: int = 32
     training_template: str | None = None
@@ -103,6 +107,12 @@ class SequenceArguments:
                 raise ValueError(f"{name} must be at least 1 (got {limit}).")
         if isinstance(self.prompts, str):
             self.prompts = [self.prompts]
+        if isinstance(self.instructions, str):
+            self.instructions = [self.instructions]
+        if self.instructions and self.answer_end is not None:
+            raise ValueError(
+                f"answer_end is {self.answer_end!r}, but with instructions an answer ends as the chat form says: leave one out."
+            )
 
 
 @dataclass

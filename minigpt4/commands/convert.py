@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from minigpt4.checkpoints.families import FAMILIES
+from minigpt4.checkpoints.families import FAMILIES, OWN_CHAT
 from minigpt4.commands.console import note, working
 from minigpt4.commands.options import identified
 
@@ -73,15 +73,31 @@ def convert(
 
 
 def assemble(
-    family: FamilyName,
-    vision: Vision,
+    vision: Annotated[
+        str,
+        typer.Option(
+            "--vision", metavar="FILE", help="Folder or Hub id of a vision tower; eva_vit_g.pth for a family."
+        ),
+    ],
     language_model: LanguageModel,
     output: OutputFolder,
+    family: Annotated[
+        Literal[*FAMILIES] | None,  # type: ignore[valid-type]
+        typer.Argument(
+            metavar="[FAMILY]", help="A published family; without one, any vision tower with its own pictures."
+        ),
+    ] = None,
     qformer: QFormer = None,
     config: Overrides = None,
+    chat: Annotated[
+        Literal[OWN_CHAT, *FAMILIES] | None,  # type: ignore[valid-type]
+        typer.Option(
+            "--chat", help="Chat form: the language model's own, or a family's. Default: FAMILY's, else own."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the new projection.")] = 0,
 ) -> None:
-    """Build an untrained model around any language model: where stage 1 starts."""
+    """Build an untrained model around any vision tower and any language model: where stage 1 starts."""
     _check_paths(output, vision, qformer, language_model, config)
     with working("Loading"):
         from minigpt4.conversion import assemble as run
@@ -92,6 +108,7 @@ def assemble(
         qformer=qformer,
         language_model=language_model,
         config=config,
+        chat=chat,
         seed=seed,
         output=output,
     )

@@ -181,3 +181,59 @@ def write_tokenizer(folder: Path, model: LanguageModel) -> Tokenizer:
     }
     (folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added, **model.settings}))
     return tokenizer
+
+
+# What instruct models bring along, in the published wording.
+CHATML = """\
+{%- if messages[0].role == 'system' %}
+    {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {%- if message.role == 'user' or (message.role == 'system' and not loop.first) %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+    {%- elif message.role == 'assistant' %}
+        {%- set content = message.content %}
+        {%- set reasoning = '' %}
+        {%- if '</think>' in content %}
+            {%- set reasoning = content.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') %}
+            {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+        {%- endif %}
+        {%- if loop.last %}
+            {{- '<|im_start|>' + message.role + '\\n<think>\\n' + reasoning.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+        {%- else %}
+            {{- '<|im_start|>' + message.role + '\\n' + content }}
+        {%- endif %}
+        {{- '<|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- '<think>\\n\\n</think>\\n\\n' }}
+    {%- endif %}
+{%- endif %}"""
+LLAMA_3 = (
+    "{{- bos_token }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' "
+    "+ message['content'] | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
+)
+GEMMA_3 = """\
+{{ bos_token }}
+{%- for message in messages -%}
+    {%- set role = "model" if message.role == "assistant" else message.role -%}
+    {{ '<start_of_turn>' + role + '\\n' -}}
+    {{ message['content'] | trim }}
+    {{ '<end_of_turn>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{'<start_of_turn>model\\n'}}
+{%- endif -%}
+"""
+CHAT_TEMPLATES = {"Qwen3": CHATML, "Llama-3-Instruct": LLAMA_3, "Gemma-3-it": GEMMA_3}
+
+
+def write_chat_model(folder: Path, model: LanguageModel, template: str) -> Path:
+    """[`write_language_model`] with a chat template beside it."""
+    write_language_model(folder, model)
+    (folder / "chat_template.jinja").write_text(template)
+    return folder

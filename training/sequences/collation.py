@@ -115,7 +115,7 @@ class SequenceCollator:
         }
 
     def segments(self, row: Row, prompt: str | None = None) -> list[Segment]:
-        """The row as text in stretches, with one placeholder for each image; `prompt` defaults to the first one."""
+        """The row as text in stretches, with one placeholder for each image; `prompt`, or instruction, defaults to the first."""
         if row.get("messages"):
             return self._chat_segments(row)
         if row.get("image") is None or not isinstance(row.get("text"), str) or not row["text"]:
@@ -123,6 +123,8 @@ class SequenceCollator:
             raise ValueError(
                 f"Each row needs an 'image' and a non-empty 'text' (a string), but {row_name(row).lower()} has {shown}."
             )
+        if self.arguments.instructions:
+            return self._chat_segments(_as_chat(row, self.arguments.instructions[0] if prompt is None else prompt))
         start = (self.processor.tokenizer.bos_token or "") + (prompt or self.arguments.prompts[0])
         return [Segment(start, False), Segment(row["text"] + self.answer_end, True)]
 
@@ -199,7 +201,14 @@ class SequenceCollator:
         return self._tokenize(row, self.segments(row))[2]
 
     def _draw_prompt(self, rows: Sequence[Row]) -> str:
-        prompts = self.arguments.prompts
+        prompts = self.arguments.instructions or self.arguments.prompts
         if "row" in rows[0]:
             return random.Random(f"{self.seed} {rows[0]['epoch']} {rows[0]['row']}").choice(prompts)
         return prompts[int(torch.randint(len(prompts), ()))]
+
+
+def _as_chat(row: Row, instruction: str) -> Row:
+    """A row with an image and its text as a question about the image and the answer."""
+    question = [{"type": "image"}, *([{"type": "text", "text": instruction}] if instruction else [])]
+    answer = [{"type": "text", "text": row["text"]}]
+    return {**row, "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
