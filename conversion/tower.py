@@ -30,7 +30,7 @@ def read_vision_config(folder: Path) -> PreTrainedConfig:
 
     Raises:
         FileNotFoundError: there is no `config.json`.
-        ValueError: there is none that transformers knows, or the model has no vision tower.
+        ValueError: there is none that transformers knows, or it is of no vision tower with pictures of one size.
     """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a vision tower.")
@@ -41,11 +41,12 @@ def read_vision_config(folder: Path) -> PreTrainedConfig:
             raise ValueError(
                 f"{folder / 'config.json'} describes no model that transformers knows: {reason_of(error)}"
             ) from error
-    if config.model_type in ("clip_text_model", "siglip_text_model") or (
-        config.sub_configs and "vision_config" not in config.sub_configs
-    ):
-        raise ValueError(f"{folder} holds a {config.model_type!r}, which has no vision tower.")
     config = getattr(config, "vision_config", config)
+    if getattr(config, "image_size", None) is None:
+        raise ValueError(
+            f"{folder} holds a {config.model_type!r}, which has no image_size: MiniGPT-4 needs a vision tower for square "
+            "pictures of one size."
+        )
     if isinstance(config, SiglipVisionConfig):
         config.vision_use_head = False  # it pools the patches, which nothing here reads
     return config

@@ -100,6 +100,14 @@ SEAMS: dict[str, str | None] = {
     "transformers.utils.chat_template_utils:_get_template_variables": "chat_template",
     "transformers.utils.chat_template_utils:render_jinja_template": "conversations tools documents chat_template "
     "return_assistant_tokens_mask continue_final_message add_generation_prompt kwargs",
+    # What a model passes over in its files, and how tensors in files become those of a model: `from_pretrained` alone would
+    # hold a whole model in memory, and write nothing down of where a tensor came from.
+    f"{MODEL}._keys_to_ignore_on_load_unexpected": None,
+    "transformers.conversion_mapping:get_model_conversion_mapping": "model key_mapping hf_quantizer add_legacy",
+    "transformers.core_model_loading:rename_source_key": "source_key weight_renamings weight_converters base_model_prefix "
+    "meta_state_dict reverse",
+    "transformers.core_model_loading:WeightConverter.add_tensor": "self target_key source_key source_pattern future",
+    "transformers.core_model_loading:WeightConverter.convert": "self layer_name model config hf_quantizer loading_info",
     # Public in what they do, but documented nowhere.
     "accelerate.data_loader:prepare_data_loader": "dataloader device num_processes process_index split_batches "
     "put_on_device rng_types dispatch_batches even_batches slice_fn_for_dispatch use_seedable_sampler data_seed "

@@ -33,6 +33,7 @@ def reader(shared_files, blip2_folder, tmp_path_factory) -> Path:
         "prerelease_minigpt4_7b.pth": vicuna.checkpoint,
         "pretrained_minigpt4_llama2_7b.pth": llama2.checkpoint,
         "minigptv2_checkpoint.pth": v2.checkpoint,
+        "miniGPT_Med.pth": v2.checkpoint,  # in the same form: projection and LoRA
     }.items():
         (folder / name).symlink_to(file)
     return folder

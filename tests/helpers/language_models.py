@@ -222,7 +222,7 @@ GEMMA_3 = """\
 {%- for message in messages -%}
     {%- set role = "model" if message.role == "assistant" else message.role -%}
     {{ '<start_of_turn>' + role + '\\n' -}}
-    {{ message['content'] | trim }}
+    {{ message['content'] | trim -}}
     {{ '<end_of_turn>\\n' }}
 {%- endfor -%}
 {%- if add_generation_prompt -%}

@@ -51,6 +51,7 @@ def test_published_stages():
 def test_published_losses_are_means_of_each_process(name):
     """The original's DDP averages them, however many tokens each has; recipes of our own weigh every token alike."""
     ours = {"lora", "qlora", "own-folder", "nano-stage1", "nano-stage2"}
+    ours |= {"own-stage1", "own-stage2", "own-lora"}
     ours |= {"nano-v2-stage1", "nano-v2-stage2", "nano-v2-stage3"}
     assert read_recipe(name).args.average_tokens_across_devices is (name in ours)
 
