@@ -89,6 +89,11 @@ def checkpoint_name(arguments: ModelArguments) -> tuple[str, str]:
     return embedded(arguments.model_name_or_path), arguments.model_revision
 
 
+def load_config(arguments: ModelArguments) -> MiniGPT4Config:
+    """The configuration of a recipe's model: the checkpoint's, with what the recipe replaces."""
+    return _configurations(arguments)[2]
+
+
 def _configurations(arguments: ModelArguments) -> tuple[Checkpoint, MiniGPT4Config, MiniGPT4Config]:
     """The checkpoint, its own configuration and that of the recipe."""
     checkpoint = identify(*checkpoint_name(arguments)).require_whole(

@@ -47,6 +47,16 @@ def recipe(
     show: Annotated[
         int, typer.Option("--show", min=0, metavar="N", help="Print N rows as they are trained on, without training.")
     ] = 0,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what learns, memory, operations and time; load no weights, train nothing."
+        ),
+    ] = False,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=0.001, metavar="TFLOPS", help="What the device sustains: hours with --dry-run."),
+    ] = None,
     save: Annotated[
         str | None,
         typer.Option("--save", metavar="learned|full", help="Save only what was trained, or the whole model."),
@@ -55,7 +65,9 @@ def recipe(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Train from RECIPE."""
-    if not show:
+    if speed and not dry_run:
+        raise ValueError(f"--speed {speed:g} is for --dry-run only: add it, or leave --speed out.")
+    if not show and not dry_run:
         check_output(name, settings, resume)
     said = read(name, settings, trust_remote_code, save=save)
     with working("Importing the trainer"):
@@ -64,11 +76,14 @@ def recipe(
         from transformers.utils import logging
 
         from minigpt4.training import run
+        from minigpt4.training.reports.plan import print_plan
 
     if sys.stderr.isatty():  # the bars of these libraries would run into what is shown here
         datasets.disable_progress_bars()
         logging.disable_progress_bar()
-    if show:
+    if dry_run:
+        print_plan(said, speed)
+    elif show:
         run.show(said, show)
     else:
         output = run.run(said, resume=resume, waiting=working)

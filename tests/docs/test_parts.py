@@ -24,6 +24,9 @@ from transformers import (
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.cli import run
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes
+from minigpt4.training import read_recipe
+from minigpt4.training.reports.plan import count_operations, model_without_weights
+from minigpt4.training.reports.preview import estimate_memory
 
 
 GUIDE = read_guide("parts")
@@ -167,3 +170,48 @@ def test_the_sizes_are_true(name):
     head = 0 if model.config.tie_word_embeddings else model.lm_head.weight.numel()
     row = f"| {name} | {tower / 1e6:.1f} M | {projection / 1e6:.2f} M | {(language_model + head) / 1e6:,.0f} M | "
     assert row + f"{model.config.num_image_tokens} |" in GUIDE
+
+
+# Name -> recipe, rows in a batch, checkpointing, tokens of text, of them with loss, samples of the run.
+CARD_OF_24_GB = {
+    "SigLIP 2 base (16, 224 pixels), Qwen3-0.6B": [
+        ("own-stage1", 64, False, 32, 20, 64 * 20000),
+        ("own-stage2", 12, False, 176, 150, 12 * 1000),
+        ("own-lora", 8, False, 176, 150, 10000),
+    ],
+    "SigLIP 2 SO400M (16, 384 pixels), Qwen3-4B": [
+        ("own-stage1", 64, True, 32, 20, 64 * 20000),
+        ("own-stage2", 12, True, 176, 150, 12 * 1000),
+        ("own-lora", 8, True, 176, 150, 10000),
+    ],
+}
+SPEED = 60e12
+
+
+def plans():
+    for name, runs in CARD_OF_24_GB.items():
+        vision, text = SIZES[name]
+        config = MiniGPT4Config(**vision, text_config=text, qformer_config=None)
+        for recipe, rows, checkpointing, words, learned, samples in runs:
+            read = read_recipe(recipe)
+            model = model_without_weights(config, read.model, read.args.mask, torch.bfloat16)
+            tokens = config.num_image_tokens + words
+            labels = torch.full((rows, tokens), -100)
+            labels[:, -learned:] = 1
+            memory = estimate_memory(model, {"input_ids": torch.zeros_like(labels), "labels": labels}, checkpointing)
+            operations = count_operations(model, tokens, learned, checkpointing=checkpointing).total
+            hours = samples * operations / SPEED / 3600
+            yield (
+                memory["total"] / 2**30,
+                (
+                    f"| {name} | `{recipe}` | {rows}{', checkpointing' if checkpointing else ''} | {tokens} | "
+                    f"{memory['total'] / 2**30:.1f} GiB | {operations / 1e12:.2f} TFLOP | {samples:,} | "
+                    f"{f'{hours:.1f} hours' if hours >= 1 else f'{60 * hours:.0f} minutes'} |"
+                ),
+            )
+
+
+def test_what_a_card_of_24_gb_trains():
+    for memory, row in plans():
+        assert memory < 22
+        assert row in GUIDE
