@@ -55,7 +55,8 @@ def refuse_unknown_fields(
     }
     for part, part_class in classes.items():
         if part_class is not None and isinstance(overrides.get(part), Mapping):
-            _refuse_unknown(overrides[part], part_class, f"{part} of {name}")
+            named = {key: value for key, value in overrides[part].items() if key != "model_type"}
+            _refuse_unknown(named, part_class, f"{part} of {name}")
 
 
 def reason_of(error: Exception) -> str:
@@ -65,7 +66,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _refuse_unknown(overrides: Mapping, config_class: type, name: str) -> None:
-    known = {field.name for field in fields(config_class)} | {"model_type"}
+    known = {field.name for field in fields(config_class)}
     if unknown := sorted(overrides.keys() - known):
         raise ValueError(f"{name} sets {unknown[0]}, which {config_class.__name__} does not have.")
 
