@@ -82,6 +82,6 @@ class RenamedSource(Source):
         converter = copy.deepcopy(self._by_pattern[parts[0][0]])
         read = self._source.read if tensors is None else tensors.__getitem__
         for pattern, key in parts:
-            converter.add_tensor(first, key, pattern, partial(read, key))  # type: ignore[arg-type]  # called later
+            converter.add_tensor(first, key, pattern, partial(read, key))  # called later
         made = converter.convert(first, model=self._model, config=self._model.config)
         return {name: value[0] if isinstance(value, list) else value for name, value in made.items()}

@@ -84,9 +84,9 @@ def plan_tower(plan: Plan, source: Source) -> None:
     """Plans a vision tower as plain copies, with an identity for the LayerNorm after it where there is one."""
     vision_config = plan.config.vision_config
     with torch.device("meta"):
-        model = make_vision_tower(vision_config)  # type: ignore[arg-type]
+        model = make_vision_tower(vision_config)
     keys = {name.removeprefix(TOWER): name for name in plan.select(TOWER)}
-    renamed = RenamedSource(source, model)  # type: ignore[arg-type]
+    renamed = RenamedSource(source, model)
     unused = [rf"({renamed.prefix})?{pattern}" for pattern in UNUSED_TOWER]
     if renamed.prefix:
         unused.append(rf"(?!{renamed.prefix})")  # other parts of a model that is more than its tower

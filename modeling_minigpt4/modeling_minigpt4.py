@@ -25,7 +25,7 @@ from .generation_minigpt4 import MiniGPT4GenerationMixin
 from .language_model_minigpt4 import refuse_unsuitable_language_model
 from .loss_minigpt4 import can_skip_logits, loss_without_logits
 from .quantization_minigpt4 import quantize_language_model_only
-from .vision_tower_minigpt4 import check_vision_tower, make_vision_tower, read_tokens
+from .vision_tower_minigpt4 import check_vision_tower, interpolates_on_demand, make_vision_tower, read_tokens
 
 
 class MiniGPT4PreTrainedModel(AdapterLoadingMixin, PreTrainedModel):
@@ -112,6 +112,7 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
         super().__init__(config)
         check_vision_tower(config)
         self.vision_tower = make_vision_tower(config.vision_config)
+        self._interpolates_on_demand = interpolates_on_demand(self.vision_tower)
         self.vision_layer_norm = None
         if config.vision_layer_norm:
             eps = getattr(config.vision_config, "layer_norm_eps", 1e-5)
@@ -153,7 +154,9 @@ class MiniGPT4Model(MiniGPT4PreTrainedModel):
             both towers.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and (pixel_values.requires_grad or self._towers_learn())):
-            vision_outputs, hidden_states = read_tokens(self.vision_tower, pixel_values, self.config, **kwargs)
+            vision_outputs, hidden_states = read_tokens(
+                self.vision_tower, pixel_values, self.config, self._interpolates_on_demand, **kwargs
+            )
             if self.vision_layer_norm is not None:
                 hidden_states = self.vision_layer_norm(hidden_states)
             if self.qformer is None:

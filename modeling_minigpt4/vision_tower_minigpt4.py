@@ -33,8 +33,13 @@ def make_vision_tower(vision_config: PreTrainedConfig, **kwargs) -> nn.Module:
     return AutoModel.from_config(vision_config, trust_remote_code=False, **kwargs)
 
 
+def interpolates_on_demand(tower: nn.Module) -> bool:
+    """Whether a tower has to be told to interpolate its position embeddings; others always do, or never."""
+    return "interpolate_pos_encoding" in inspect.signature(tower.forward).parameters
+
+
 def read_tokens(
-    tower: nn.Module, pixel_values: torch.Tensor, config: PreTrainedConfig, **kwargs
+    tower: nn.Module, pixel_values: torch.Tensor, config: PreTrainedConfig, on_demand: bool, **kwargs
 ) -> tuple[ModelOutput, torch.Tensor]:
     """
     Runs a tower.
@@ -43,13 +48,14 @@ def read_tokens(
         tower (`nn.Module`): from [`make_vision_tower`].
         pixel_values (`torch.Tensor` of shape `(num_images, 3, height, width)`): the images.
         config (`MiniGPT4Config`): says which layer is read.
+        on_demand (`bool`): from [`interpolates_on_demand`], which `torch.compile` could not look up by itself.
         kwargs: further arguments of the tower.
 
     Returns:
         Its outputs, and the tokens of the layer that is read, of shape `(num_images, prefix tokens + patches, width)`.
     """
     size, layer = config.vision_config.image_size, config.vision_feature_layer
-    if "interpolate_pos_encoding" in inspect.signature(tower.forward).parameters:  # others always do, or never
+    if on_demand:
         kwargs["interpolate_pos_encoding"] = tuple(pixel_values.shape[-2:]) != (size, size)
     if layer != -1:
         kwargs["output_hidden_states"] = True
@@ -112,7 +118,7 @@ def _tokens_of_a_picture(config: PreTrainedConfig, name: str) -> int:
         with torch.device("meta"):
             tower = make_vision_tower(vision, dtype=torch.float32, attn_implementation="eager").eval()
             pixels = torch.zeros(1, 3, config.image_size, config.image_size, dtype=torch.float32)
-            _, hidden_states = read_tokens(tower, pixels, shallow)
+            _, hidden_states = read_tokens(tower, pixels, shallow, interpolates_on_demand(tower))
         shape = tuple(hidden_states.shape)
     except Exception as error:  # any error of a model that does not read a picture alone
         reason = " ".join(f"{type(error).__name__}: {error}".split())

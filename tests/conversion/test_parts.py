@@ -169,6 +169,33 @@ def test_text_alone_is_the_language_models_own(loaded, alone, name, conversation
     assert torch.equal(ours[..., : theirs.shape[-1]][..., words], theirs[..., words])
 
 
+STRANGER = """
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+*folders, out = sys.argv[1:]
+found = []
+for folder in folders:
+    model = AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=True)
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)
+    for part in (model, processor):
+        assert type(part).__module__.startswith("transformers_modules."), type(part)
+    content = [{"type": "image", "path": "red.png"}, {"type": "text", "text": "What is this?"}]
+    inputs = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True,
+        return_dict=True, return_tensors="pt")
+    found.append(model(**inputs).logits)
+torch.save(found, out)
+"""
+
+
+def test_they_live_where_minigpt4_is_not_installed(assembled, loaded, stranger, image, tmp_path):
+    image.save(tmp_path / "red.png")
+    stranger(STRANGER, *(assembled(name)[0] for name in PAIRS), tmp_path / "out.pt")
+    for name, theirs in zip(PAIRS, torch.load(tmp_path / "out.pt"), strict=True):
+        model, processor = loaded(name)
+        with torch.no_grad():
+            assert torch.equal(model(**in_chat(processor, image)).logits, theirs)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_it_learns_in_its_own_form_and_lives_on(assembled, image, name, tmp_path):
     folder, *_ = assembled(name)
