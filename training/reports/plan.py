@@ -1,5 +1,6 @@
 """What a recipe is going to do, without loading weights: what learns, and what it takes in memory, operations and hours."""
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,6 +23,8 @@ from .preview import print_memory
 
 # Rows that the means are of.
 ROWS = 64
+# The Q-Former's weights that read what the vision tower gives; all others read the queries.
+READ_PATCHES = r"crossattention\.attention\.(key|value)\."
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def count_operations(
     patches = config.num_patches + config.vision_prefix_tokens
     towers = _pass(network.vision_tower, patches) + _attention(vision, patches)
     if network.qformer is not None:
-        towers += _pass(network.qformer, config.num_query_tokens)
+        towers += _pass(network.qformer, config.num_query_tokens, without=READ_PATCHES)
+        towers += _pass(network.qformer, patches, only=READ_PATCHES)
     learns = any(
         parameter.requires_grad
         for part in (network.vision_tower, network.qformer)
@@ -94,11 +98,11 @@ def count_operations(
     active = _active_share(text)
     forward = _pass(network.language_model, tokens, active) + _attention(text, tokens) / 2  # causal
     weights = _pass(network.language_model, tokens, active, learning=True)
-    head = 2.0 * model.lm_head.weight.numel() * learned
-    projection = 3 * _pass(network.multi_modal_projector, config.num_image_tokens) * images
+    head = 2.0 * model.lm_head.weight.numel() * learned * (3 if model.lm_head.weight.requires_grad else 2)
+    projection = _pass(network.multi_modal_projector, config.num_image_tokens) * images * (3 if learns else 2)
     return Operations(
         towers=0.0 if cached else towers * images * (3 if learns else 1),
-        language_model=forward * (3 if checkpointing else 2) + weights + 2 * head + projection,
+        language_model=forward * (3 if checkpointing else 2) + weights + head + projection,
     )
 
 
@@ -152,11 +156,19 @@ def print_plan(recipe: Recipe, speed: float | None = None) -> None:
     )
 
 
-def _pass(module, tokens: float, active: float = 1.0, learning: bool = False) -> float:
-    """Operations of a forward pass, or of the gradients of the weights that learn; embeddings are looked up."""
+def _pass(
+    module, tokens: float, active: float = 1.0, learning: bool = False, only: str = "", without: str | None = None
+) -> float:
+    """
+    Operations of a forward pass, or of the gradients of the weights that learn, over parameters whose names match.
+
+    Embeddings are looked up, but those of patches are a product.
+    """
     total = 0.0
     for name, parameter in module.named_parameters():
-        if parameter.ndim < 2 or "embed" in name or (learning and not parameter.requires_grad):
+        looked_up = parameter.ndim < 2 or ("embed" in name and parameter.ndim != 4) or ".original_module." in name
+        other = not re.search(only, name) or (without is not None and re.search(without, name))
+        if looked_up or other or (learning and not parameter.requires_grad):
             continue
         total += parameter.numel() * (active if ".experts." in name else 1.0)
     return 2.0 * total * tokens

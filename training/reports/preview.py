@@ -22,7 +22,7 @@ def print_sequences(collator: SequenceCollator, rows: Iterable[Row], console: Co
         rows: rows as they are trained on.
         console (`rich.console.Console`, *optional*): where to; default stderr.
     """
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     for number, row in enumerate(rows):
         batch = collator([row])
         ids, labels = batch["input_ids"][0].tolist(), batch["labels"][0].tolist()
@@ -82,7 +82,9 @@ def estimate_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = F
     return {**parts, "total": sum(parts.values())}
 
 
-def print_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = False) -> None:
+def print_memory(
+    model: PreTrainedModel, batch: dict, checkpointing: bool = False, console: Console | None = None
+) -> None:
     """[`estimate_memory`] in one line, with what the device has where that can be asked."""
     estimate = {name: f"{size / 2**30:.2f} GiB" for name, size in estimate_memory(model, batch, checkpointing).items()}
     total = estimate.pop("total")
@@ -90,7 +92,7 @@ def print_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = Fals
     has = ""
     if torch.cuda.is_available():
         has = f"; this device has {torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GiB"
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     console.print(
         f"Memory, estimated for a device with the whole model: {total} ({parts}){has}",
         soft_wrap=not console.is_terminal,
