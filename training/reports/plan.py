@@ -85,7 +85,8 @@ def count_operations(
     network, config = model.model, model.config
     text, vision = config.text_config, config.vision_config
     patches = config.num_patches + config.vision_prefix_tokens
-    towers = _pass(network.vision_tower, patches) + _attention(vision, patches)
+    towers = _pass(network.vision_tower, patches)
+    seeing = _attention(vision, patches)
     if network.qformer is not None:
         towers += _pass(network.qformer, config.num_query_tokens, without=READ_PATCHES)
         towers += _pass(network.qformer, patches, only=READ_PATCHES)
@@ -96,13 +97,14 @@ def count_operations(
         for parameter in part.parameters()
     )
     active = _active_share(text)
-    forward = _pass(network.language_model, tokens, active) + _attention(text, tokens) / 2  # causal
+    forward, reading = _pass(network.language_model, tokens, active), _attention(text, tokens)
     weights = _pass(network.language_model, tokens, active, learning=True)
     head = 2.0 * model.lm_head.weight.numel() * learned * (3 if model.lm_head.weight.requires_grad else 2)
     projection = _pass(network.multi_modal_projector, config.num_image_tokens) * images * (3 if learns else 2)
     return Operations(
-        towers=0.0 if cached else towers * images * (3 if learns else 1),
-        language_model=forward * (3 if checkpointing else 2) + weights + head + projection,
+        towers=0.0 if cached else (towers + seeing) * images * (3 if learns else 1),
+        # The gradients of both factors of attention's products are needed, whatever learns.
+        language_model=forward * (2 + checkpointing) + reading * (3 + checkpointing) + weights + head + projection,
     )
 
 
@@ -145,7 +147,7 @@ def print_plan(recipe: Recipe, speed: float | None = None) -> None:
     )
     batch_size = args.per_device_train_batch_size * args.gradient_accumulation_steps
     samples = args.max_steps * batch_size if args.max_steps > 0 else None
-    if samples is None and (length := rows.length()) is not None:
+    if samples is None and (length := rows.length) is not None:
         samples = round(length * args.num_train_epochs)
     if samples is None:
         raise ValueError("The data is a stream and max_steps is not set: use --set max_steps=N.")
