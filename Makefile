@@ -5,7 +5,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: help demo app test oldest browser lint docs bench types clean
+.PHONY: help demo app test oldest browser lint docs bench claims types clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make lint   formatting, rules and types"
 	@echo "make docs   the guides and the reference as a site, in build/site"
 	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
+	@echo "make claims the papers' claims in miniature, in build/claims: hours; it goes on where it was stopped (ARGS=stages for one of them)"
 	@echo "make clean  remove the virtual environment and what was built"
 
 $(VENV)/.installed: setup.cfg pyproject.toml $(CONSTRAINTS)
@@ -59,6 +60,9 @@ docs: $(VENV)/.installed types
 
 bench: $(VENV)/.installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(ARGS)
+
+claims: $(VENV)/.installed
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.claims build/claims $(ARGS)
 
 # mypy and the API reference read folders, not setup.cfg: lay the package out for them as it is installed.
 types:

@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.bars import draw_bars
 from minigpt4.curation import Table, export, run
 from minigpt4.curation.recipe import Recipe
 from minigpt4.curation.table import details
@@ -192,22 +192,14 @@ def evaluate(folder: Path, count: int) -> dict:
 
 def plot(results: list[dict], file: Path) -> None:
     """A bar for each set: failures and facts right."""
-    names = {"failure_rate": ("failures, %", "#d62728"), "facts": ("facts right, %", "#1f77b4")}
-    width, height, left = 900, 60 + 62 * len(results), 260
-    picture = Image.new("RGB", (width, height), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
-    for number, (label, colour) in enumerate(names.values()):
-        pen.rectangle((left + 220 * number, 16, left + 220 * number + 14, 30), fill=colour)
-        pen.text((left + 220 * number + 22, 14), label, fill="black", font=font)
-    for number, result in enumerate(results):
-        top = 50 + 62 * number
-        rows = f" ({result['rows']} rows)" if result["rows"] else ""
-        pen.text((10, top + 12), result["data"] + rows, fill="black", font=font)
-        for bar, (key, (_, colour)) in enumerate(names.items()):
-            share = 100 * result[key]
-            pen.rectangle((left, top + 23 * bar, left + 5.4 * share, top + 23 * bar + 18), fill=colour)
-            pen.text((left + 5.4 * share + 6, top + 23 * bar), f"{share:.1f}", fill="black", font=font)
-    picture.save(file)
+    rows = {
+        f"{one['data']} ({one['rows']} rows)" if one["rows"] else one["data"]: {
+            "failures, %": 100 * one["failure_rate"],
+            "facts right, %": 100 * one["facts"],
+        }
+        for one in results
+    }
+    draw_bars(list(rows.items()), file)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ SCENES: dict[str, Callable[[str, int], Rows]] = {
     "scene-captions": partial(DrawnScenes, detailed=False),
     "scene-descriptions": partial(DrawnScenes, detailed=True),
     **{f"boxed-{task}": partial(DrawnRequests, task=task) for task in (*TASKS, CHAT, CONVERSATION)},
+    **{f"boxed-plain-{task}": partial(DrawnRequests, task=task, identifiers=False) for task in (*TASKS, CONVERSATION)},
     **{
         f"boxed-weak-{task}": partial(DrawnRequests, task=task, weak=True)
         for task in ("caption", "grounding", "refer", "identify")

@@ -1,8 +1,11 @@
 """Tasks over synthetic copies of the published files: asked, scored, killed, continued, in one and two processes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from helpers import ROOT
@@ -108,6 +111,29 @@ def test_killed_and_continued_in_two_processes(tiny_checkpoint, sets, whole, tmp
     assert json.loads(killed) == [2, 2]  # lines of each process: its settings and an answer; its second one is half
     [result] = read_results(tmp_path)
     assert (result.value, result.interval, result.samples) == (whole.value, whole.interval, whole.samples)
+
+
+def test_launched_killed_and_continued_through_the_command_line(command, tiny_checkpoint, sets, tmp_path):
+    """As a user does it: `accelerate launch` with two processes, all killed while they answer, and once more."""
+    config = ROOT / "training" / "accelerate" / "cpu.yaml"
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+    launch += ["--main_process_port", "0", "-m", "minigpt4"]  # any free one
+    call = ["evaluate", "okvqa", "failure", "--model", str(tiny_checkpoint), "--data", str(sets), "--batch-size", "1"]
+    two = [*launch, *call, "--output", str(tmp_path / "two")]
+    first = subprocess.Popen(two, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begun = [tmp_path / "two" / f"okvqa.answers-{process}.jsonl" for process in range(2)]
+    while first.poll() is None and not all(file.is_file() and file.read_bytes().count(b"\n") > 1 for file in begun):
+        time.sleep(0.01)
+    assert first.poll() is None
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "two" / "failure-poem.json").exists()
+    done = subprocess.run(two, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one = command(*call, "--output", tmp_path / "one")
+    assert one.code == 0, one.err
+    for ours, theirs in zip(read_results(tmp_path / "one"), read_results(tmp_path / "two"), strict=True):
+        assert (theirs.value, theirs.interval, theirs.samples) == (ours.value, ours.interval, ours.samples)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.tasks import TASKS
 from minigpt4.training.arguments import DataArguments
 from minigpt4.training.data.drawn import BOX_NOISE, DrawnRequests, weakened
-from minigpt4.training.data.sources import load_rows
+from minigpt4.training.data.sources import SCENES, load_rows
 
 
 @pytest.mark.parametrize("task", [*TASKS, "chat", "conversation"])
@@ -36,7 +36,7 @@ def test_conversations_mix_tasks():
 
 
 def test_without_identifiers_the_same_is_asked():
-    with_them, without = (DrawnRequests("same", 10, "refer", identifiers=value) for value in (True, False))
+    with_them, without = (SCENES[name]("same", 10) for name in ("boxed-refer", "boxed-plain-refer"))
     for row, bare in zip(with_them, without, strict=True):
         assert row["messages"][0]["content"] == f"[refer] {bare['messages'][0]['content']}"
         assert row["messages"][1] == bare["messages"][1]
