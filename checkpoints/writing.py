@@ -66,7 +66,9 @@ def unfinished_folder(output: str | Path) -> Iterator[Path]:
             ) from error
         try:
             for left in folder.iterdir():
-                if left != lock:
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                elif left != lock:
                     left.unlink()
             yield folder
             lock.unlink()

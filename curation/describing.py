@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import PreTrainedModel
 
 from minigpt4.inference.answering import answer, answer_batch
-from minigpt4.inference.reading import Prompt, Reader, text_ids
-from minigpt4.inference.turns import Answer, Turn, user_turn
+from minigpt4.inference.turns import Answer, user_turn
 from minigpt4.processing import MiniGPT4Processor
 
 from .recipe import CONTINUE, IMAGE, PROMPT
@@ -60,11 +59,7 @@ class Describer:
         if not self.literal:
             chats = [[user_turn(self.prompt, picture)] for picture in pictures]
             return answer(self.model, self.processor, chats, **self.settings)
-        texts = [self.prompt] * len(pictures)
-        inputs = self.processor(text=texts, images=list(pictures), padding=True, return_tensors="pt")
-        return answer_batch(
-            self.model, self.processor, inputs.to(self.model.device, self.model.dtype), **self.settings
-        )
+        return self._answer_texts([self.prompt] * len(pictures), pictures)
 
     def length(self, text: str) -> int:
         """How many of the model's tokens a text has."""
@@ -75,46 +70,51 @@ class Describer:
         return prompt or (CONTINUE if self.literal else CONTINUE_WORDS)
 
     def go_on(
-        self, picture: "Image", text: str, under: int, at_most: int, prompt: str | None = None
-    ) -> tuple[list[str], bool]:
+        self, pictures: "Sequence[Image]", texts: Sequence[str], under: int, at_most: int, prompt: str | None = None
+    ) -> list[tuple[list[str], bool]]:
         """
-        What follows an answer, asked for in further turns of the same conversation.
-
-        MiniGPT-4 reads each turn once: its picture, keys and values are kept from turn to turn.
+        What follows each of a batch of answers, asked for in further turns of the same conversation.
 
         Args:
-            text (`str`): the answer.
-            under (`int`): tokens of all answers together from which no more is asked for.
+            pictures: what the answers are about.
+            texts (`Sequence[str]`): the answers.
+            under (`int`): tokens of all answers about a picture from which no more is asked for.
             at_most (`int`): how often it is asked.
             prompt (`str`, *optional*): default: the published one, in the form of the first prompt.
 
         Returns:
-            Further answers, and whether the model ended the last of them by itself (`True` where there is none).
+            For each, further answers, and whether the model ended the last of them by itself (`True` where there is none).
         """
         request = self.continue_prompt(prompt)
-        reader = Reader(self.model, self.processor) if self.is_ours else None
-        said, finished = [text], True
-        while len(said) <= at_most and self.length(" ".join(said)) < under:
-            made = self._next(reader, picture, said, request)
-            if not made.text:
+        said, finished = [[text] for text in texts], [True] * len(texts)
+        short = list(range(len(texts)))
+        for _ in range(at_most):
+            short = [index for index in short if self.length(" ".join(said[index])) < under]
+            if not short:
                 break
-            said.append(made.text)
-            finished = made.finished
-        return said[1:], finished
+            made = self._next([pictures[index] for index in short], [said[index] for index in short], request)
+            for index, answered in zip(short, made, strict=True):
+                if answered.text:
+                    said[index].append(answered.text)
+                    finished[index] = answered.finished
+            short = [index for index, answered in zip(short, made, strict=True) if answered.text]
+        return [(one[1:], end) for one, end in zip(said, finished, strict=True)]
 
-    def _next(self, reader: Reader | None, picture: "Image", said: list[str], request: str) -> Answer:
-        asked = [self.prompt, *[request] * (len(said) - 1)]
-        if reader is None:
-            chat = [user_turn(self.prompt, picture)]
-            for text in said:
-                chat += [{"role": "assistant", "content": [{"type": "text", "text": text}]}, user_turn(request)]
-            [made] = answer(self.model, self.processor, [chat], **self.settings)
-            return made
+    def _next(self, pictures: "Sequence[Image]", said: Sequence[Sequence[str]], request: str) -> list[Answer]:
         if self.literal:
-            whole = "".join(part for pair in zip(asked, said, strict=True) for part in pair) + request
-            prompt = Prompt(text_ids(self.processor, whole, 1), [picture])
-        else:
-            pictures = [(picture,), *[()] * (len(said) - 1)]
-            turns = [Turn(a, p, Answer(s, True)) for a, p, s in zip(asked, pictures, said, strict=True)]
-            prompt, _ = reader.fit(turns, 0, request, (), self.settings)
-        return reader.answer(prompt, None, None, self.settings)
+            asked = [self.prompt, *[request] * max(map(len, said))]
+            texts = ["".join(map("".join, zip(asked, one, strict=False))) + request for one in said]
+            return self._answer_texts(texts, pictures)
+        chats = []
+        for picture, answers in zip(pictures, said, strict=True):
+            chat = [user_turn(self.prompt, picture)]
+            for text in answers:
+                chat += [{"role": "assistant", "content": [{"type": "text", "text": text}]}, user_turn(request)]
+            chats.append(chat)
+        return answer(self.model, self.processor, chats, **self.settings)
+
+    def _answer_texts(self, texts: Sequence[str], pictures: "Sequence[Image]") -> list[Answer]:
+        inputs = self.processor(text=list(texts), images=list(pictures), padding=True, return_tensors="pt")
+        return answer_batch(
+            self.model, self.processor, inputs.to(self.model.device, self.model.dtype), **self.settings
+        )

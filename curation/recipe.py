@@ -43,8 +43,8 @@ class Section(BaseModel):
 class Source(Section):
     """
     Args:
-        images (`str` or `list[str]`): folder of pictures, webdataset shards (`.tar`, with `*` for several), or the name
-            of a data set with images, on the Hub or saved by `datasets`.
+        images (`str` or `list[str]`): folder of pictures, webdataset shards (`.tar`, with `*` or `{00000..10488}` for several), or
+            the name of a data set with images, on the Hub or saved by `datasets`.
         sample (`int`, *optional*): how many of them are drawn at random; default: all.
         seed (`int`): decides which.
         config, split, column (`str`): of a data set.
@@ -100,7 +100,7 @@ class Continue(Step):
     """
     Args:
         under (`int`): answers with fewer tokens than this are continued.
-        at_most (`int`): how often.
+        at_most (`int`): how often. As many rows at once as in `generate`.
         prompt (`str`, *optional*): default: the published one, in the same form as the prompt of generate.
     """
 

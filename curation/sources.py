@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from minigpt4.checkpoints.shard_names import expand_shards
 from minigpt4.checkpoints.writing import unfinished_folder
 from minigpt4.processing.image_formats import extensions
 
@@ -122,6 +123,9 @@ def _samples(source: Source) -> Iterator[tuple[str, bytes, str]]:
 def _open(source: Source, datasets: Any) -> tuple[Any, str]:
     names = [source.images] if isinstance(source.images, str) else source.images
     if all(name.endswith(".tar") for name in names):
+        names = [shard for name in names for shard in expand_shards(name)]
+        if not names:
+            raise FileNotFoundError(f"{source.images} has no shards.")
         rows = datasets.load_dataset("webdataset", data_files={"train": names}, split="train", streaming=True)
         columns = rows.column_names or list(next(iter(rows)))
         found = next((name for name in IN_SHARDS if name in columns), None)

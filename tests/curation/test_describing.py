@@ -41,25 +41,27 @@ def test_model_of_another_chat_form_is_asked_the_same_words_in_its_own(tiny):
 
 
 @pytest.mark.parametrize("prompt", [None, "What is this?"])
-def test_continuation_is_a_second_turn_of_which_nothing_is_read_twice(tiny, picture, prompt):
-    model, processor = tiny
-    describer = Describer(model, processor, prompt)
-    [first] = describer.describe([picture])
+def test_continuations_are_second_turns_in_batches(tiny, picture, prompt):
+    """All short answers at once, as each alone; long ones are left as they are."""
+    model, _ = tiny
+    describer = Describer(*tiny, prompt)
+    pictures = [picture, picture.rotate(90), picture.rotate(180)]
+    texts = ["A cat.", "A", "A very long answer, of which there is no need to ask for more."]
     read = []
 
     def count(module, args, kwargs):
-        read.append(kwargs["input_ids"].shape[1] if kwargs.get("input_ids") is not None else args[0].shape[1])
+        read.append(tuple(kwargs["input_ids"].shape if kwargs.get("input_ids") is not None else args[0].shape))
 
     hook = model.model.register_forward_pre_hook(count, with_kwargs=True)
-    encoded = []
-    looked = model.model.vision_tower.register_forward_hook(lambda *_: encoded.append(1))
-    more, _ = describer.go_on(picture, first.text, under=1000, at_most=2)
-    hook.remove(), looked.remove()
-    prompts = [length for length in read if length > 1]
-    assert len(more) == 2
-    assert len(encoded) == 1
-    assert prompts[1] < prompts[0] / 2  # the second time only what is new
-    assert more == [again(describer, picture, [first.text, *more[:count]]) for count in (0, 1)]
+    made = describer.go_on(pictures, texts, under=60, at_most=1)
+    hook.remove()
+    assert [shape[0] for shape in read if shape[1] > 1] == [2]  # one prompt of two rows
+    assert [len(more) for more, _ in made] == [1, 1, 0]
+    assert made[2] == ([], True)
+    alone = [describer.go_on([one], [text], 60, 1)[0] for one, text in zip(pictures, texts, strict=True)]
+    assert made == alone
+    again = describer.go_on(pictures[:1], texts[:1], under=1000, at_most=3)[0][0]
+    assert (len(again), again[0]) == (3, made[0][0][0])
 
 
 def again(describer: Describer, picture, said: list[str]) -> str:

@@ -1,7 +1,9 @@
 """What is exported reads back into stage 2 unchanged, and its card says how it was made."""
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 
@@ -10,11 +12,11 @@ import pytest
 import yaml
 from datasets import load_dataset
 from helpers import ROOT
-from helpers.curation import LOOSE, run_all
+from helpers.curation import LOOSE, ends_of_fork, run_all
 from huggingface_hub import DatasetCard
 from PIL import Image
 
-from minigpt4.curation import Table
+from minigpt4.curation import Table, exporting, read_recipe
 from minigpt4.processing import load_image
 from minigpt4.training import read_recipe as read_training_recipe
 from minigpt4.training.data.sources import load_train_rows
@@ -101,6 +103,36 @@ def test_argilla_has_each_row_with_its_picture(exported, folder, tmp_path):
     records = json.loads((tmp_path / "made/export/argilla/records.json").read_text())
     assert [record["suggestions"]["text"]["value"] for record in records] == [TEXTS[index] for index in (0, 1, 2, 4)]
     assert load_image(records[0]["fields"]["image"]).tobytes() == load_image(folder / "1.jpg").tobytes()
+
+
+def test_a_killed_export_leaves_nothing_half_and_is_made_again(exported, tmp_path):
+    """Killed while it writes the third picture."""
+    exported()
+    made, before = tmp_path / "made/export", files_of(tmp_path / "made/export")
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+
+    def export_and_die() -> None:
+        image, calls = exporting._image, iter(range(2))
+
+        def image_or_die(path):
+            if next(calls, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return image(path)
+
+        exporting._image = image_or_die
+        exporting.export(recipe, tmp_path / "made")
+
+    assert ends_of_fork(export_and_die) == -signal.SIGKILL
+    assert not made.exists()  # nothing that could be taken for a whole one
+    exported()
+    assert files_of(made) == before
+    assert [path.name for path in (tmp_path / "made").iterdir() if path.name.startswith((".export", "export"))] == [
+        "export"
+    ]
+
+
+def files_of(folder) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_push(exported, hub, tmp_path):

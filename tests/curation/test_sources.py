@@ -44,8 +44,11 @@ def test_shards(shards, pictures, tmp_path):
     originals = {file.stem: file for file in pictures.rglob("*.png")}
     for row in rows:
         assert (tmp_path / "images" / row["image"]).read_bytes() == originals[row["source"]].read_bytes()
-    named = Source(images=[f"{shards}/00001.tar", f"{shards}/00000.tar"], sample=5, seed=1)
-    assert {row["source"] for row in draw_sample(named, tmp_path)} == {row["source"] for row in rows}
+    for names in ([f"{shards}/00001.tar", f"{shards}/00000.tar"], f"{shards}/{{00000..00001}}.tar"):
+        named = Source(images=names, sample=5, seed=1)
+        assert {row["source"] for row in draw_sample(named, tmp_path)} == {row["source"] for row in rows}
+    with pytest.raises(FileNotFoundError, match=r"none-\*\.tar has no shards"):
+        draw_sample(Source(images=f"{shards}/none-*.tar"), tmp_path)
 
 
 def test_data_set(pictures, tmp_path):

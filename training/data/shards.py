@@ -2,18 +2,16 @@
 
 import json
 import random
-import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from glob import glob
 from itertools import islice
 from pathlib import Path
 
 import datasets
-import fsspec
 from datasets.utils.file_utils import xopen
 
+from minigpt4.checkpoints.shard_names import expand_shards
 from minigpt4.processing.image_loading import AsStoredBytes
 from minigpt4.training.row import Row, row_texts
 
@@ -25,7 +23,6 @@ from .sets.text import clean_caption
 
 
 IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp")
-NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
 READ_BYTES = 2**20
 
 
@@ -69,24 +66,6 @@ class Shards(StreamedRows):
 
 def is_shards(name: str) -> bool:
     return name.endswith(".tar")
-
-
-def expand_shards(name: str) -> list[str]:
-    """The files that a name with `{00000..10488}` or `*` means. See [`Shards`]."""
-    if numbers := NUMBERS.search(name):
-        first, last = numbers.groups()
-        before, after = name[: numbers.start()], name[numbers.end() :]
-        if int(first) > int(last):
-            raise ValueError(f"{name} has no shards: {numbers.group()} counts down. Use {{{last}..{first}}}.")
-        counted = (str(number).zfill(len(first)) for number in range(int(first), int(last) + 1))
-        return [shard for number in counted for shard in expand_shards(f"{before}{number}{after}")]
-    if "*" not in name:
-        return [name]
-    if "://" in name:
-        files, pattern = fsspec.core.url_to_fs(name)
-        found = [files.unstrip_protocol(path) for path in files.glob(pattern)]
-        return sorted(found)
-    return sorted(glob(name))  # noqa: PTH207, as a Path's glob takes no absolute patterns
 
 
 def read_shards(shards: list[str], published: ShardSet | None = None, seed: str = "") -> Iterator[Row]:

@@ -5,7 +5,8 @@ import fsspec
 import pytest
 from PIL import Image
 
-from minigpt4.training.data.shards import Shards, expand_shards, read_shards
+from minigpt4.checkpoints.shard_names import expand_shards
+from minigpt4.training.data.shards import Shards, read_shards
 
 
 def encoded(format: str) -> bytes:
