@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from pycocotools import mask as coco
 
 from minigpt4.evaluation.boxes import iou
 
@@ -22,3 +24,15 @@ def test_intersection_over_union(first, second, plain, published):
     assert iou(first, second) == iou(second, first) == pytest.approx(plain)
     if published is not None:
         assert iou(first, second, whole_pixels=True) == pytest.approx(published)
+
+
+def test_against_coco():
+    """COCO's own program, on boxes that overlap, touch, hold each other and lie apart."""
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.integers(0, 12, (60, 2, 2)), axis=1)
+    boxes = [[*map(float, box)] for box in corners.reshape(60, 4) if box[0] < box[2] and box[1] < box[3]]
+    sizes = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in boxes]
+    theirs = coco.iou(sizes, sizes, [0] * len(sizes))
+    ours = [[iou(one, other) for other in boxes] for one in boxes]
+    assert np.count_nonzero(theirs) > len(boxes)
+    np.testing.assert_allclose(ours, theirs)
