@@ -12,7 +12,7 @@ from pathlib import Path
 
 from minigpt4.checkpoints.writing import unfinished_file
 
-from .claims import CLAIMS, Claim, Subject
+from .claims import CLAIMS, Subject
 from .making import Workshop
 from .page import write_page
 
@@ -61,20 +61,17 @@ def _note(model: Path, scenes: int) -> Path:
     return model / f"figures-{scenes}.json"
 
 
-def _known(output: Path, scale: float, scenes: int) -> list[tuple[Claim, list[dict[str, dict[str, float]]]]]:
-    """The claims of which all models were measured, with the figures of each seed by the model's name."""
-    known = []
-    for claim in CLAIMS.values():
-        seeds = []
+def _known(output: Path, scale: float, scenes: int) -> dict[str, list[dict[str, dict[str, float]]]]:
+    """The figures of each seed of the claims of which all models were measured, by the model's name."""
+    known: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in CLAIMS}
+    for name, claim in CLAIMS.items():
         for folder in sorted(output.glob(f"seed-*-scale-{scale:g}")):
             workshop = _Finished(folder, 0, scale, "")
-            try:
-                notes = {one.name: _note(one.make(workshop), scenes) for one in claim.subjects}
-                seeds.append({name: json.loads(note.read_text(encoding="utf-8")) for name, note in notes.items()})
-            except FileNotFoundError:
-                continue
-        if seeds:
-            known.append((claim, seeds))
+            notes = {one.name: _note(one.make(workshop), scenes) for one in claim.subjects}
+            if all(note.is_file() for note in notes.values()):
+                known[name].append(
+                    {subject: json.loads(note.read_text(encoding="utf-8")) for subject, note in notes.items()}
+                )
     return known
 
 

@@ -88,7 +88,7 @@ CLAIMS = {
         title="Stage 2 makes the model talk well",
         text="MiniGPT-4, section 4.4: after stage 1 alone 35 % of the descriptions fail (repetitions, fragments, what has nothing to do "
         "with the picture), after stage 2 only 2 %. People counted; here `failure_rate` does. Its advanced requests, such as poems and recipes, "
-        "have no counterpart in nano's world: questions stand for them, since neither stage trains any.",
+        "have no counterpart in nano's world: questions stand for them, since neither stage trains any. nano's card has the same comparison, as nano was made.",
         column="failures, published",
         subjects=(
             Subject("stage 1", _stage(1), published="35 %"),

@@ -7,7 +7,7 @@ from statistics import mean
 from benchmarks.bars import draw_bars
 from minigpt4.checkpoints.writing import unfinished_file
 
-from .claims import SAME, Claim
+from .claims import CLAIMS, SAME, Claim
 
 
 Figures = dict[str, dict[str, float]]
@@ -19,41 +19,44 @@ NAMES = {
     "all tasks": "right, mean of the tasks, %",
 }
 
+NOT_MEASURED = "Not measured here yet:"
+
 INTRODUCTION = """# The papers' claims in miniature
 
-`make claims` trains nano again in the ways that the papers compare: its towers and its language model as they are in the package, the projection from nothing,
-by nano's own recipes. Each model is measured on {scenes} drawn scenes that none of them was trained on, one description and four questions for each. {how}
-A direction agrees where the difference of the means has the published sign, or is under {same:g} points where the published figures are about the same.
+`make claims` trains nano again in the ways that the papers compare: its towers and its language model as they are in the package, the projection from
+nothing, with {how}. Each model is measured on {scenes} drawn scenes that none of them was trained on, one description and
+four questions for each. A direction agrees where our difference has the published sign, or is under {same:g} points where the published figures are about the same.
 
-The published models see photographs, have some thousand times as many parameters, and were judged by people or on other sets: only directions can be compared, not
-figures. One world of drawn shapes is no proof of any of this, or against it.
+The published models see photographs, have some thousand times as many parameters, and were judged by people or on other sets: only directions can be
+compared, not figures. One world of drawn shapes is no proof of any of this, or against it.
 """
 
 
-def write_page(known: Sequence[tuple[Claim, list[Figures]]], output: Path, scale: float, scenes: int) -> Path | None:
-    """Write `claims.md`, and a plot for each claim, of the claims that were measured; `None` where there are none."""
-    if not known:
-        return None
-    how = (
-        "Rows and steps are those of nano's recipes."
-        if scale == 1
-        else f"Rows and steps are {scale:.0%} of those of nano's recipes."
-    )
+def write_page(known: Mapping[str, list[Figures]], output: Path, scale: float, scenes: int) -> Path:
+    """
+    Write `claims.md`, and a plot for each claim that was measured.
+
+    Args:
+        known (`Mapping`): figures of each seed by the model's name, of the claims that were measured, by the claim's name.
+        output (`Path`): the folder.
+        scale, scenes: as they were measured.
+    """
+    how = "nano's own recipes" if scale == 1 else f"{scale:.0%} of the rows and steps of nano's own recipes"
     text = [INTRODUCTION.format(scenes=scenes, how=how, same=SAME)]
-    for claim, seeds in known:
-        file = f"claims-{claim.title.lower().replace(' ', '-').replace(',', '')}.png"
+    output.mkdir(parents=True, exist_ok=True)
+    for name, claim in CLAIMS.items():
+        text.append(f"## {claim.title}\n{claim.text}\n")
+        if not known.get(name):
+            published = "; ".join(one.words for one in claim.directions)
+            text.append(f"Published: {published}. {NOT_MEASURED} `make claims ARGS={name}` does.\n")
+            continue
+        seeds, file = known[name], f"claims-{name}.png"
         means = _means(seeds)
-        shown = [name for name in next(iter(means.values())) if name in NAMES]
-        draw_bars(
-            [(name, {NAMES[key]: means[name][key] for key in shown if key != "right"}) for name in means],
-            output / file,
-        )
-        text += [
-            f"## {claim.title}\n{claim.text}\n",
-            _table(claim, seeds, shown),
-            f"![{claim.title}: the figures of the table as bars]({file})\n",
-        ]
-        text += [_said(claim, means, len(seeds))]
+        shown = [key for key in next(iter(means.values())) if key in NAMES]
+        bars = [(one, {NAMES[key]: figures[key] for key in shown if key != "right"}) for one, figures in means.items()]
+        draw_bars(bars, output / file)
+        plot = f"![{claim.title}: the figures of the table as bars]({file})\n"
+        text += [_table(claim, seeds, shown), plot, _said(claim, means, len(seeds))]
     with unfinished_file(output / "claims.md") as part:
         part.write_text("\n".join(text), encoding="utf-8")
     return output / "claims.md"
