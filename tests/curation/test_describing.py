@@ -58,10 +58,10 @@ def test_continuations_are_second_turns_in_batches(tiny, picture, prompt):
     assert [shape[0] for shape in read if shape[1] > 1] == [2]  # one prompt of two rows
     assert [len(more) for more, _ in made] == [1, 1, 0]
     assert made[2] == ([], True)
-    alone = [describer.go_on([one], [text], 60, 1)[0] for one, text in zip(pictures, texts, strict=True)]
-    assert made == alone
-    again = describer.go_on(pictures[:1], texts[:1], under=1000, at_most=3)[0][0]
-    assert (len(again), again[0]) == (3, made[0][0][0])
+    for (more, _), one, text in zip(made[:2], pictures, texts, strict=False):
+        assert more == [again(describer, one, [text])]
+    [(three, _)] = describer.go_on(pictures[:1], texts[:1], under=1000, at_most=3)
+    assert three == [again(describer, picture, [texts[0], *three[:turn]]) for turn in range(3)]
 
 
 def again(describer: Describer, picture, said: list[str]) -> str:
@@ -82,7 +82,7 @@ def again(describer: Describer, picture, said: list[str]) -> str:
 
 def test_long_answers_are_not_continued(tiny, picture):
     describer = Describer(*tiny)
-    assert describer.go_on(picture, "long enough", under=5, at_most=3) == ([], True)
+    assert describer.go_on([picture], ["long enough"], under=5, at_most=3) == [([], True)]
     assert describer.length("abc") == 4  # the tiny tokenizer: a mark, then letters
 
 
@@ -92,7 +92,7 @@ def test_any_other_model_that_answers_about_images(tmp_path, picture):
     assert describer.prompt == WORDS
     two = describer.describe([picture, picture.rotate(90)])
     assert len(two) == 2
-    assert len(describer.go_on(picture, "a picture", under=100, at_most=2)[0]) <= 2
+    assert len(describer.go_on([picture], ["a picture"], under=100, at_most=2)[0][0]) <= 2
     with pytest.raises(ValueError, match="one for other models has none"):
         Describer(model, processor, PROMPT)
 
