@@ -49,7 +49,7 @@ def refuse_unknown_fields(
     given = overrides.get("vision_config")
     tower = given.get("model_type", tower) if isinstance(given, Mapping) else tower
     classes: dict[str, type | None] = {
-        "vision_config": CONFIG_MAPPING.get(tower, None),
+        "vision_config": CONFIG_MAPPING[tower] if tower in CONFIG_MAPPING else None,  # noqa: SIM401 - `get` knows no lazy one
         "qformer_config": Blip2QFormerConfig,
         "text_config": text_config_class,
     }

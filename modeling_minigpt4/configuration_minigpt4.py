@@ -87,11 +87,11 @@ class MiniGPT4Config(PreTrainedConfig):
     token_merge_size: int | None = None
     projector_num_layers: int = 1
     image_token_id: int | None = None
+    tie_word_embeddings: bool = False
     picture_size: int | None = None
     vision_feature_layer: int = -1
     vision_prefix_tokens: int | None = None
     vision_layer_norm: bool = False
-    tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs):
         self._refuse_other_qformers()

@@ -69,9 +69,6 @@ class SequenceArguments:
         prompts (`list[str]`, *optional*, defaults to `["<ImageHere>"]`):
             For rows with `text`: prompts with an image placeholder; one is drawn for each batch. Stage 1 has the bare
             image.
-        instructions (`list[str]`, *optional*):
-            For rows with `text`, in place of `prompts`: what a user asks about the image in the model's own chat form, in which
-            `text` is the answer and ends as its answers do. One is drawn for each batch; an empty one leaves the bare image.
         answer_end (`str`, *optional*):
             What ends the answer of such a row: a line break in stage 1. Default, and `null` in a recipe: the model's own
             end, which is the mark of its chat form where it has one (`###`), else its tokenizer's end token.
@@ -86,6 +83,9 @@ class SequenceArguments:
             tokens, as MiniGPT-v2's is.
         max_context_length (`int`, *optional*, defaults to 3800):
             The first prompt of any row, its images included and its `<s>` not, is limited to this number of tokens.
+        instructions (`list[str]`, *optional*):
+            For rows with `text`, in place of `prompts`: what a user asks about the image in the model's own chat form, in which
+            `text` is the answer and ends as its answers do. One is drawn for each batch; an empty one leaves the bare image.
 
     An image is never cut.
 
@@ -94,12 +94,12 @@ class SequenceArguments:
     """
 
     prompts: list[str] = field(default_factory=lambda: ["<ImageHere>"])
-    instructions: list[str] = field(default_factory=list)
     answer_end: str | None = None
     max_answer_tokens: int = 32
     training_template: str | None = None
     max_length: int = 1024
     max_context_length: int = 3800
+    instructions: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         for name in ("max_answer_tokens", "max_length", "max_context_length"):
