@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from .recipe_keys import recipe_keys
+from .recipe_keys import check_number, recipe_keys
 from .recipe_paths import refuse_missing_paths
 from .shipped import RECIPES, shipped
 
@@ -62,7 +62,7 @@ def read_values(name: str | Path, **overrides) -> dict:
     if "trust_remote_code" in content:
         raise ValueError(f"{path} sets trust_remote_code, which only the command can: --trust-remote-code.")
     values = {"output_dir": f"runs/{path.stem}", **content, **overrides}
-    _refuse_unknown(values, str(name))
+    _check_keys(values, str(name))
     refuse_missing_paths(values)
     return values
 
@@ -83,13 +83,17 @@ def find_recipe(name: str | Path) -> Path:
     return path
 
 
-def _refuse_unknown(values: dict, source: str) -> None:
+def _check_keys(values: dict, source: str) -> None:
     known = recipe_keys()
-    for key in values:
+    for key, value in values.items():
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
             hint = f": did you mean {close[0]!r}?" if close else "; see the docstrings of minigpt4.training.arguments."
             raise ValueError(f"Recipe {source}: unknown key {key!r}{hint}")
+        try:
+            check_number(key, value, known[key])
+        except ValueError as error:
+            raise ValueError(f"Recipe {source}: {error}") from error
 
 
 def load_recipe(name: str | Path, **overrides) -> "tuple[StageArguments, SequenceArguments]":

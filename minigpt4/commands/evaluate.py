@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from minigpt4.commands.console import note, working
-from minigpt4.commands.options import AnyModel, Model, TrustRemoteCode
+from minigpt4.commands.options import AnyModel, Model, TrustRemoteCode, model_name
 
 
 RUN = "tasks"
@@ -86,7 +86,7 @@ def tasks(
     if not data.is_dir() and any(task.needs_data for task in chosen):
         raise FileNotFoundError(f"--data {data} is not a folder: give the one that holds the sets.")
     label = model or "nano"
-    with working("Loading the model"):
+    with working(f"Loading {model_name(model)}"):
         from minigpt4.checkpoints.identity import fingerprint
         from minigpt4.checkpoints.loading import load_any
         from minigpt4.evaluation.running import run_task
@@ -226,7 +226,7 @@ def scenes(
 
     A model with tasks ([refer], [detection], …) is asked for each of them about scenes with boxes.
     """
-    with working("Loading the model"):
+    with working(f"Loading {model_name(model)}"):
         from minigpt4.evaluation.scenes import evaluate_scenes, print_scores
         from minigpt4.loading import load
 

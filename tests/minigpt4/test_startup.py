@@ -44,6 +44,7 @@ def test_help_imports_nothing_heavy():
         (["serve", "--host", "192.0.2.1"], "192.0.2.1: it is not an address of this machine"),
         (["train", "nope"], "There is no recipe 'nope'"),
         (["train", "stage1", "--set", "learnig_rate=1"], "did you mean 'learning_rate'?"),
+        (["train", "stage1", "--set", "learning_rate=abc"], "learning_rate must be a number (got 'abc')"),
         (["train", *OWN, "--set", "model_name_or_path=test"], "test: no such folder; did you mean tests?"),
         (["train", *OWN, "--set", "data=./nope"], "./nope: no such file or folder"),
         (["train", *OWN, "--set", "data=nano", "--set", "output_dir=tests"], "is not from a training run"),
@@ -85,7 +86,7 @@ BUSY = {
     "train own-folder --set model_name_or_path=nano --set data=tests --set output_dir={new}": "Reading the recipe",
     "data check own-folder": "Reading the recipe",
     "cache-features own-folder": "Reading the recipe",
-    "evaluate scenes": "Loading",
+    "evaluate scenes": "Loading nano",
     "push {nano} me/model": "Reading {nano}",
 }
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from trl import TrlParser
 
@@ -10,7 +12,7 @@ from minigpt4.training import (
     load_recipe,
     read_recipe,
 )
-from minigpt4.training.recipe import parse_overrides, shipped_recipes
+from minigpt4.training.recipe import parse_overrides, read_values, shipped_recipes
 from minigpt4.training.recipe_keys import recipe_keys
 
 
@@ -106,8 +108,26 @@ def test_a_misspelt_key_suggests_the_right_one(tmp_path):
 
 
 def test_a_value_of_the_wrong_type():
-    with pytest.raises(ValueError, match=r"max_steps.*invalid int value: 'many'"):
-        read_recipe("stage2", max_steps="many")
+    with pytest.raises(ValueError, match="bf16"):
+        read_recipe("stage2", bf16="perhaps")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("max_steps", "many", "a whole number"),
+        ("learning_rate", "abc", "a number"),
+        ("max_steps", "1.5", "a whole number"),
+    ],
+)
+def test_a_text_for_a_number(key, value, what):
+    line = f"Recipe stage2: {key} must be {what} (got {value!r})"
+    with pytest.raises(ValueError, match=re.escape(line)):
+        read_values("stage2", **{key: value})
+
+
+def test_numbers_may_be_texts():
+    assert read_values("stage2", max_steps="3", learning_rate="1e-4")["learning_rate"] == "1e-4"
 
 
 def test_no_such_recipe(tmp_path):
@@ -122,4 +142,4 @@ def test_no_such_recipe(tmp_path):
 def test_keys_are_those_of_the_arguments():
     """They are read from sources, without importing what they belong to."""
     parser = TrlParser([StageArguments, SequenceArguments, ModelArguments, DataArguments])
-    assert recipe_keys() == {action.dest for action in parser._actions} - {"help", "config"}
+    assert set(recipe_keys()) == {action.dest for action in parser._actions} - {"help", "config"}

@@ -49,16 +49,16 @@ def build_nano(output: str | Path, seed: int = 0, recipe: NanoRecipe | None = No
     return scores
 
 
-def _make_towers(recipe: NanoRecipe, steps: Path, row: int) -> None:
-    towers = pretrain_towers(recipe, row)
+def _make_towers(recipe: NanoRecipe, steps: Path) -> None:
+    towers = pretrain_towers(recipe)
     save_file(towers.state_dict(), steps / "towers.part")
     (steps / "towers.part").rename(steps / TOWERS)
 
 
-def _make_language_model(recipe: NanoRecipe, steps: Path, row: int) -> None:
+def _make_language_model(recipe: NanoRecipe, steps: Path) -> None:
     part = steps / "language_model.part"
     tokenizer = train_tokenizer(vocabulary_texts())
-    pretrain_language_model(recipe, tokenizer, row).save_pretrained(part)
+    pretrain_language_model(recipe, tokenizer).save_pretrained(part)
     tokenizer.save_pretrained(part)
     part.rename(steps / LANGUAGE_MODEL)
 

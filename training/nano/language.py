@@ -50,7 +50,7 @@ def answer_logits(
     return model.lm_head(hidden[learned]), labels[:, 1:][learned]
 
 
-def pretrain_language_model(recipe: NanoRecipe, tokenizer: PreTrainedTokenizerFast, row: int = 0) -> LlamaForCausalLM:
+def pretrain_language_model(recipe: NanoRecipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """Train a Llama on text: first lookups alone, which it would not learn from dialogues in many times the steps, then
     everything."""
     torch.manual_seed(recipe.seed)
@@ -71,6 +71,6 @@ def pretrain_language_model(recipe: NanoRecipe, tokenizer: PreTrainedTokenizerFa
             [corpus.lookups() if corpus.rng.random() < recipe.lookup_share else corpus.row(n) for n in lengths]
         )
 
-    pretrain(model, lookups_at, recipe.lookups, "language model, lookups", row)
-    pretrain(model, loss_at, recipe.language_model, "language model", row)
+    pretrain(model, lookups_at, recipe.lookups, "language model, lookups")
+    pretrain(model, loss_at, recipe.language_model, "language model")
     return model

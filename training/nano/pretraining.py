@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from .muon import Float32Muon
+from .progress import Step, report
 from .settings import Pretraining
 
 
@@ -33,13 +33,12 @@ def pretrain(
     loss_at: Callable[[int], torch.Tensor],
     settings: Pretraining,
     title: str,
-    row: int = 0,
     kept: Path | None = None,
 ) -> None:
     """Minimise `loss_at(step)` over the parameters of `model`, which must be all that the loss depends on.
 
     Matrices inside the network learn by Muon, which here needs about half of AdamW's steps; embeddings, biases and
-    norms by AdamW. Shows a progress bar `title` in line `row` of the terminal.
+    norms by AdamW. Reports its steps as those of `title`.
 
     With `kept`, a file, the state of the training is written there every two minutes, and training goes on from there;
     then `loss_at` must depend on its step, the model and torch's generator alone."""
@@ -61,16 +60,10 @@ def pretrain(
     model.train()
     stateful = (model, *optimizers, *schedulers)
     start, saved = _restore(kept, stateful), time.monotonic()
-    progress = tqdm(
-        range(start, settings.steps),
-        desc=title,
-        unit="step",
-        position=row,
-        dynamic_ncols=True,
-        initial=start,
-        total=settings.steps,
-    )
-    for step in progress:
+    loss: torch.Tensor | None = None
+    for step in range(start, settings.steps):
+        if step % LOG_EVERY == 0:
+            report(Step(title, step, settings.steps, None if loss is None else loss.item()))
         if kept and time.monotonic() - saved > KEEP_EVERY:
             _keep(kept, step, stateful)
             saved = time.monotonic()
@@ -81,8 +74,7 @@ def pretrain(
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-        if step % LOG_EVERY == 0:
-            progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+    report(Step(title, settings.steps, settings.steps, None if loss is None else loss.item()))
     model.eval()
 
 

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4Processor
 
 from .pretraining import keep_freed_memory
+from .progress import report_to, shown
 
 
 SCORES = "scores.json"
@@ -42,19 +42,23 @@ def claim(output: Path, recipe) -> tuple[Path, Path]:
 
 
 def make_side_by_side(makers: Mapping[str, Callable], recipe, steps: Path) -> None:
-    """Call the makers whose results are not in `steps` yet with `recipe`, `steps` and their row of the terminal, side by
-    side in processes of one thread each: on matrices of this size a second thread helps little."""
+    """Call the makers whose results are not in `steps` yet with `recipe` and `steps`, side by side in processes of
+    one thread each: on matrices of this size a second thread helps little."""
     missing = [maker for result, maker in makers.items() if not (steps / result).exists()]
     if not missing:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(context.RLock(),)) as pool:
-        for job in [pool.submit(maker, recipe, steps, row) for row, maker in enumerate(missing)]:
+    reports = context.SimpleQueue()
+    with (
+        shown(reports),
+        ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(reports,)) as pool,
+    ):
+        for job in [pool.submit(maker, recipe, steps) for maker in missing]:
             job.result()
 
 
-def _start_worker(lock) -> None:
-    tqdm.set_lock(lock)
+def _start_worker(reports) -> None:
+    report_to(reports)
     torch.set_num_threads(1)
     keep_freed_memory()
 

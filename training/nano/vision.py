@@ -90,7 +90,7 @@ def cell_labels(scenes: list[Scene]) -> torch.Tensor:
     return labels
 
 
-def pretrain_towers(recipe: NanoRecipe, row: int = 0) -> Towers:
+def pretrain_towers(recipe: NanoRecipe) -> Towers:
     """Train ViT and Q-Former jointly to hold the background, the count and each object of a scene in queries of their own.
 
     The loss is cross-entropy against `fact_codes`, plus the squared distance to the right code, so that the outputs
@@ -108,5 +108,5 @@ def pretrain_towers(recipe: NanoRecipe, row: int = 0) -> Towers:
         distance = F.mse_loss(queries, F.normalize(labels @ codes, dim=-1) * WIDTH**0.5)
         return naming + CODE_WEIGHT * distance + CELL_WEIGHT * cell_heads(patches, cell_labels(batch))
 
-    pretrain(nn.ModuleList([towers, cell_heads]), loss_at, recipe.towers, "ViT and Q-Former", row)
+    pretrain(nn.ModuleList([towers, cell_heads]), loss_at, recipe.towers, "ViT and Q-Former")
     return towers

@@ -60,16 +60,16 @@ def build_nano_v2(output: str | Path, seed: int = 0, recipe: NanoV2Recipe | None
     return scores
 
 
-def _make_tower(recipe: NanoV2Recipe, steps: Path, row: int) -> None:
-    tower = pretrain_tower(recipe, row, steps / "tower.kept")
+def _make_tower(recipe: NanoV2Recipe, steps: Path) -> None:
+    tower = pretrain_tower(recipe, steps / "tower.kept")
     save_file(tower.state_dict(), steps / "tower.part")
     (steps / "tower.part").rename(steps / TOWER)
 
 
-def _make_language_model(recipe: NanoV2Recipe, steps: Path, row: int) -> None:
+def _make_language_model(recipe: NanoV2Recipe, steps: Path) -> None:
     part = steps / "language_model.part"
     tokenizer = train_tokenizer(vocabulary_texts(), WORDS_AND_MARKS)
-    pretrain_language_model(recipe, tokenizer, row, steps).save_pretrained(part)
+    pretrain_language_model(recipe, tokenizer, steps).save_pretrained(part)
     tokenizer.save_pretrained(part)
     part.rename(steps / LANGUAGE_MODEL)
 

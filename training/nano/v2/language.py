@@ -67,7 +67,7 @@ def _place_numbers(language_model: LlamaForCausalLM, tokenizer: PreTrainedTokeni
 
 
 def pretrain_language_model(
-    recipe: NanoV2Recipe, tokenizer: PreTrainedTokenizerFast, row: int = 0, kept: Path | None = None
+    recipe: NanoV2Recipe, tokenizer: PreTrainedTokenizerFast, kept: Path | None = None
 ) -> LlamaForCausalLM:
     """Train a Llama on text: first lookups alone, then dialogues, too. `kept`, a folder, as the file in [`pretrain`]."""
     torch.manual_seed(recipe.seed)
@@ -93,7 +93,6 @@ def pretrain_language_model(
             partial(loss_at, part=part, count=settings.batch_size, lookup_share=share),
             settings,
             part,
-            row,
             kept and kept / f"{part}.kept",
         )
     return reader.language_model

@@ -57,7 +57,7 @@ def to_pixels(scenes: list[BoxedScene], rng: random.Random) -> torch.Tensor:
     return to_pixel_values([np.asarray(picture) for picture in pictures])
 
 
-def pretrain_tower(recipe: NanoV2Recipe, row: int = 0, kept: Path | None = None) -> Blip2VisionModel:
+def pretrain_tower(recipe: NanoV2Recipe, kept: Path | None = None) -> Blip2VisionModel:
     """Train a ViT to hold the code of each token in all four of its patches, see [`minigpt4.training.nano.v2.codes`].
 
     The loss is the squared distance to the codes, plus cross-entropy between the words that could stand in place of the
@@ -92,5 +92,5 @@ def pretrain_tower(recipe: NanoV2Recipe, row: int = 0, kept: Path | None = None)
         half_way = F.mse_loss(head(seen.hidden_states[HALF_WAY][:, 1:][covering >= 0]), wanted[places])
         return distance + half_way + NAMING_WEIGHT * torch.stack(naming).sum()
 
-    pretrain(nn.ModuleList([tower, head]), loss_at, recipe.tower, "ViT", row, kept)
+    pretrain(nn.ModuleList([tower, head]), loss_at, recipe.tower, "ViT", kept)
     return tower
