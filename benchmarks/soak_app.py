@@ -24,9 +24,10 @@ class Visitor:
         page = self._client.get("/config").json()
         self._events = {each["api_name"]: each["id"] for each in page["dependencies"]}
         self._begin()
-        good = [self.describe, self.talk, self.again, self.example, self.clear, self.leave]
+        good = [self.describe, self.talk, self.again, self.example, self.clear, self.undo, self.reload, self.leave]
         hostile = [
             self.hang_up,
+            self.alien_chat,
             self.bomb,
             self.no_picture,
             self.too_many_pictures,
@@ -57,6 +58,13 @@ class Visitor:
     def clear(self):
         return self._event("clear", [None])
 
+    def undo(self):
+        return self._event("undo", [None])
+
+    def reload(self):
+        """The same browser again, or another."""
+        return self._event("arrive", [self._key])
+
     def leave(self):
         """A new visitor arrives."""
         self._begin()
@@ -68,6 +76,11 @@ class Visitor:
             next(answer.iter_raw(), b"")
         self._begin()
         return "hung up"
+
+    def alien_chat(self):
+        """What no browser of ours kept."""
+        kept = self.random.choice(["", "[" * 50_000, '{"minigpt4-chat": 1, "turns": [5]}', "# Notes", None])
+        return self._event("reopen", [kept, None])
 
     def bomb(self):
         return self._say("What is this?", [self._upload(bomb())])
@@ -118,7 +131,8 @@ class Visitor:
         return self._client.get("/", headers={"Host": "evil.example"}).status_code
 
     def _begin(self) -> None:
-        self._session = uuid.UUID(int=self.random.getrandbits(128)).hex[:12]
+        self._key = uuid.UUID(int=self.random.getrandbits(128)).hex
+        self._session = self._key[:12]
 
     def _say(self, text: str, files: list[str] | None = None):
         given = [{"path": file, "meta": {"_type": "gradio.FileData"}} for file in files or []]

@@ -2,21 +2,25 @@
 
 import html
 import math
-import sys
-import traceback
 from collections.abc import Generator, Iterator
+from itertools import count
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from PIL import Image
 
+from minigpt4.app.answering import Answering
 from minigpt4.app.chat import Chat
 from minigpt4.app.examples import DESCRIBE, examples_for
+from minigpt4.app.line import Line
+from minigpt4.app.saving import opened, to_json, to_markdown
 from minigpt4.app.settings import read_settings
 from minigpt4.app.tasks import known_tasks, task_of
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import data_url
+from minigpt4.app.visitors import Visitor, Visitors
 from minigpt4.processing.boxes import format_box, parse_grounding
 
 
@@ -24,71 +28,136 @@ if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
 
-# The outputs of every handler that answers: chat, log, textbox, notice.
+CHATS = 64  # kept at once; the one unused for longest is forgotten first
+LIFETIME = 3600  # seconds that the chat of somebody who left is kept
+WAITING = 32  # questions that may wait for the model
+
+# The outputs of every handler that answers: visitor, log, textbox, notice.
 Updates = tuple[Any, Any, Any, Any]
 
 
 class Actions:
-    """Event handlers for one model and many users: what belongs to a user is in the `Chat` that the page hands over."""
+    """Event handlers for one model and many users: what belongs to a user is in the `Visitor` that the page hands over."""
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self._model = model
         self._processor = processor
         self._tasks = known_tasks(processor.task_identifiers)
+        self._line = Line(WAITING)
+        self._visitors = Visitors(CHATS, LIFETIME)
         self._folder = TemporaryDirectory(prefix="minigpt4-")
         self.examples = examples_for(model.name_or_path, self._folder.name, processor.task_identifiers)
 
-    def send(self, message: dict, box: Any, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
+    def arrive(self, key: str) -> Iterator[Updates]:
+        """A page is opened, or loaded again: its chat is shown as it is, with the answer in the making."""
+        yield from self._resume(self._visitors.find(key))
+
+    def resume(self, visitor: Visitor | None) -> Iterator[Updates]:
+        """A page is looked at again, after another tab may have gone on with the chat."""
+        visitor = visitor or Visitor()
+        if visitor.answers:
+            yield from self._watch(visitor, {})
+        else:  # what the page says and what is being written stays
+            yield visitor, visitor.chat.messages() if visitor.chat else [], gr.skip(), gr.skip()
+
+    def send(self, message: dict, box: Any, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""
-        if chat is None or chat.ended:  # a last view of an ended chat may come after `clear`
-            chat = Chat(self._model, self._processor)
+        visitor, chat = self._chat(visitor)
         try:
             typed, drawn = self._checked(message, box, chat.picture)
         except ValueError as error:
-            yield chat, gr.skip(), gr.skip(), _notice(error)
+            yield visitor, gr.skip(), gr.skip(), _notice(error)
             return
-        yield from self._answer(chat, chat.ask(typed, message["files"], drawn, **read_settings(*settings)), message)
+        read = read_settings(*settings)
+        yield from self._answer(visitor, chat.ask(typed, message["files"], drawn, **read), read, message)
 
-    def begin(self, chat: Chat | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
+    def begin(self, visitor: Visitor | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Start with an example."""
         example = self.examples[event.index]
         yield from self.send(
             {"text": example.text, "files": [example.file]},
             list(example.box) if example.box else None,
-            chat,
+            visitor,
             *settings,
         )
 
-    def retry(self, chat: Chat | None, *settings: Any) -> Iterator[Updates]:
+    def retry(self, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
         """Answer the last turn again."""
-        if chat is None or not chat.conversation.turns:
-            yield chat, [], gr.skip(), _notice("There is no answer to regenerate yet.")
+        visitor, chat = self._chat(visitor)
+        if not chat.conversation.turns:
+            yield visitor, [], gr.skip(), _notice("There is no answer to regenerate yet.")
             return
-        last = len(chat.conversation.turns) - 1
-        yield from self._answer(chat, chat.ask_again(last, **read_settings(*settings)))
+        last, read = len(chat.conversation.turns) - 1, read_settings(*settings)
+        yield from self._answer(visitor, chat.ask_again(last, **read), read)
 
-    def edit(self, chat: Chat | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
+    def edit(self, visitor: Visitor | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Answer an edited message."""
-        if chat is None:
-            yield chat, [], gr.skip(), _notice("This chat has expired: start a new one.")
+        visitor, chat = self._chat(visitor)
+        if not chat.conversation.turns:
+            yield visitor, [], gr.skip(), _notice("This chat has expired: start a new one.")
             return
         if not str(event.text).strip():
-            yield chat, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
+            yield visitor, chat.messages(), gr.skip(), _notice("A message cannot be empty.")
             return
-        yield from self._answer(chat, chat.ask_again(int(event.turn), str(event.text), **read_settings(*settings)))
+        read = read_settings(*settings)
+        yield from self._answer(visitor, chat.ask_again(int(event.turn), str(event.text), **read), read)
 
-    def stop(self, chat: Chat | None) -> None:
-        """Stop the answer that is being generated."""
-        if chat is not None:
-            chat.conversation.stop()
+    def stop(self, visitor: Visitor | None) -> None:
+        """Stop the answer that is being generated, or waits for its turn."""
+        if visitor is not None and visitor.chat is not None:
+            visitor.chat.stop()
 
-    def clear(self, chat: Chat | None) -> Updates:
+    def clear(self, visitor: Visitor | None) -> Updates:
         """Start a new chat."""
-        if chat is not None:
-            chat.end()
-        return _cleared()
+        visitor = visitor or Visitor()
+        visitor.begin()
+        return self._view(visitor)
 
-    def aim(self, message: dict, chat: Chat | None, aimed: str | None) -> tuple[Any, Any, str | None]:
+    def undo(self, visitor: Visitor | None) -> Iterator[Updates]:
+        """Back to the chat before."""
+        visitor = visitor or Visitor()
+        visitor.undo()
+        yield from self._resume(visitor)
+
+    def save(self, visitor: Visitor | None) -> str:
+        """The chat as JSON; nothing where there is none."""
+        return (
+            to_json(visitor.chat) if visitor is not None and visitor.chat and visitor.chat.conversation.turns else ""
+        )
+
+    def save_markdown(self, visitor: Visitor | None) -> str:
+        """The same as Markdown."""
+        return to_markdown(visitor.chat) if self.save(visitor) and visitor and visitor.chat else ""
+
+    def open(self, file: str, visitor: Visitor | None) -> Iterator[Updates]:
+        """A saved chat, from its file; the one before can be brought back."""
+        visitor = visitor or Visitor()
+        try:
+            with Path(file).open(encoding="utf-8") as opened_file:
+                visitor.begin(opened(opened_file.read(), self._model, self._processor))
+        except ValueError as error:
+            yield visitor, gr.skip(), gr.skip(), _notice(error)
+            return
+        yield self._view(visitor)
+
+    def reopen(self, kept: str, visitor: Visitor | None) -> Iterator[Updates]:
+        """What the browser kept of a chat, where the server has lost it."""
+        visitor = visitor or Visitor()
+        if kept and (visitor.chat is None or not visitor.chat.begun):
+            try:
+                visitor.begin(opened(kept, self._model, self._processor))
+            except ValueError:  # of another version of the page
+                pass
+            else:
+                yield self._view(visitor)
+                return
+        yield visitor, gr.skip(), gr.skip(), gr.skip()
+
+    def undoable(self, visitor: Visitor | None) -> Any:
+        """The button for `undo`, where there is a chat to bring back."""
+        return gr.Button(visible=visitor is not None and visitor.can_undo)
+
+    def aim(self, message: dict, visitor: Visitor | None, aimed: str | None) -> tuple[Any, Any, str | None]:
         """Show which task the text is for, and the picture to draw a box on where it takes one; also returns which picture that is."""
         files = message["files"][-1:]
         task = task_of(message["text"] or "")
@@ -96,6 +165,7 @@ class Actions:
             return "", gr.HTML(visible=False), None
         if not self._tasks[task].takes_box:
             return task, gr.HTML(visible=False), None
+        chat = visitor.chat if visitor is not None else None
         turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
         name = files[0] if files else turn
         if name is not None and name == aimed:  # reading it again with every letter typed would be slow
@@ -133,55 +203,87 @@ class Actions:
             typed = f"{task.start}{task.default}"
         return typed, _checked_box(box) if task.takes_box and not parse_grounding(typed).boxes else ""
 
+    def _chat(self, visitor: Visitor | None) -> tuple[Visitor, Chat]:
+        visitor = visitor or Visitor()
+        visitor.chat = visitor.chat or Chat(self._model, self._processor)
+        return visitor, visitor.chat
+
     def _answer(
-        self, chat: Chat, growing: Generator[list[dict], None, None], message: dict | None = None
+        self,
+        visitor: Visitor,
+        growing: Generator[list[dict], None, None],
+        settings: dict[str, Any],
+        message: dict | None = None,
     ) -> Iterator[Updates]:
-        """Show an answer as it grows; at its end, or after an error, the textbox is ready again."""
-        conversation = chat.conversation
-        turns, forgotten = conversation.turns, conversation.forgotten
-        emptied: dict[str, Any] = {} if message is None else {"value": None}
-        note = ""
-        try:
-            for number, messages in enumerate(growing):
-                if chat.ended:
-                    growing.close()  # it may have begun after `Chat.end` stopped it
-                    break
-                if number == 0:
-                    yield chat, messages, gr.MultimodalTextbox(submit_btn=False, stop_btn=True, **emptied), _notice()
-                else:
-                    yield chat, messages, gr.skip(), gr.skip()
-        except (ValueError, OSError) as error:
-            note = str(error)
-        except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            note = f"Something went wrong ({type(error).__name__}); see the terminal for details."
-        if chat.ended:  # what was shown last may have come after the page was cleared
-            yield _cleared()
+        """Have an answer made, and show it as it grows."""
+        _, chat = self._chat(visitor)
+        while visitor.answers:  # asked for in another tab, or a moment ago
+            yield from self._watch(visitor, {})
+        if visitor.chat is not chat:
             return
-        said = not note and (len(conversation.turns) > len(turns) if message else conversation.turns is not turns)
-        if said and not conversation.turns[-1].answer.finished:
-            note = "The answer was cut off: it was stopped, or reached the maximum length in the settings."
-        elif said and chat.problems:
-            note = f"Not all boxes were right: {'; '.join(chat.problems[:3])}."
-        if conversation.forgotten > forgotten:
-            left_out = f"its oldest turns are left out, {conversation.forgotten} so far; pictures stay."
-            note = f"{note} The conversation outgrew the model: {left_out}"
-        back = {} if message is None or said else {"value": message}
-        yield chat, chat.messages(), _idle(**back), _notice(note)
+        try:
+            chat.answering = Answering(chat, growing, self._line, settings["max_new_tokens"], message)
+        except ValueError as error:
+            yield visitor, gr.skip(), gr.skip(), _notice(error)
+            return
+        yield from self._watch(visitor, {} if message is None else {"value": None})
+
+    def _resume(self, visitor: Visitor) -> Iterator[Updates]:
+        if visitor.answers:
+            yield from self._watch(visitor, {})
+        else:
+            yield self._view(visitor)
+
+    def _watch(self, visitor: Visitor, emptied: dict[str, Any]) -> Iterator[Updates]:
+        """Show an answer as it grows; at its end the textbox is ready again."""
+        chat, shown_ahead = visitor.chat, -1
+        assert chat is not None
+        assert chat.answering is not None
+        answering = chat.answering
+        busy: Any = gr.MultimodalTextbox(submit_btn=False, stop_btn=True, **emptied)
+        for _ in answering.watch():
+            messages, ahead = answering.messages, answering.ahead
+            if visitor.chat is not chat or answering.ended:
+                break
+            if messages is None:  # its pictures are still being read
+                continue
+            notice = gr.skip() if ahead == shown_ahead else _waiting(ahead)
+            yield visitor, messages, busy, notice
+            busy, shown_ahead = gr.skip(), ahead
+        if visitor.chat is not chat:  # what was shown last may have come after another chat began
+            yield self._view(visitor)
+            return
+        back = {} if answering.back is None else {"value": answering.back}
+        notice = _notice(answering.error) if answering.error else _notice(answering.remark, alert=False)
+        yield visitor, chat.messages(), _idle(**back), notice
+
+    def _view(self, visitor: Visitor) -> Updates:
+        """A chat in which nothing happens."""
+        return visitor, visitor.chat.messages() if visitor.chat else [], _idle(), _notice()
+
+
+_numbers = count()
 
 
 def _idle(**changes: Any) -> Any:
     return gr.MultimodalTextbox(submit_btn=True, stop_btn=False, **changes)
 
 
-def _cleared() -> Updates:
-    return None, [], _idle(), _notice()
+def _notice(message: object = "", alert: bool = True) -> Any:
+    """A line above the textbox, read out by screen readers; empty, it goes away.
 
-
-def _notice(message: object = "") -> Any:
-    """A line above the textbox, read out by screen readers; empty, it goes away."""
+    Args:
+        message (`str`): the line.
+        alert (`bool`): whether it says what was wrong, which goes away when that is changed; or what there is to know.
+    """
     line = html.escape(" ".join(str(message).split()))
-    return gr.HTML(f'<p role="alert">{line}</p>' if line else "", visible=bool(line))
+    kind = 'role="alert"' if alert else 'role="status"'
+    # The number: of the same line again the browser must see that it is new.
+    return gr.HTML(f'<p {kind} data-number="{next(_numbers)}">{line}</p>' if line else "", visible=bool(line))
+
+
+def _waiting(ahead: int) -> Any:
+    return _notice(f"{ahead} ahead of you. The square button cancels." if ahead else "", alert=False)
 
 
 def _checked_box(box: Any) -> str:

@@ -4,14 +4,21 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
+from minigpt4.app.answering import Answering
 from minigpt4.app.messages import answer_message, user_message
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import save_boxes, save_view
 from minigpt4.inference.conversation import Conversation
+from minigpt4.inference.turns import Answer, Turn
 from minigpt4.processing.boxes import parse_grounding
+from minigpt4.processing.image_loading import shrunk
 
 
 if TYPE_CHECKING:
@@ -41,6 +48,33 @@ class _Shown:
         return f"{self.typed.strip()} {self.box}".strip()
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A chat at one moment."""
+
+    turns: list[Turn]
+    forgotten: int
+    shown: list[_Shown]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A turn with all that a file of the chat holds.
+
+    Args:
+        typed (`str`), box (`str`): as in `Chat.ask`.
+        pictures (`list[tuple[bytes, Image]]`): sent with it: the file that is shown, and the picture as the model reads it.
+        answer (`str`): as the model wrote it.
+        finished (`bool`): whether the model ended it.
+    """
+
+    typed: str
+    box: str
+    pictures: list[tuple[bytes, Image.Image]]
+    answer: str
+    finished: bool
+
+
 class Chat:
     """
     The conversation of one user, and its messages on the page.
@@ -51,7 +85,7 @@ class Chat:
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
         self.conversation = Conversation(model, processor)
-        self.ended = False
+        self.answering: Answering | None = None
         self._folder = TemporaryDirectory(prefix="minigpt4-")  # of the pictures shown; goes when the chat goes
         self._image_processor = processor.image_processor
         self._has_boxes = bool(processor.task_identifiers)
@@ -88,10 +122,51 @@ class Chat:
         del self._shown[number:]
         yield from self._grow(shown, self.conversation.retry(shown.instruction, **settings), before)
 
-    def end(self) -> None:
-        """End the chat, and the answer that is being generated."""
-        self.ended = True
+    def stop(self) -> None:
+        """End the answer that is being made."""
+        if self.answering is not None:
+            self.answering.stop()
         self.conversation.stop()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self.conversation.turns) or (self.answering is not None and not self.answering.ended)
+
+    def kept(self) -> Kept:
+        """What `restore` brings back."""
+        return Kept(self.conversation.turns, self.conversation.forgotten, [*self._shown])
+
+    def restore(self, kept: Kept) -> None:
+        """As it was."""
+        self.conversation.turns, self.conversation.forgotten = kept.turns, kept.forgotten
+        self._shown = [*kept.shown]
+
+    def exchanges(self) -> list[Exchange]:
+        """All turns."""
+        return [
+            Exchange(
+                shown.typed,
+                shown.box,
+                [(Path(file).read_bytes(), read) for file, read in zip(shown.pictures, turn.pictures, strict=True)],
+                turn.answer.text,
+                turn.answer.finished,
+            )
+            for turn, shown in zip(self.conversation.turns, [*self._shown], strict=False)
+        ]
+
+    def take(self, exchanges: list[Exchange]) -> None:
+        """Go on from these turns."""
+        for each in exchanges:
+            views = []
+            for seen, _ in each.pictures:
+                with Image.open(BytesIO(seen)) as picture:
+                    views.append(save_view(picture.convert("RGB"), self._folder.name))
+            shown = _Shown(each.typed, each.box, views, views[-1] if views else self.picture)
+            read = tuple(shrunk(picture, self._image_processor) for _, picture in each.pictures)
+            turn = Turn(shown.instruction, read, Answer(each.answer, each.finished))
+            self._shown.append(replace(shown, drawn=self._draw(each.answer, shown.about)))
+            self.conversation.turns = [*self.conversation.turns, turn]
 
     @property
     def problems(self) -> list[str]:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from minigpt4.app.actions import Actions
+from minigpt4.app.actions import LIFETIME, Actions
 from minigpt4.app.box_picker import box_picker
 from minigpt4.app.chat_log import chat_log
+from minigpt4.app.drawn_component import read
 from minigpt4.app.heading import heading
 from minigpt4.app.settings import show_settings
 from minigpt4.app.tasks import known_tasks, task_text
@@ -14,8 +15,6 @@ from minigpt4.app.tasks import known_tasks, task_text
 
 if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
-
-HOUR = 3600  # seconds
 
 
 def build_page(
@@ -35,7 +34,10 @@ def build_page(
     tasks = known_tasks(processor.task_identifiers)
     # Pictures and chats of those who left are deleted after an hour.
     with gr.Blocks(
-        title="MiniGPT-4: talk about pictures", fill_height=True, analytics_enabled=False, delete_cache=(HOUR, HOUR)
+        title="MiniGPT-4: talk about pictures",
+        fill_height=True,
+        analytics_enabled=False,
+        delete_cache=(LIFETIME, LIFETIME),
     ) as page:
         gr.Markdown(heading(model, processor, about), elem_id="title")
         actions = Actions(model, processor)
@@ -55,7 +57,7 @@ def build_page(
             elem_id="textbox",
             show_label=False,
             label="Your message",
-            placeholder="Ask about a picture",
+            placeholder="Ask about a picture: drop or paste it anywhere",
             file_types=["image"],
             file_count="multiple",
             sources=["upload"],
@@ -64,36 +66,56 @@ def build_page(
         with gr.Row(elem_id="buttons"):
             retry = gr.Button("Answer again", size="sm", min_width=80)
             clear = gr.Button("New chat", size="sm", min_width=80)
+            undo = gr.Button("Back to the chat before", size="sm", min_width=80, visible=False, elem_id="undo")
             with gr.Accordion("Settings", open=False, elem_id="settings"):
                 choices = show_settings(model.generation_config)
-        chat, aimed = gr.State(time_to_live=HOUR), gr.State()
+                with gr.Row():
+                    as_markdown = gr.Button("Save the chat as Markdown", size="sm")
+                    as_json = gr.Button("Save it as JSON", size="sm")
+                    open_saved = gr.UploadButton("Open a saved chat", size="sm", file_types=[".md", ".json"])
+        visitor, aimed = gr.State(time_to_live=LIFETIME), gr.State()
+        key, saved = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+        resume = gr.Button(visible="hidden", elem_id="resume")
 
         talk: dict[str, Any] = {
-            "outputs": [chat, log, textbox, notice],
-            "concurrency_id": "model",
+            "outputs": [visitor, log, textbox, notice],
+            "concurrency_limit": None,
             "show_progress": "hidden",
             "api_visibility": "private",
         }
         talking = [
-            textbox.submit(actions.send, [textbox, picker, chat, *choices], **talk),
-            log.example_select(actions.begin, [chat, *choices], **talk),
-            retry.click(actions.retry, [chat, *choices], **talk),
-            log.retry(actions.retry, [chat, *choices], **talk),
-            log.edit(actions.edit, [chat, *choices], **talk),
+            textbox.submit(actions.send, [textbox, picker, visitor, *choices], **talk),
+            log.example_select(actions.begin, [visitor, *choices], **talk),
+            retry.click(actions.retry, [visitor, *choices], **talk),
+            log.retry(actions.retry, [visitor, *choices], **talk),
+            log.edit(actions.edit, [visitor, *choices], **talk),
         ]
-        textbox.stop(actions.stop, chat, None, concurrency_limit=None, queue=False, api_visibility="private")
-        clear.click(
-            actions.clear,
-            chat,
-            talk["outputs"],
-            cancels=talking,  # a waiting question would be answered in the new chat
-            concurrency_limit=None,
-            api_visibility="private",
-        )
+        textbox.stop(actions.stop, visitor, None, concurrency_limit=None, queue=False, api_visibility="private")
+        quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+        arriving = page.load(actions.arrive, key, js=read("arrive.js"), **talk)
+        lost = "async (kept, visitor) => [await window.minigpt4.lost(), visitor]"
+        reopening = arriving.then(actions.reopen, [saved, visitor], js=lost, **talk)
+        resume.click(actions.resume, visitor, **talk)
+        clearing = clear.click(actions.clear, visitor, **talk)
+        undoing = undo.click(actions.undo, visitor, **talk)
+        opening = open_saved.upload(actions.open, [open_saved, visitor], **talk)
+        for changed in (reopening, clearing, undoing, opening):
+            changed.then(actions.undoable, visitor, undo, **quiet)
+        for changed in (*talking, clearing, undoing, opening):
+            keep = "(kept) => { window.minigpt4.keep('chat', kept); return []; }"
+            changed.then(actions.save, visitor, saved, **quiet).then(
+                None, saved, None, js=keep, api_visibility="private"
+            )
+        for button, save, name, kind in (
+            (as_markdown, actions.save_markdown, "chat.md", "text/markdown"),
+            (as_json, actions.save, "chat.json", "application/json"),
+        ):
+            offer = f"(kept) => {{ window.minigpt4.save(kept, '{name}', '{kind}'); return []; }}"
+            button.click(save, visitor, saved, **quiet).then(None, saved, None, js=offer, api_visibility="private")
         if tasks:
             aim: dict[str, Any] = {
                 "fn": actions.aim,
-                "inputs": [textbox, chat, aimed],
+                "inputs": [textbox, visitor, aimed],
                 "outputs": [task, picker, aimed],
                 "concurrency_limit": None,
                 "show_progress": "hidden",

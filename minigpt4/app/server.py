@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from minigpt4.app.actions import CHATS
 from minigpt4.app.assets import ICON, head, style
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 from minigpt4.inference.serving.hosts import trusted_hosts
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 FIRST_PORT, LAST_PORT = 7860, 7959
-CHATS = 64  # kept at once; the one unused for longest is forgotten first
-WAITING = 32  # questions that may wait for the model
 
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
@@ -72,7 +71,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
     # Without monitoring nobody sees its record of 10,000 events, of which it makes a table after each event.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     try:
-        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
+        _, address, _ = page.queue(default_concurrency_limit=1).launch(
             server_name=host,
             server_port=port,
             share=False,
@@ -82,6 +81,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             footer_links=[],
             max_file_size=f"{MAX_FILE_MEGABYTES}mb",
             state_session_capacity=CHATS,
+            max_threads=2 * CHATS,  # each page that waits for an answer, or watches one grow, takes one
             app_kwargs={
                 "middleware": [Middleware(OnlyThisServer), trusted_hosts(host)],
                 "docs_url": None,

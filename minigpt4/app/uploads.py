@@ -18,6 +18,14 @@ MAX_PICTURES = 8  # in one message
 MAX_FILE_MEGABYTES = 20
 
 
+class UploadError(ValueError):
+    """What is wrong with the file at the path `file` on the server."""
+
+    def __init__(self, message: str, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 @dataclass(frozen=True)
 class Upload:
     """A picture in two sizes: `read` has the pixels that the model reads, `shown` is what people see and boxes are drawn on."""
@@ -35,7 +43,8 @@ def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> l
         image_processor (`BaseImageProcessor`): the model's.
 
     Raises:
-        ValueError: there are too many, or one is not a picture or too large; the message has the name that the user knows,
+        ValueError: there are too many.
+        UploadError: one is not a picture or too large; the message has the name that the user knows,
             not the path on the server.
     """
     if len(files) > MAX_PICTURES:
@@ -45,7 +54,7 @@ def read_uploads(files: "list[str]", image_processor: "BaseImageProcessor") -> l
         try:
             uploads.append(READER.submit(_read, file, image_processor).result())
         except (OSError, ValueError) as error:
-            raise ValueError(str(error).replace(file, Path(file).name)) from error
+            raise UploadError(str(error).replace(file, Path(file).name), file) from error
     return uploads
 
 

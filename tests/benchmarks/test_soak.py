@@ -21,7 +21,9 @@ OF_SERVE = {
     **{"large_body": "413", "closed_path": "404", "hang_up": "hung up", "slow_address": "400"},
 }
 OF_APP = {
-    **dict.fromkeys(["describe", "talk", "example", "again", "clear", "large_picture"], "done"),
+    **dict.fromkeys(
+        ["describe", "talk", "example", "again", "clear", "undo", "reload", "alien_chat", "large_picture"], "done"
+    ),
     **dict.fromkeys(["bomb", "no_picture", "too_many_pictures", "long_text"], "done, notice"),
     **{"leave": "200", "other_host": "400", "hang_up": "hung up"},
 }

@@ -17,10 +17,10 @@ import pytest
 from helpers import ROOT, read_guide
 from huggingface_hub import RepoCard
 
-from minigpt4.app.actions import Actions
-from minigpt4.app.chat import Chat
-from minigpt4.app.server import CHATS, WAITING, serve
+from minigpt4.app.actions import CHATS, WAITING, Actions
+from minigpt4.app.server import serve
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES, MAX_PICTURES
+from minigpt4.app.visitors import Visitor
 from minigpt4.loading import load
 
 
@@ -114,11 +114,14 @@ def test_address_that_is_not_of_this_machine(capfd):
 
 def test_edit_that_fails_says_why(tiny_checkpoint):
     loaded = load(tiny_checkpoint)
-    chat, settings = Chat(*loaded), (2, 1, False, 1.0, 1.0)
+    visitor, settings = Visitor(), (2, 1, False, 1.0, 1.0)
     actions = Actions(*loaded)
-    list(actions.send({"text": "Hello", "files": []}, None, chat, *settings))
-    *_, (*_, notice) = actions.edit(chat, SimpleNamespace(turn=0, text="long " * 500), *settings)
+    for text in ("Hello", "And then?"):
+        list(actions.send({"text": text, "files": []}, None, visitor, *settings))
+    before = visitor.chat.messages()
+    *_, (_, messages, _, notice) = actions.edit(visitor, SimpleNamespace(turn=0, text="long " * 500), *settings)
     assert "make it shorter" in notice.value
+    assert messages == before  # what followed the message is not lost
 
 
 def test_python_of_the_guide(capsys):
@@ -129,7 +132,7 @@ def test_python_of_the_guide(capsys):
 
 def test_limits_of_the_guide_are_those_of_the_page():
     assert f"at most {MAX_PICTURES} pictures of at most {MAX_FILE_MEGABYTES} MB" in GUIDE
-    assert f"up to {WAITING}\nwait, and the {CHATS} chats" in GUIDE
+    assert f"up to {WAITING}\nwait, and the chats of the {CHATS} visitors" in GUIDE
 
 
 def _not_the_package(folder, names) -> list[str]:

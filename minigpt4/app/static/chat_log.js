@@ -43,7 +43,7 @@ element.addEventListener('click', (event) => {
   else if (button.matches('.copy')) copy(button, message(button).text);
   else if (button.matches('.edit')) edit(message(button).index);
   else if (button.matches('.again')) trigger('retry');
-  else if (button.closest('.message:has(.edited)')) finish(button.matches('.done'));
+  else if (button.matches('.done, .close')) finish(button.matches('.done'));
 });
 element.addEventListener('keydown', (event) => {
   if (!event.target.matches('.edited')) return;

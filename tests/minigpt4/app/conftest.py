@@ -31,7 +31,7 @@ def served(folder: Path | None = None, pace: Event | None = None, **generation) 
     if pace is not None:
 
         def wait(*_):
-            pace.wait(0.1)
+            pace.wait(0.15)
 
         model.register_forward_pre_hook(wait)
     page = build_page(model, processor, about="A model to try.")
@@ -53,7 +53,7 @@ def boxes_page(boxes_checkpoint):
 
 @pytest.fixture
 def endless_page():
-    """Address of a page with a nano as slow as a large model, which talks for a minute."""
+    """Address of a page with a nano as slow as a large model, which talks for minutes."""
     pace = Event()
     yield from served(pace=pace, min_new_tokens=600, max_new_tokens=600)
     pace.set()

@@ -182,13 +182,12 @@ def test_the_model_reads_own_words_and_the_box(boxes_checkpoint, scene_file):  #
     actions = Actions(*load(boxes_checkpoint))
     settings = (2, 1, False, 1.0, 1.0)
     message = {"text": " [identify] what colour is this thing? ", "files": [str(scene_file)]}
-    *_, (chat, messages, _, _) = actions.send(message, [25, 50, 75, 100], None, *settings)
+    *_, (visitor, messages, _, _) = actions.send(message, [25, 50, 75, 100], None, *settings)
+    chat = visitor.chat
     assert chat.conversation.turns[0].text == f"[identify] what colour is this thing? {BOX}"
     assert messages[0]["text"] == message["text"]
     assert messages[0]["view"]["boxes"][0]["box"] == [25, 50, 50, 50]
-    *_, (chat, messages, _, _) = actions.send(
-        {"text": f"[identify] and {BOX}", "files": []}, [1, 2, 3, 4], chat, *settings
-    )
+    list(actions.send({"text": f"[identify] and {BOX}", "files": []}, [1, 2, 3, 4], visitor, *settings))
     assert chat.conversation.turns[1].text == f"[identify] and {BOX}"  # a box that was written counts
     *_, messages = chat.ask_again(0, "[identify] what is this", max_new_tokens=2)
     assert chat.conversation.turns[0].text == f"[identify] what is this {BOX}"

@@ -1,0 +1,167 @@
+"""An answer in the making. It does not belong to a page: loaded again, the page goes on showing it."""
+
+import sys
+import time
+import traceback
+from collections.abc import Generator, Iterator
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Any, Protocol
+
+from minigpt4.app.uploads import UploadError
+
+
+if TYPE_CHECKING:
+    from minigpt4.app.line import Line
+    from minigpt4.inference.conversation import Conversation
+
+PATIENCE = 120  # seconds that an answer goes on while no page shows it
+STOPPED = "Stopped: the answer is incomplete."
+CANCELLED = "Cancelled: the message was not sent."
+LEFT = "The answer was ended as no page showed it any more."
+
+
+class Answered(Protocol):
+    """A chat, as far as its answers need it."""
+
+    conversation: "Conversation"
+
+    def kept(self) -> Any: ...
+
+    def restore(self, kept: Any) -> None: ...
+
+    @property
+    def problems(self) -> list[str]: ...
+
+
+class Answering:
+    """
+    One answer, made in a thread of its own as soon as it is its turn.
+
+    Args:
+        chat (`Answered`): what the answer is for.
+        growing (`Generator`): the chat's messages, first with the question, then with more and more of the answer.
+        line (`Line`): where to wait for the model.
+        longest (`int`): tokens that the answer may have.
+        message (`dict`, *optional*): what was in the textbox; `back` is the same where no answer came of it.
+
+    Raises:
+        ValueError: too many wait for the model.
+    """
+
+    def __init__(
+        self,
+        chat: Answered,
+        growing: Generator[list[dict], None, None],
+        line: "Line",
+        longest: int,
+        message: dict | None = None,
+    ) -> None:
+        self.messages: list[dict] | None = None  # as long as it is in the making
+        self.ended = False
+        self.error = ""  # why there is no answer
+        self.remark = ""  # what is to be known about the answer
+        self.back: dict | None = None
+        self._chat, self._growing, self._line, self._longest, self._message = chat, growing, line, longest, message
+        self._why_stopped = ""
+        self._version = 0
+        self._changed = Condition()
+        self._watched = time.monotonic()
+        line.join(self)
+        Thread(target=self._work, daemon=True, name="answering").start()
+
+    @property
+    def ahead(self) -> int:
+        """How many are answered before."""
+        return self._line.ahead(self)
+
+    def stop(self) -> None:
+        """End it: what is there of it stays. One that waits for its turn is not sent."""
+        self._end(STOPPED)
+
+    def watch(self) -> Iterator[None]:
+        """Yields whenever there is something new to show, the last time when it has ended."""
+        seen: tuple[int, int] | None = None
+        while True:
+            with self._changed:
+                self._watched = time.monotonic()
+                now, ended = (self._version, self.ahead), self.ended
+                if now == seen and not ended:
+                    self._changed.wait(0.5)  # those ahead are looked at twice a second
+                    continue
+            seen = now
+            yield
+            if ended:
+                return
+
+    def _work(self) -> None:
+        before = self._chat.kept()
+        try:
+            for number, messages in enumerate(self._growing):  # the first shows the question; then the model reads
+                self._show(messages)
+                if number == 0:
+                    self._wait()
+                if self._why_stopped:
+                    break
+                if time.monotonic() - self._watched > PATIENCE:
+                    self._end(LEFT)
+        except UploadError as error:
+            self.error = str(error)
+            if self._message is not None:  # the file does not stay attached
+                kept = [file for file in self._message["files"] if file != error.file]
+                self._message = {**self._message, "files": kept}
+        except (ValueError, OSError) as error:
+            self.error = str(error)
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            self.error = f"Something went wrong ({type(error).__name__}); see the terminal for details."
+        finally:
+            self._growing.close()
+            self._line.leave(self)
+            self._conclude(before)
+
+    def _wait(self) -> None:
+        while self._line.ahead(self) and not self._why_stopped:
+            self._line.wait(1)
+            if time.monotonic() - self._watched > PATIENCE:
+                self._end(LEFT)
+
+    def _end(self, why: str) -> None:
+        self._why_stopped = self._why_stopped or why
+        self._chat.conversation.stop()
+        self._line.nudge()
+
+    def _show(self, messages: list[dict]) -> None:
+        with self._changed:
+            self.messages = messages
+            self._version += 1
+            self._changed.notify_all()
+
+    def _conclude(self, before: Any) -> None:
+        conversation, old = self._chat.conversation, before.turns
+        answered = conversation.turns and all(conversation.turns[-1] is not turn for turn in old)
+        if not answered:
+            self._chat.restore(before)  # turns that were to be answered again
+            self.error = self.error or (CANCELLED if self._why_stopped == STOPPED else self._why_stopped)
+            self.back = self._message
+        else:
+            self.remark = " ".join(filter(None, self._remarks(before)))
+        with self._changed:
+            self.messages = None
+            self.ended = True
+            self._version += 1
+            self._changed.notify_all()
+
+    def _remarks(self, before: Any) -> Iterator[str]:
+        conversation = self._chat.conversation
+        answer = conversation.turns[-1].answer
+        if not answer.finished and (self._why_stopped or self.error):
+            yield self._why_stopped
+        elif not answer.finished and len(answer.ids) >= self._longest:
+            yield f"The answer reached its maximum length, {self._longest} tokens: the settings can allow more."
+        elif not answer.finished:
+            yield "The answer is incomplete: the model can read no more. Start a new chat."
+        elif problems := self._chat.problems:
+            yield f"Not all boxes were right: {'; '.join(problems[:3])}."
+        if conversation.forgotten > before.forgotten:
+            left_out = f"its oldest turns are left out, {conversation.forgotten} so far; pictures stay."
+            yield f"The conversation outgrew the model: {left_out}"

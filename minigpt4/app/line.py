@@ -1,0 +1,52 @@
+"""The line before the model, which answers one question at a time: first come, first served."""
+
+from threading import Condition
+
+
+class Line:
+    """
+    Those who have a question; the first of them is being answered.
+
+    Args:
+        longest (`int`): how many may wait.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._places: list[object] = []
+        self._moved = Condition()
+
+    def join(self, who: object) -> None:
+        """Stand at its end.
+
+        Raises:
+            ValueError: it is full.
+        """
+        with self._moved:
+            if len(self._places) > self._longest:
+                raise ValueError(
+                    f"{self._longest} questions wait for the model already: send yours again in a moment."
+                )
+            self._places.append(who)
+
+    def leave(self, who: object) -> None:
+        """Whether answered or not."""
+        with self._moved:
+            if who in self._places:
+                self._places.remove(who)
+            self._moved.notify_all()
+
+    def ahead(self, who: object) -> int:
+        """How many are to be answered before."""
+        with self._moved:
+            return self._places.index(who) if who in self._places else 0
+
+    def wait(self, seconds: float) -> None:
+        """Until somebody left, or for so long."""
+        with self._moved:
+            self._moved.wait(seconds)
+
+    def nudge(self) -> None:
+        """Those who wait look again."""
+        with self._moved:
+            self._moved.notify_all()

@@ -1,0 +1,72 @@
+"""Who talks on the page. A browser shows its key when a page is opened, and finds its chat again."""
+
+import re
+import time
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from minigpt4.app.chat import Chat
+
+
+class Visitor:
+    """One browser, in any number of tabs: its chat, and the one before, which `undo` brings back."""
+
+    def __init__(self) -> None:
+        self.chat: Chat | None = None
+        self._before: Chat | None = None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a chat to bring back."""
+        return self._before is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether an answer is in the making."""
+        return self.chat is not None and self.chat.answering is not None and not self.chat.answering.ended
+
+    def begin(self, chat: "Chat | None" = None) -> None:
+        """A new chat. An answer in the making belongs to the old one, and ends."""
+        old, self.chat = self.chat, chat
+        if old is not None:
+            old.stop()
+            if old.begun:
+                self._before = old
+
+    def undo(self) -> None:
+        """Back to the chat before the last new one."""
+        before, self._before = self._before, None
+        if before is not None:
+            self.begin(before)
+
+
+class Visitors:
+    """
+    Those of the last while.
+
+    Args:
+        most (`int`): how many are known at once; the one who was away for longest is forgotten first.
+        lifetime (`float`): seconds after which one who does not come back is forgotten.
+    """
+
+    def __init__(self, most: int, lifetime: float) -> None:
+        self._most, self._lifetime = most, lifetime
+        self._known: OrderedDict[str, tuple[Visitor, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, key: object) -> Visitor:
+        """The visitor with this key: 32 hexadecimal digits that a browser chose by chance. With any other, a new one."""
+        if not isinstance(key, str) or not re.fullmatch("[0-9a-f]{32}", key):
+            return Visitor()
+        now = time.monotonic()
+        with self._lock:
+            visitor = self._known.pop(key)[0] if key in self._known else Visitor()
+            self._known[key] = visitor, now
+            oldest = next(iter(self._known))
+            while len(self._known) > self._most or now - self._known[oldest][1] > self._lifetime:
+                del self._known[oldest]
+                oldest = next(iter(self._known))
+            return visitor

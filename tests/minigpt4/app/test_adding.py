@@ -1,0 +1,68 @@
+"""Adding pictures to a message, and looking at them."""
+
+import base64
+import random
+
+from playwright.sync_api import expect
+
+from minigpt4.evaluation.scenes import draw
+
+from .test_page import SCENES, answers, opened, ready, say
+
+
+GIVE = """async ([how, files]) => {
+    const data = new DataTransfer();
+    for (const [name, type, content] of files) {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, {type}));
+    }
+    const options = {bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data};
+    const event = how === 'paste' ? new ClipboardEvent(how, options) : new DragEvent(how, options);
+    document.querySelector('#title').dispatchEvent(event);
+}"""
+
+
+def test_drop_paste_bad_files_and_enlarging(context, nano_page, tmp_path):
+    file = tmp_path / "scene.png"
+    draw(SCENES[0], size=192, rng=random.Random(0)).save(file)
+    content = base64.b64encode(file.read_bytes()).decode()
+    picture = lambda name: [name, "image/png", content]  # noqa: E731
+    page = opened(context, nano_page)
+    page.evaluate(GIVE, ["dragenter", [picture("a.png")]])
+    expect(page.locator("#drop")).to_have_text("Drop pictures anywhere")
+    expect(page.locator("#drop")).to_be_visible()
+    bad = [
+        ["photo.heic", "", "AAAA"],
+        ["broken.png", "image/png", content[:100]],
+        ["large.png", "image/png", base64.b64encode(bytes(20 * 2**20 + 1)).decode()],
+        ["notes.txt", "text/plain", "AAAA"],
+    ]
+    page.evaluate(GIVE, ["drop", [picture("a.png"), *bad]])
+    expect(page.locator("#drop")).to_be_hidden()
+    thumbnails = page.locator("#textbox .thumbnail-image")
+    expect(thumbnails).to_have_count(1)
+    expect(page.locator("#refused p span")).to_have_text(
+        [
+            "photo.heic is HEIC, which cannot be read: save it as JPEG or PNG.",
+            "broken.png is damaged, or not a picture.",
+            "large.png has 20.0 MB; at most 20 MB can be read.",
+            "notes.txt is not a picture.",
+        ]
+    )
+    page.evaluate(GIVE, ["paste", [picture("b.png")]])
+    expect(thumbnails).to_have_count(2)
+    expect(page.locator("#refused p")).to_have_count(0)
+    say(page, "What is different?")
+    expect(answers(page)).to_have_count(1)
+    ready(page)
+    pictures = page.locator("#chat .user .pictures button")
+    expect(pictures).to_have_count(2)  # in one bubble, side by side
+    first, second = (pictures.nth(number).bounding_box() for number in range(2))
+    assert first["y"] == second["y"]
+    assert first["height"] < 120
+    pictures.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#enlarged img")).to_be_visible()
+    assert page.locator("#enlarged img").bounding_box()["height"] > 600
+    page.keyboard.press("Escape")
+    expect(page.locator("#enlarged")).to_have_count(0)

@@ -1,0 +1,122 @@
+"""Waiting for an answer, and what is said about how it ended."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from minigpt4.app.actions import Actions
+from minigpt4.app.line import Line
+from minigpt4.app.visitors import Visitor, Visitors
+from minigpt4.loading import load
+
+from .test_page import answers, opened, ready, say
+
+
+SETTINGS = (1, False, 1.0, 1.0)
+
+
+def test_the_message_appears_at_once_with_those_ahead_and_can_be_cancelled(context, endless_page):
+    talking, waiting = opened(context, endless_page), context.browser.new_context().new_page()
+    waiting.set_default_timeout(60_000)
+    waiting.goto(endless_page)
+    say(talking, "Talk and talk")
+    expect(answers(talking)).to_contain_text(re.compile(".{5}"))
+    say(waiting, "And me?")
+    expect(waiting.locator("#chat .user .words")).to_have_text("And me?")
+    expect(waiting.locator("#notice")).to_have_text("1 ahead of you. The square button cancels.")
+    waiting.get_by_label("Stop").click()
+    expect(waiting.locator("#notice")).to_contain_text("Cancelled")
+    expect(waiting.locator("#textbox textarea")).to_have_value("And me?")
+    expect(waiting.locator("#chat .user .words")).to_have_count(0)
+    say(waiting)
+    expect(waiting.locator("#notice")).to_contain_text("1 ahead of you")
+    waiting.get_by_role("button", name="New chat").click()  # also ends a question that waits
+    expect(waiting.locator("#chat .user .words")).to_have_count(0)
+    say(waiting, "Anew")
+    expect(waiting.locator("#notice")).to_contain_text("1 ahead of you")
+    talking.get_by_label("Stop").click()
+    expect(talking.locator("#notice [role=status]")).to_have_text("Stopped: the answer is incomplete.")
+    expect(answers(waiting)).to_contain_text(re.compile(".{5}"))
+    expect(waiting.locator("#notice")).to_have_count(0)
+    # Loaded again: the answer in the making goes on.
+    waiting.reload()
+    expect(answers(waiting)).to_contain_text(re.compile(".{5}"))
+    before = len(answers(waiting).inner_text())
+    expect(answers(waiting)).to_contain_text(re.compile(f".{{{before + 5}}}"))
+    # Who reads back stays where they read.
+    waiting.set_viewport_size({"width": 360, "height": 480})
+    log = waiting.locator("#chat .log")
+    waiting.wait_for_function(
+        "() => { const log = document.querySelector('#chat .log'); return log.scrollHeight > log.clientHeight + 60 }"
+    )
+    log.evaluate("log => log.scrollTo(0, 0)")
+    before = len(answers(waiting).inner_text())
+    expect(answers(waiting)).to_contain_text(re.compile(f".{{{before + 20}}}"))
+    assert log.evaluate("log => log.scrollTop") == 0
+    waiting.get_by_label("Stop").click()
+    ready(waiting)
+    # A notice goes when its cause goes.
+    waiting.fill("#textbox textarea", "")
+    say(waiting)
+    expect(waiting.locator("#notice")).to_contain_text("nothing to send")
+    waiting.locator("#textbox textarea").press_sequentially("H")
+    expect(waiting.locator("#notice p")).to_be_hidden()
+    waiting.context.close()
+
+
+@pytest.fixture(scope="module")
+def actions(tiny_checkpoint):
+    model, processor = load(tiny_checkpoint)
+    model.generation_config.update(min_new_tokens=20)
+    return Actions(model, processor)
+
+
+def test_length_stop_and_errors_are_told_apart(actions):
+    def notice(tokens: int, text: str = "Hello") -> str:
+        *_, (*_, shown) = actions.send({"text": text, "files": []}, None, Visitor(), tokens, *SETTINGS)
+        return shown.value
+
+    assert "reached its maximum length, 3 tokens" in notice(3)
+    assert 'role="alert"' in notice(3, "long " * 500)
+
+
+def test_a_new_chat_in_the_instant_of_sending_ends_the_answer(actions):
+    """Whenever it comes."""
+    for views in range(1, 4):
+        visitor = Visitor()
+        sending = actions.send({"text": "Hello", "files": []}, None, visitor, 30, *SETTINGS)
+        for _ in range(views):
+            next(sending)
+        actions.clear(visitor)
+        assert all(messages == [] for _, messages, _, _ in sending)  # in the new chat
+        assert visitor.chat is None
+
+
+def test_a_message_sent_meanwhile_waits_for_the_answer(actions):
+    visitor = Visitor()
+    next(actions.send({"text": "Hello", "files": []}, None, visitor, 30, *SETTINGS))
+    *_, (_, messages, _, _) = actions.send({"text": "And then?", "files": []}, None, visitor, 3, *SETTINGS)
+    assert [each["text"] for each in messages if each["role"] == "user"] == ["Hello", "And then?"]
+
+
+def test_the_line_is_bounded_and_in_order():
+    line, people = Line(2), [object() for _ in range(4)]
+    for one in people[:3]:  # the first is being answered
+        line.join(one)
+    with pytest.raises(ValueError, match="2 questions wait for the model already"):
+        line.join(people[3])
+    assert [line.ahead(one) for one in people[:3]] == [0, 1, 2]
+    line.leave(people[0])
+    assert [line.ahead(one) for one in people[1:3]] == [0, 1]
+
+
+def test_visitors_are_found_again_and_bounded():
+    visitors = Visitors(most=2, lifetime=1e9)
+    keys = [f"{number:032x}" for number in range(3)]
+    first, second = map(visitors.find, keys[:2])
+    assert visitors.find(keys[0]) is first
+    visitors.find(keys[2])
+    assert visitors.find(keys[0]) is first
+    assert visitors.find(keys[1]) is not second  # away for longest
+    assert visitors.find("") is not visitors.find("")
