@@ -57,7 +57,7 @@ def build_page(
             elem_id="textbox",
             show_label=False,
             label="Your message",
-            placeholder="Ask about a picture: drop or paste it anywhere",
+            placeholder="Ask, or drop pictures anywhere",
             file_types=["image"],
             file_count="multiple",
             sources=["upload"],

@@ -78,6 +78,10 @@
     event.stopPropagation();
     add(pasted);
   });
+  // What was refused is of no more interest when the message is sent.
+  const sent = () => document.querySelector('#refused')?.replaceChildren();
+  on('keydown', (event) => event.key === 'Enter' && !event.shiftKey && event.target.matches?.('#textbox textarea') && sent());
+  on('click', (event) => event.target.closest?.('#textbox .submit-button') && sent());
   on('change', (event) => {
     if (!(event.target instanceof Element) || !event.target.matches('#textbox input[type="file"]')) return;
     const chosen = [...event.target.files];
