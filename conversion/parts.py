@@ -83,7 +83,7 @@ def plan_parts(
 
 def _read_tower(vision: str | Path, *, with_qformer: bool) -> tuple[dict, dict]:
     """What the image processor of a tower does, and what a configuration says of it."""
-    qformer = {"qformer_config": {} if with_qformer else None}
+    qformer: dict = {"qformer_config": {} if with_qformer else None}
     if Path(vision).is_file():  # EVA's, which has neither configuration nor image processor
         return {}, {"vision_config": {}, **qformer}
     folder = local_folder(vision, prefixes=BLIP2_FOLDER_PARTS)
