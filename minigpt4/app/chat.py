@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -192,18 +193,19 @@ class Chat:
         return messages
 
     def _grow(
-        self, shown: _Shown, pieces: Iterator[str], before: _Shown | None = None
+        self, shown: _Shown, pieces: Generator[str, None, None], before: _Shown | None = None
     ) -> Generator[list[dict], None, None]:
         """The messages while an answer grows; where none comes of a retry, the turn is shown as `before`."""
         answer = ""
         yield self.messages(shown)
         try:
             shown_at = -math.inf
-            for piece in pieces:
-                answer += piece
-                if time.monotonic() - shown_at > INTERVAL:
-                    shown_at = time.monotonic()
-                    yield self.messages(shown, answer)
+            with closing(pieces):  # its turn is there before it is looked for
+                for piece in pieces:
+                    answer += piece
+                    if time.monotonic() - shown_at > INTERVAL:
+                        shown_at = time.monotonic()
+                        yield self.messages(shown, answer)
         finally:
             if len(self.conversation.turns) > len(self._shown):  # a turn came of it
                 turn = self.conversation.turns[-1]

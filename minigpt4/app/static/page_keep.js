@@ -102,6 +102,10 @@ window.minigpt4 = (() => {
     draft = {text: area.value, files};
     keep('draft', draft);
   }
+  // What is typed is kept at once: the page may be loaded again before the next look.
+  document.addEventListener('input', (event) => {
+    if (begun && event.target.matches?.('#textbox textarea')) keep('draft', {text: event.target.value, files: draft?.files || []});
+  });
   let looking = false;
   setInterval(async () => {
     if (looking) return;

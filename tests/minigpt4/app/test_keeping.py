@@ -132,6 +132,16 @@ def test_other_files_are_refused_in_one_line(chat, loaded, tmp_path, change):
     assert "not a chat saved by this page" in notice.value
 
 
+def test_an_answer_left_in_the_middle_stays_in_the_chat(loaded):
+    chat = Chat(*loaded)
+    growing = chat.ask("Hello", [], max_new_tokens=50, min_new_tokens=50)
+    [question], (_, begun) = next(growing), next(growing)
+    growing.close()
+    assert [message["role"] for message in chat.messages()] == ["user", "bot"]
+    assert chat.messages()[0] == question
+    assert chat.messages()[1]["text"].startswith(begun["text"].strip())
+
+
 def test_a_new_chat_can_be_undone_and_done_again(loaded):
     actions, visitor = Actions(*loaded), Visitor()
     list(actions.send({"text": "Hello", "files": []}, None, visitor, *SETTINGS))

@@ -49,7 +49,7 @@ def test_objects_are_told_apart_by_words_and_by_their_centres(scenes):
             assert abs(ax - bx) >= APART[0] or abs(ay - by) >= APART[1]
         for obj, (x, y) in zip(scene.objects, centres, strict=True):
             assert obj.position == POSITIONS[3 * int(3 * y) + int(3 * x)]
-        assert [int(y * 16) for _, y in centres] == sorted(int(y * 16) for _, y in centres)
+        assert [int(y / APART[1]) for _, y in centres] == sorted(int(y / APART[1]) for _, y in centres)
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.5])
