@@ -63,6 +63,9 @@ class Actions:
     def send(self, message: dict, box: Any, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""
         visitor, chat = self._chat(visitor)
+        if visitor.answers and chat.answering and chat.answering.message == message:  # sent twice by one hand
+            yield from self._watch(visitor, {"value": None})
+            return
         try:
             typed, drawn = self._checked(message, box, chat.picture)
         except ValueError as error:

@@ -61,7 +61,8 @@ class Answering:
         self.error = ""  # why there is no answer
         self.remark = ""  # what is to be known about the answer
         self.back: dict | None = None
-        self._chat, self._growing, self._line, self._longest, self._message = chat, growing, line, longest, message
+        self.message = message
+        self._chat, self._growing, self._line, self._longest = chat, growing, line, longest
         self._why_stopped = ""
         self._version = 0
         self._changed = Condition()
@@ -106,9 +107,9 @@ class Answering:
                     self._end(LEFT)
         except UploadError as error:
             self.error = str(error)
-            if self._message is not None:  # the file does not stay attached
-                kept = [file for file in self._message["files"] if file != error.file]
-                self._message = {**self._message, "files": kept}
+            if self.message is not None:  # the file does not stay attached
+                kept = [file for file in self.message["files"] if file != error.file]
+                self.message = {**self.message, "files": kept}
         except (ValueError, OSError) as error:
             self.error = str(error)
         except Exception as error:
@@ -142,7 +143,7 @@ class Answering:
         if not answered:
             self._chat.restore(before)  # turns that were to be answered again
             self.error = self.error or (CANCELLED if self._why_stopped == STOPPED else self._why_stopped)
-            self.back = self._message
+            self.back = self.message
         else:
             self.remark = " ".join(filter(None, self._remarks(before)))
         with self._changed:

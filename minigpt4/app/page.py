@@ -84,7 +84,8 @@ def build_page(
             "api_visibility": "private",
         }
         talking = [
-            textbox.submit(actions.send, [textbox, picker, visitor, *choices], **talk),
+            # Also while the call before is ending: a message is never dropped.
+            textbox.submit(actions.send, [textbox, picker, visitor, *choices], **talk, trigger_mode="multiple"),
             log.example_select(actions.begin, [visitor, *choices], **talk),
             retry.click(actions.retry, [visitor, *choices], **talk),
             log.retry(actions.retry, [visitor, *choices], **talk),

@@ -43,11 +43,12 @@ window.minigpt4 = (() => {
   }
 
   const pictures = () => [...document.querySelectorAll('#textbox .thumbnail-wrapper img')].map((picture) => picture.src);
-  let written = '', begun = false, draft = null, answering = false, awaited = 0, patience = 0;
+  let written = '', begun = false, draft = null, answering = false, awaited = 0, patience = 0, offered = '', until = 0;
 
   // A message counts as sent when its answer has ended: until then it may have to be offered again.
   function sending() {
     const area = document.querySelector('#textbox textarea');
+    offered = '';
     if (begun && area?.value) keep('sent', {text: area.value, files: draft?.files || []});
   }
   document.addEventListener('keydown', (event) => {
@@ -74,7 +75,7 @@ window.minigpt4 = (() => {
 
   async function restore(area) {
     draft = await kept('draft');
-    if (draft?.text && !area.value) write(area, draft.text);
+    if (draft?.text) [offered, until] = [draft.text, Date.now() + 5_000];  // a page that is still being built empties it again
     if (draft?.files?.length && !pictures().length) {
       attach(draft.files);
       [awaited, patience] = [draft.files.length, Date.now() + 60_000];  // the draft is whole again when they are uploaded
@@ -87,6 +88,7 @@ window.minigpt4 = (() => {
     const area = document.querySelector('#textbox textarea');
     if (!area) return;
     if (!begun) return restore(area);
+    if (offered && Date.now() < until && !area.value) write(area, offered);
     const now_answering = document.querySelector('#textbox .stop-button') !== null;
     if (answering && !now_answering) keep('sent', null);
     answering = now_answering;
@@ -102,10 +104,6 @@ window.minigpt4 = (() => {
     draft = {text: area.value, files};
     keep('draft', draft);
   }
-  // What is typed is kept at once: the page may be loaded again before the next look.
-  document.addEventListener('input', (event) => {
-    if (begun && event.target.matches?.('#textbox textarea')) keep('draft', {text: event.target.value, files: draft?.files || []});
-  });
   let looking = false;
   setInterval(async () => {
     if (looking) return;

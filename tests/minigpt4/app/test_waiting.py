@@ -93,6 +93,16 @@ def test_a_new_chat_in_the_instant_of_sending_ends_the_answer(actions):
         assert visitor.chat is None
 
 
+def test_a_message_sent_twice_by_one_hand_is_answered_once(actions):
+    visitor, message = Visitor(), {"text": "Hello", "files": []}
+    first = actions.send(message, None, visitor, 30, *SETTINGS)
+    next(first)
+    *_, (_, shown, _, _) = actions.send({**message}, None, visitor, 30, *SETTINGS)
+    assert [each["text"] for each in shown if each["role"] == "user"] == ["Hello"]
+    *_, (_, shown, _, _) = first
+    assert len(shown) == 2
+
+
 def test_a_message_sent_meanwhile_waits_for_the_answer(actions):
     visitor = Visitor()
     next(actions.send({"text": "Hello", "files": []}, None, visitor, 30, *SETTINGS))
