@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .fit import refuse_misfit
 from .identity import CheckpointError, first_line, identify, model_type_of
+from .precision import read_suited
 from .remote_code import naming_refused_code
 
 
@@ -30,7 +32,8 @@ def load(
             Run code that the checkpoint brings for its tokenizer or processors. Without it, a checkpoint that needs such
             code is refused, without a prompt.
         dtype (`str`, *optional*, defaults to `"auto"`):
-            Of the weights, as `"bfloat16"`. Default: as they are stored.
+            Of the weights, as `"bfloat16"`. Default: as they are stored, but never float16 on a CPU: bfloat16 there if it
+            multiplies that, else float32. A [`~minigpt4.checkpoints.precision.PrecisionWarning`] says so.
         device_map (*optional*, defaults to `"auto"`): As for `from_pretrained`.
 
     Returns:
@@ -80,16 +83,19 @@ def _load(
     """The model of `weights` and the processor that is `beside`, each a name with its revision, of the checkpoint `name`."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    with naming_refused_code(name, weights[0]), _loading(name):
-        model, report = AutoModelForImageTextToText.from_pretrained(
+    def read(precision: str) -> tuple[Any, Any]:
+        return AutoModelForImageTextToText.from_pretrained(
             weights[0],
             revision=weights[1],
-            dtype=dtype,
+            dtype=precision,
             device_map=device_map,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             trust_remote_code=trust_remote_code,
         )
+
+    with naming_refused_code(name, weights[0]), _loading(name):
+        model, report = read_suited(read, dtype, itemgetter(0))
         processor = AutoProcessor.from_pretrained(beside[0], revision=beside[1], trust_remote_code=trust_remote_code)
     refuse_misfit(weights[0], report)
     return model.eval(), processor

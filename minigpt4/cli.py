@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from minigpt4.checkpoints.precision import PrecisionWarning
 from minigpt4.checkpoints.remote_code import never_ask
 from minigpt4.commands import app as page
 from minigpt4.commands import (
@@ -110,6 +111,8 @@ def _quiet_libraries() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", category=PrecisionWarning)
+            warnings.showwarning = lambda message, *_, **__: note(f"minigpt4: {message}")
             yield
     finally:
         logging.disable(level)

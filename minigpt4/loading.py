@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def load(
-    checkpoint: str | Path | None = None, trust_remote_code: bool = False
+    checkpoint: str | Path | None = None, trust_remote_code: bool = False, dtype: str = "auto"
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """[`minigpt4.checkpoints.loading.load`] of `checkpoint`, which may also be `nano`, the default, or `nano-v2`."""
-    return loading.load(embedded(checkpoint or "nano"), trust_remote_code)
+    return loading.load(embedded(checkpoint or "nano"), trust_remote_code, dtype)
 
 
 __all__ = ["load"]

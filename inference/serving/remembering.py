@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from minigpt4.checkpoints.precision import read_suited
 from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache, may_be_shared
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
@@ -32,6 +33,12 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
     def __init__(self, config):
         super().__init__(config)
         self._chats: list[_Chat] = []
+
+    @classmethod
+    def from_pretrained(cls, *args, dtype="auto", **kwargs):
+        """See [`~transformers.PreTrainedModel.from_pretrained`]. `"auto"` is never float16 on a CPU."""
+        read = super().from_pretrained
+        return read_suited(lambda precision: read(*args, dtype=precision, **kwargs), dtype, lambda model: model)
 
     def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
         """See [`MiniGPT4ForConditionalGeneration`]. The cache is for single prompts, one call at a time."""

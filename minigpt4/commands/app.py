@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from minigpt4.commands.console import note, say, working
-from minigpt4.commands.options import Model, TrustRemoteCode, model_name
+from minigpt4.commands.options import Dtype, Model, Precision, TrustRemoteCode, model_name
 from minigpt4.inference.serving.listening import first_free_port
 from minigpt4.inference.serving.memory import give_back_memory
 
@@ -29,6 +29,7 @@ def app(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="Default: the first free port from 7860.")
     ] = None,
+    dtype: Dtype = Precision.AUTO,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Serve a web page to chat about pictures; with MiniGPT-v2, also to find and name objects in them."""
@@ -44,7 +45,7 @@ def app(
             from minigpt4.app import about, build_page, serve
             from minigpt4.loading import load
 
-            page = build_page(*load(model, trust_remote_code), about=about(model))
+            page = build_page(*load(model, trust_remote_code, dtype), about=about(model))
         address = serve(page, host, port)
         say(f"Open {address} in a browser. Ctrl-C ends the page.")
         if host not in ("127.0.0.1", "localhost", "::1"):

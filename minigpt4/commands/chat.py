@@ -8,7 +8,7 @@ import typer
 
 from minigpt4.commands.console import note, print_pairs, working
 from minigpt4.commands.keyboard import keys_wait, reader
-from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode, model_name
+from minigpt4.commands.options import Dtype, MaxNewTokens, Model, Precision, TrustRemoteCode, model_name
 from minigpt4.commands.pictures import check_exists, read_picture
 from minigpt4.commands.thumbnails import protocol, show_thumbnail
 from minigpt4.commands.wrapping import WordWrap
@@ -35,6 +35,7 @@ def chat(
     image: Annotated[str | None, typer.Argument(metavar="IMAGE", help="Picture to start with.")] = None,
     model: Model = None,
     max_new_tokens: MaxNewTokens = None,
+    dtype: Dtype = Precision.AUTO,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Chat with the model about pictures; add one in any turn with /image PATH."""
@@ -46,7 +47,7 @@ def chat(
         from minigpt4.loading import load
 
         picture = read_picture(image) if image else None
-        conversation = Conversation(*load(model, trust_remote_code), max_new_tokens=max_new_tokens)
+        conversation = Conversation(*load(model, trust_remote_code, dtype), max_new_tokens=max_new_tokens)
     note(f"{model_name(model)}, {_in_words(conversation.model.num_parameters())} parameters")
     if model_name(model) in EMBEDDED:
         note("It is tiny and only knows drawn scenes of simple shapes, not photographs.")

@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 
 from minigpt4.commands.console import note, progress_bar, working
-from minigpt4.commands.options import MaxNewTokens, Model, TrustRemoteCode, model_name, not_empty
+from minigpt4.commands.options import Dtype, MaxNewTokens, Model, Precision, TrustRemoteCode, model_name, not_empty
 from minigpt4.commands.pictures import find_pictures, read_picture
 from minigpt4.commands.wrapping import WordWrap
 
@@ -27,6 +27,7 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON per picture.")] = False,
     max_new_tokens: MaxNewTokens = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures answered at once.")] = 8,
+    dtype: Dtype = Precision.AUTO,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Describe pictures, or answer a question about each of them.
@@ -35,11 +36,13 @@ def describe(
     """
     names, failed = _find_all(images)
     if len(names) == 1 and not as_json:
-        _stream(names[0], prompt, model, trust_remote_code, max_new_tokens)
+        _stream(names[0], prompt, model, trust_remote_code, dtype, max_new_tokens)
     elif names:
         with progress_bar(visible=len(names) > 1) as progress:
             bar = _Bar(progress, len(names), f"Loading {model_name(model)}")
-            for name, result in _answers(names, prompt, model, trust_remote_code, max_new_tokens, batch_size, bar):
+            for name, result in _answers(
+                names, prompt, model, trust_remote_code, dtype, max_new_tokens, batch_size, bar
+            ):
                 failed += isinstance(result, Exception)
                 _report(name, prompt, result, as_json)
                 bar.advance()
@@ -86,7 +89,7 @@ def _find_all(sources: list[str]) -> tuple[list[str], int]:
 
 
 def _stream(
-    name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, max_new_tokens: int | None
+    name: str, prompt: str, checkpoint: str | None, trust_remote_code: bool, dtype: str, max_new_tokens: int | None
 ) -> None:
     with working(f"Loading {model_name(checkpoint)}"):
         from minigpt4.inference.answering import answer
@@ -95,7 +98,7 @@ def _stream(
         from minigpt4.loading import load
 
         picture = read_picture(name)
-        model, processor = load(checkpoint, trust_remote_code)
+        model, processor = load(checkpoint, trust_remote_code, dtype)
     streamer = AnswerStreamer(processor.tokenizer, processor.end_marks, WordWrap().write)
     conversations = [[user_turn(prompt, picture)]]
     [result] = answer(model, processor, conversations, max_new_tokens=max_new_tokens, streamer=streamer)
@@ -109,6 +112,7 @@ def _answers(
     prompt: str,
     checkpoint: str | None,
     trust_remote_code: bool,
+    dtype: str,
     max_new_tokens: int | None,
     batch_size: int,
     bar: _Bar,
@@ -119,7 +123,7 @@ def _answers(
         from minigpt4.inference.turns import user_turn
         from minigpt4.loading import load
 
-        model, processor = load(checkpoint, trust_remote_code)
+        model, processor = load(checkpoint, trust_remote_code, dtype)
     bar.begin()
     longest = max_new_tokens or model.generation_config.max_new_tokens
     for start in range(0, len(names), batch_size):

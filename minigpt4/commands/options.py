@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,21 @@ TrustRemoteCode = Annotated[
 MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", min=1, help="Maximum length of an answer, in tokens. Default: the checkpoint's."),
+]
+
+
+class Precision(StrEnum):
+    """What weights can be computed in; `auto` leaves it to `minigpt4.checkpoints.precision`."""
+
+    AUTO, BFLOAT16, FLOAT16, FLOAT32 = "auto", "bfloat16", "float16", "float32"
+
+
+Dtype = Annotated[
+    Precision,
+    typer.Option(
+        "--dtype",
+        help="Precision of the weights. auto: as they are stored, but not float16 on a CPU, which is slow with it.",
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from minigpt4.commands.console import note
-from minigpt4.commands.options import Model, TrustRemoteCode, model_name
+from minigpt4.commands.options import Dtype, Model, Precision, TrustRemoteCode, model_name
 from minigpt4.inference.serving.listening import check_address
 from minigpt4.inference.serving.memory import give_back_memory
 
@@ -20,11 +20,12 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free one.")
     ] = 8000,
+    dtype: Dtype = Precision.AUTO,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer over HTTP as OpenAI's API does, with pictures and streaming.
 
-    All further options are those of transformers serve: --device, --dtype, --quantization and more.
+    All further options are those of transformers serve: --device, --quantization and more.
     Anyone who can reach the port can make it read pictures from URLs and from this machine: it listens on localhost
     unless --host says otherwise.
     """
@@ -77,7 +78,7 @@ def serve(
     note(f"Requests name the model {name}")
     trust = ["--trust-remote-code"] if trust_remote_code else []
     app(
-        ["serve", name, "--host", host, "--port", str(port), *trust, *context.args],
+        ["serve", name, "--host", host, "--port", str(port), "--dtype", dtype, *trust, *context.args],
         prog_name="minigpt4",
         standalone_mode=False,
     )
