@@ -1,8 +1,8 @@
 """`python -m benchmarks.curation OUTPUT`: a set made by nano after stage 1, and what training stage 2 on it gives.
 
 Nano after stage 1 alone describes drawn scenes, the rules of curation mend, its filter drops, and a reviewer who knows what was
-drawn drops what is wrong. Stage 2 is trained on that, on what is left without each of these steps, and on the true
-descriptions of the same scenes. Each model describes held-out scenes. Prints a JSON line for each, and writes
+drawn drops what is wrong. Stage 2 is trained on that, on what is left without each of these steps and by each alone, and on
+the true descriptions of the same scenes. Each model describes held-out scenes. Prints a JSON line for each, and writes
 `results.jsonl`, `steps.json` (what the texts are like after each step) and `curation.png` into OUTPUT; a run that was stopped goes on there.
 """
 
@@ -32,7 +32,14 @@ from minigpt4.training import run as training
 INSTRUCTION = "Describe this image in detail."
 BATCH_SIZE = 32
 STEPS = ("continue", "mend", "filter", "review")
-WITHOUT = ("review", "mend", "filter")
+# The steps that are left out of each set.
+SETS = {
+    "made": (),
+    **{f"made without {step}": (step,) for step in STEPS},
+    "mended only": ("filter", "review"),
+    "filtered only": ("mend", "review"),
+    "reviewed only": ("mend", "filter"),
+}
 
 
 def main() -> None:
@@ -49,9 +56,7 @@ def main() -> None:
     file = args.output / "results.jsonl"
     results = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     done = {result["data"] for result in results}
-    sets: dict = {"none (stage 1 only)": None, "made": (), "true descriptions": None}
-    sets |= {f"made without {step}": (step,) for step in WITHOUT}
-    for name, without in sets.items():
+    for name, without in {"none (stage 1 only)": None, **SETS, "true descriptions": None}.items():
         if name in done:
             continue
         start, rows, counts = time.process_time(), 0, {}
@@ -191,11 +196,12 @@ def evaluate(folder: Path, count: int) -> dict:
 
 
 def plot(results: list[dict], file: Path) -> None:
-    """A bar for each set: failures and facts right."""
+    """Bars for each set: failures, facts that are said, and how much of what is said is right."""
     rows = {
         f"{one['data']} ({one['rows']} rows)" if one["rows"] else one["data"]: {
             "failures, %": 100 * one["failure_rate"],
-            "facts right, %": 100 * one["facts"],
+            "facts said, %": 100 * one["facts"],
+            "right of what is said, %": 100 * one["facts_precision"],
         }
         for one in results
     }

@@ -1,14 +1,14 @@
 """Visitors of `minigpt4 serve` in a soak test."""
 
-import base64
 import json
 import random
 from itertools import islice
 
 import httpx
 
-from benchmarks.hostile import Site, bomb, encoded, large
+from benchmarks.hostile import Site, bomb, large
 from minigpt4.evaluation.scenes import draw, sample_scenes
+from minigpt4.processing.image_addresses import image_address
 
 
 class Visitor:
@@ -18,7 +18,9 @@ class Visitor:
         self.random = chance
         self._site = site
         self._client = httpx.Client(base_url=address, timeout=120, trust_env=False)
-        self._pictures = [_data(encoded(draw(scene))) for scene in islice(sample_scenes(seed=chance.random()), 32)]
+        self._pictures = [
+            image_address(draw(scene), "png") for scene in islice(sample_scenes(seed=chance.random()), 32)
+        ]
         good = [self.describe, self.talk, self.second_turn, self.stream, self.complete, self.response, self.models]
         hostile = [
             self.hang_up,
@@ -78,13 +80,15 @@ class Visitor:
         return self._chat([_user("What is this?", self._site.address + self.random.choice(["/file", "/loop"]))])
 
     def bomb(self):
-        return self._chat([_user("What is this?", _data(bomb()))])
+        return self._chat([_user("What is this?", image_address(bomb(), "png"))])
 
     def large_picture(self):
-        return self._chat([_user("What is this?", _data(large()))])
+        return self._chat([_user("What is this?", image_address(large(), "png"))])
 
     def no_picture(self):
-        address = self.random.choice(["/etc/passwd", "nothing.png", _data(b"%!PS"), _data(bomb()[:500]), ""])
+        address = self.random.choice(
+            ["/etc/passwd", "nothing.png", image_address(b"%!PS", "png"), image_address(bomb()[:500], "png"), ""]
+        )
         return self._chat([_user("What is this?", address)])
 
     def bad_number(self):
@@ -131,10 +135,6 @@ class Visitor:
         answer = self._client.post(path, content=body, headers={"Content-Type": "application/json"})
         failed = b'data: {"error"' in answer.content  # in the middle of a stream
         return f"{answer.status_code}{', then an error' if failed else ''}"
-
-
-def _data(content: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def _user(text: str, picture: str | None = None) -> dict:

@@ -92,22 +92,37 @@ def make_config(
     return override_config(fields_, overrides, name="--config", text_config_class=type(text_config))
 
 
+def read_config(folder: Path, part: str) -> PreTrainedConfig:
+    """
+    The configuration in a folder.
+
+    Args:
+        folder (`Path`): of a model.
+        part (`str`): what it is taken for, for errors: "vision tower" or "language model".
+
+    Raises:
+        FileNotFoundError: there is no `config.json`.
+        ValueError: there is none that transformers knows.
+    """
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a {part}.")
+    with naming_refused_code(folder, advice=f"take a {part} that transformers knows"):
+        try:
+            return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        except Exception as error:
+            raise ValueError(
+                f"{folder / 'config.json'} describes no model that transformers knows: {reason_of(error)}"
+            ) from error
+
+
 def read_text_config(folder: Path) -> PreTrainedConfig:
     """
     The configuration of the language model in a folder, with all end tokens that its generation config lists.
 
     Raises:
-        ValueError: where there is none that transformers knows.
+        FileNotFoundError, ValueError: as [`read_config`].
     """
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a language model.")
-    with naming_refused_code(folder, advice="take a language model that transformers knows"):
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        except Exception as error:
-            raise ValueError(
-                f"{folder / 'config.json'} describes no model that transformers knows: {reason_of(error)}"
-            ) from error
+    config = read_config(folder, "language model")
     if (file := folder / GENERATION_CONFIG_NAME).is_file():
         try:
             ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")

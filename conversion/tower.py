@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, PreTrainedConfig, SiglipVisionConfig
+from transformers import PreTrainedConfig, SiglipVisionConfig
 from transformers.image_processing_base import ImageProcessingMixin
 
-from minigpt4.checkpoints.overrides import reason_of
-from minigpt4.checkpoints.remote_code import naming_refused_code
 from minigpt4.modeling_minigpt4.vision_tower_minigpt4 import make_vision_tower
 
+from .configuration import read_config
 from .names import UNUSED_TOWER
 from .plan import Plan
 from .renamed import RenamedSource
@@ -29,18 +28,9 @@ def read_vision_config(folder: Path) -> PreTrainedConfig:
     The configuration of the vision tower in a folder, also where it is one part of a model.
 
     Raises:
-        FileNotFoundError: there is no `config.json`.
-        ValueError: there is none that transformers knows, or it is of no vision tower with pictures of one size.
+        FileNotFoundError, ValueError: as [`read_config`]; also where it is not of a vision tower with pictures of one size.
     """
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} holds no config.json: give the folder of a vision tower.")
-    with naming_refused_code(folder, advice="take a vision tower that transformers knows"):
-        try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        except Exception as error:
-            raise ValueError(
-                f"{folder / 'config.json'} describes no model that transformers knows: {reason_of(error)}"
-            ) from error
+    config = read_config(folder, "vision tower")
     config = getattr(config, "vision_config", config)
     if getattr(config, "image_size", None) is None:
         raise ValueError(

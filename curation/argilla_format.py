@@ -1,9 +1,10 @@
 """Records for Argilla 2, where teams review: `dataset.records.from_json` reads them."""
 
-import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
+
+from minigpt4.processing.image_addresses import image_address
 
 
 def write_argilla(folder: Path, lines: Sequence[dict], images: Path) -> None:
@@ -33,4 +34,4 @@ def write_argilla(folder: Path, lines: Sequence[dict], images: Path) -> None:
 
 def _address(file: Path) -> str:
     kind = file.suffix.removeprefix(".").replace("jpg", "jpeg")
-    return f"data:image/{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+    return image_address(file.read_bytes(), kind)

@@ -4,28 +4,13 @@ import re
 from collections.abc import Iterator
 
 from minigpt4.evaluation.scoring.failure_rate import failures
+from minigpt4.evaluation.scoring.words import WORD
 
 from .leftovers import leftovers
 from .recipe import Checks
 
 
-_NUMBER_WORDS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "dozen",
-    "hundred",
-    "thousand",
-]
-_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_NUMBER_WORD = re.compile("two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand", re.I)
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\"\u201c\n])\s*\W*$")
 
 
@@ -46,7 +31,7 @@ def refusal(text: str, reply: str, checks: Checks, language: str | None = "en", 
         return "cut off"
     if {*leftovers(reply)} - {*leftovers(text)}:
         return "apology or remark"
-    share = len(_WORD.findall(reply)) / max(1, len(_WORD.findall(text)))
+    share = len(WORD.findall(reply)) / max(1, len(WORD.findall(text)))
     if share < checks.shortest:
         return "too short"
     if share > checks.longest:
@@ -60,15 +45,15 @@ def refusal(text: str, reply: str, checks: Checks, language: str | None = "en", 
 
 def new_words(text: str, reply: str) -> set[str]:
     """The numbers and names in a reply that the text does not have, in lower case."""
-    known = {word.lower() for word in _WORD.findall(text)}
+    known = {word.lower() for word in WORD.findall(text)}
     return {word for word in _numbers_and_names(reply) if word not in known}
 
 
 def _numbers_and_names(text: str) -> Iterator[str]:
     """Names are words with a capital that do not begin a sentence."""
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         word = match[0]
         begins = _SENTENCE_START.search(text[: match.start()]) is not None
         named = word[0].isupper() and not begins and word not in ("I", "I'm", "I\u2019m")
-        if word[0].isdigit() or word.lower() in _NUMBER_WORDS or named:
+        if word[0].isdigit() or _NUMBER_WORD.fullmatch(word) or named:
             yield word.lower()

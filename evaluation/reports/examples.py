@@ -1,7 +1,5 @@
 """Samples that were right and wrong, with their pictures, and boxes drawn."""
 
-import base64
-import io
 import json
 import random
 from collections import Counter
@@ -15,6 +13,7 @@ from PIL.Image import Image
 
 from minigpt4.processing.boxes import Box, GroundedPhrase
 from minigpt4.processing.drawing import draw_boxes
+from minigpt4.processing.image_addresses import image_address
 from minigpt4.processing.image_loading import AsStored, load_image
 
 from .groups import Sample, right_boxes, score_of
@@ -98,8 +97,7 @@ def _picture(sample: Sample, data: Path, picture: Image | None) -> str:
         phrases = [GroundedPhrase(name, (0, 0), [Box(*box) for box in found]) for name, found in boxes.items()]
         picture = draw_boxes(picture, phrases)
     picture.thumbnail((SIDE, SIDE))
-    picture.convert("RGB").save(content := io.BytesIO(), "JPEG", quality=85)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}">'
+    return f'<img alt="" src="{image_address(picture.convert("RGB"), "jpeg", quality=85)}">'
 
 
 def _answered(parsed: Any) -> list[Sequence[float]]:

@@ -1,13 +1,12 @@
 """Sheets on which people judge answers: written as CSV and as a page with the pictures, read again when they are filled."""
 
-import base64
 import csv
 import html
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from minigpt4.checkpoints.writing import unfinished_file
+from minigpt4.processing.image_addresses import image_address
 from minigpt4.processing.image_loading import AsStored, load_image
 
 from .results import Result
@@ -102,8 +101,7 @@ def _item(row: dict[str, str], data: Path) -> str:
 def _picture(file: Path) -> str:
     picture = load_image(AsStored(str(file)))
     picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    picture.save(content := io.BytesIO(), "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return image_address(picture, "jpeg", quality=85)
 
 
 def read_sheets(files: Sequence[Path]) -> dict[str, list[bool | None]]:

@@ -1,15 +1,12 @@
 """Objects in a description that are not in the picture: CHAIR (https://huggingface.co/papers/1809.02156)."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .summaries import mean_of, ratio
-
-
-_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+from .words import WORD
 
 
 class Synonyms:
@@ -73,7 +70,7 @@ class Synonyms:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return WORD.findall(text.lower())
 
 
 def _plurals(word: str) -> Iterator[str]:

@@ -1,10 +1,8 @@
 """In front of the server: requests are checked, and their pictures fetched and shrunk, before the server sees them."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -29,6 +27,7 @@ from minigpt4.inference.serving.requests import (
     written,
 )
 from minigpt4.processing.fetching import fetch
+from minigpt4.processing.image_addresses import image_address
 from minigpt4.processing.image_loading import shrunk
 
 
@@ -193,10 +192,8 @@ class Door:
         return prompt_ids(processor, messages, sum(part["type"] == "image" for part in parts), **extra)
 
     def _small(self, source: str | bytes) -> str:
-        """A data URL of the picture in the size that the model reads."""
-        buffer = BytesIO()
-        shrunk(read_picture(source), self._processor.image_processor).save(buffer, "png", compress_level=1)
-        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        """The address of the picture in the size that the model reads."""
+        return image_address(shrunk(read_picture(source), self._processor.image_processor), "png", compress_level=1)
 
 
 def guard(app: Any, name: str, model: Any, processor: Any) -> None:

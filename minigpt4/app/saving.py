@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from minigpt4.app.boxes import placed_text
@@ -11,6 +10,7 @@ from minigpt4.app.chat import Chat, Exchange
 from minigpt4.app.uploads import MAX_PICTURES
 from minigpt4.inference.serving.pictures import READER, read_picture
 from minigpt4.processing.boxes import parse_grounding
+from minigpt4.processing.image_addresses import image_address
 
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _turns(chat: Chat) -> list[dict[str, Any]]:
             "typed": each.typed,
             "box": each.box,
             "pictures": [
-                {"shown": _address(shown, "webp"), "read": _address(_png(read), "png")}
+                {"shown": image_address(shown, "webp"), "read": image_address(read, "png")}
                 for shown, read in each.pictures
             ],
             "answer": each.answer,
@@ -111,16 +111,6 @@ def _opened(address: str) -> "Image":
     if not address.startswith("data:image/"):  # nothing is fetched, and no file of this machine is read
         raise ValueError("a picture that is not in the file")
     return READER.submit(read_picture, address).result()
-
-
-def _png(picture: "Image") -> bytes:
-    buffer = BytesIO()
-    picture.save(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _address(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _as_typed(line: str) -> str:

@@ -1,13 +1,12 @@
 """Pictures as they are shown on the page."""
 
-import base64
 import tempfile
-from io import BytesIO
 
 from PIL import Image
 
 from minigpt4.processing.boxes import parse_grounding
 from minigpt4.processing.drawing import draw_boxes
+from minigpt4.processing.image_addresses import image_address
 
 
 # Pixels of the longer side; more of a picture is not kept. Large enough for labels, small enough to be sent quickly.
@@ -36,9 +35,7 @@ def save_boxes(text: str, view: str, folder: str) -> str | None:
 
 def data_url(picture: Image.Image) -> str:
     """The picture as a `data:` address."""
-    buffer = BytesIO()
-    sized(picture).save(buffer, format="webp")
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return image_address(sized(picture), "webp")
 
 
 def _save(picture: Image.Image, folder: str) -> str:

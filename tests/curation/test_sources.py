@@ -5,8 +5,11 @@ import tarfile
 
 import datasets
 import pytest
+from helpers.curation import run_all
+from helpers.loopback_hub import Repo
 from PIL import Image
 
+from minigpt4.curation import Table
 from minigpt4.curation.recipe import Source
 from minigpt4.curation.sources import draw_sample, picture_path, root_of
 
@@ -63,6 +66,22 @@ def test_data_set(pictures, tmp_path):
         )
     with pytest.raises(ValueError, match=r"has no column 'image': it has picture; set source\.column"):
         draw_sample(Source(images=str(tmp_path / "set")), tmp_path)
+
+
+def test_data_set_on_the_hub(hub, monkeypatch, pictures, recipe, tmp_path):
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    files = sorted(pictures.rglob("*.png"))
+    features = datasets.Features({"picture": datasets.Image()})
+    images = [{"bytes": file.read_bytes(), "path": None} for file in files]
+    datasets.Dataset.from_dict({"picture": images}, features=features).to_parquet(tmp_path / "pictures.parquet")
+    repo = hub.repos["datasets/somebody/pictures"] = Repo()
+    repo.files["data/train-00000-of-00001.parquet"] = (tmp_path / "pictures.parquet").read_bytes()
+    made = recipe(source={"images": "somebody/pictures", "column": "picture", "sample": 4})
+    assert run_all(made)["generate"].out == 4
+    for row in Table.open(tmp_path / "made").arriving("export"):
+        assert (tmp_path / "made/images" / row["image"]).read_bytes() == files[int(row["source"])].read_bytes()
+        assert row["generate"]["decision"] == "described"
 
 
 def test_pictures_outside_the_folder_are_refused(pictures, tmp_path):

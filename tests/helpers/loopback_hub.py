@@ -7,7 +7,8 @@ import re
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from pathlib import PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 TOKEN = "hf_loopbackLoopbackLoopback"
@@ -160,12 +161,30 @@ class Handler(BaseHTTPRequestHandler):
             siblings = [{"rfilename": name} for name in found.at(oid)]
             self.answer({"id": repo, "sha": oid, "private": found.private, "siblings": siblings, "tags": []})
 
-    def tree(self, kind: str, repo: str, revision: str) -> None:
-        if found := self.find(kind, repo):
-            if (oid := found.oid(revision)) is None:
-                return self.fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-            files = found.at(oid).items()
-            self.answer([{"type": "file", "path": name, "size": len(data), "oid": sha1(data)} for name, data in files])
+    def tree(self, kind: str, repo: str, revision: str, folder: str = "") -> None:
+        recursive = parse_qs(urlsplit(self.path).query).get("recursive") == ["True"]
+        if (entries := self.entries(kind, repo, revision)) is not None:
+            below = {path: one for path, one in entries.items() if recursive or path.rpartition("/")[0] == folder}
+            if folder and folder not in entries:
+                return self.fail(404, "EntryNotFound", f"{folder} is not there")
+            self.answer([one for path, one in below.items() if path.startswith(f"{folder}/" if folder else "")])
+
+    def paths(self, kind: str, repo: str, revision: str) -> None:
+        wanted = parse_qs(self.content.decode())["paths"]
+        if (entries := self.entries(kind, repo, revision)) is not None:
+            self.answer([entries[path] for path in wanted if path in entries])
+
+    def entries(self, kind: str, repo: str, revision: str) -> dict[str, dict] | None:
+        """Files and folders by their paths."""
+        if (found := self.find(kind, repo)) is None:
+            return None
+        if (oid := found.oid(revision)) is None:
+            return self.fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        files = found.at(oid)
+        folders = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
+        return {name: {"type": "directory", "path": name, "oid": sha1(name.encode())} for name in sorted(folders)} | {
+            name: {"type": "file", "path": name, "size": len(data), "oid": sha1(data)} for name, data in files.items()
+        }
 
     def branch(self, kind: str, repo: str, branch: str) -> None:
         if self.may_write(repo) and (found := self.find(kind, repo)):
@@ -248,8 +267,11 @@ class Handler(BaseHTTPRequestHandler):
             files = found.at(oid)
             if name not in files:
                 return self.fail(404, "EntryNotFound", f"{name} is not there")
-            etag = hashlib.sha256(files[name]).hexdigest()
-            self.answer(files[name], ETag=f'"{etag}"', X_Repo_Commit=oid)
+            content, status = files[name], 200
+            etag = hashlib.sha256(content).hexdigest()
+            if part := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+                content, status = content[int(part[1]) : int(part[2]) + 1], 206
+            self.answer(content, status, ETag=f'"{etag}"', X_Repo_Commit=oid)
 
     def whoami(self) -> None:
         self.answer({"type": "user", "name": USER, "orgs": [], "auth": {}})
@@ -267,6 +289,8 @@ ROUTES = [
     (rf"GET /api/{REPO}", Handler.info),
     (rf"GET /api/{REPO}/revision/{REVISION}", Handler.info),
     (rf"GET /api/{REPO}/tree/{REVISION}/?", Handler.tree),
+    (rf"GET /api/{REPO}/tree/{REVISION}/(?P<folder>.+)", Handler.tree),
+    (rf"POST /api/{REPO}/paths-info/{REVISION}", Handler.paths),
     (rf"POST /api/{REPO}/branch/(?P<branch>.+)", Handler.branch),
     (rf"POST /api/{REPO}/preupload/{REVISION}", Handler.preupload),
     (rf"POST /api/{REPO}/commit/{REVISION}", Handler.commit),
