@@ -35,6 +35,3 @@ def draw_bars(rows: Sequence[tuple[str, Mapping[str, float]]], file: Path) -> No
             pen.rectangle((LEFT, y, end, y + BAR - 5), fill=colour)
             pen.text((end + 6, y), f"{figures[name]:.1f}", fill="black", font=font)
     picture.save(file)
-
-
-__all__ = ["draw_bars"]

@@ -12,6 +12,3 @@ def fork() -> int:
     if pid == 0:
         torch.set_num_threads(torch.get_num_threads())
     return pid
-
-
-__all__ = ["fork"]

@@ -121,6 +121,3 @@ def get_family(name: str) -> Family:
     if name not in FAMILIES:
         raise ValueError(f"Unknown family {name!r}: choose one of {', '.join(FAMILIES)}.")
     return FAMILIES[name]
-
-
-__all__ = ["FAMILIES", "OTHER", "OWN_CHAT", "Family", "get_family"]

@@ -220,6 +220,3 @@ def _why_nothing(name: str, revision: str | None) -> str:
             return f"{no_such_folder(name)}; if it is a Hub id: the Hub cannot be reached, and it is not in the cache"
         reason = first_line(error)
     return f"{name} is neither a local folder nor a model on the Hub: {reason}"
-
-
-__all__ = ["Checkpoint", "CheckpointError", "fingerprint", "identify", "is_adapter", "model_type_of"]

@@ -58,6 +58,3 @@ def read_lines(file: Path, whole: bool = True) -> Iterator[dict[str, Any]]:
         if not isinstance(value, dict):
             raise ValueError(f"{file}, line {number}, is not an object but a {type(value).__name__}.")
         yield value
-
-
-__all__ = ["Journal", "read_lines"]

@@ -20,6 +20,3 @@ def merge_lora(model: PeftModel) -> PreTrainedModel:
     if modules:
         whole.config.merged_lora = {"r": lora.r, "lora_alpha": lora.lora_alpha, "target_modules": modules}
     return whole
-
-
-__all__ = ["merge_lora"]

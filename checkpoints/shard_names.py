@@ -36,6 +36,3 @@ def expand_shards(name: str) -> list[str]:
         found = [files.unstrip_protocol(path) for path in files.glob(pattern)]
         return sorted(found)
     return sorted(glob(name))  # noqa: PTH207, as a Path's glob takes no absolute patterns
-
-
-__all__ = ["expand_shards"]

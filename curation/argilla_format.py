@@ -13,7 +13,7 @@ def write_argilla(folder: Path, lines: Sequence[dict], images: Path) -> None:
 
     Args:
         folder (`Path`): new.
-        lines: of `metadata.jsonl`.
+        lines (`Sequence[dict]`): of `metadata.jsonl`.
         images (`Path`): the folder that their `file_name` is in.
     """
     folder.mkdir()

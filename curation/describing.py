@@ -25,7 +25,7 @@ class Describer:
     A model with the prompt that it is asked.
 
     Args:
-        model, processor: as [`~minigpt4.checkpoints.loading.load_any`] returns them.
+        model, processor (`PreTrainedModel`, `ProcessorMixin`): as [`~minigpt4.checkpoints.loading.load_any`] returns them.
         prompt (`str`, *optional*):
             With `<ImageHere>` it is read as it stands, which only MiniGPT-4 can do; any other is put in the model's chat form.
             Default: the published prompt; a model with another chat form is asked the same words in its own.
@@ -76,7 +76,7 @@ class Describer:
         What follows each of a batch of answers, asked for in further turns of the same conversation.
 
         Args:
-            pictures: what the answers are about.
+            pictures (`Sequence[Image]`): what the answers are about.
             texts (`Sequence[str]`): the answers.
             under (`int`): tokens of all answers about a picture from which no more is asked for.
             at_most (`int`): how often it is asked.

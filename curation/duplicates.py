@@ -17,7 +17,7 @@ def similar_texts(texts: Mapping[str, str], at_least: float) -> dict[str, str]:
     The texts that nearly repeat an earlier one.
 
     Args:
-        texts: by id, in their order.
+        texts (`Mapping[str, str]`): by id, in their order.
         at_least (`float`): Jaccard similarity of the sets of three-word shingles. MinHash finds candidates; what decides
             is the similarity itself.
 
@@ -46,7 +46,7 @@ def similar_images(hashes: Mapping[str, str], at_most: int) -> dict[str, str]:
     The images that nearly repeat an earlier one.
 
     Args:
-        hashes: by id, in their order: 64 bits as hexadecimal digits.
+        hashes (`Mapping[str, str]`): by id, in their order: 64 bits as hexadecimal digits.
         at_most (`int`): bits that differ.
 
     Returns:

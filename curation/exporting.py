@@ -126,6 +126,3 @@ def _used(table: Table, step: str, key: str) -> list[str]:
 
 def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
-
-
-__all__ = ["Exported", "agreement", "export"]

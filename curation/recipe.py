@@ -343,6 +343,3 @@ def _keys(sections: Sequence[str]) -> list[str]:
         kinds = getattr(fields[name], "__args__", (fields[name],))
         section = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section))
     return [field.alias or key for key, field in section.model_fields.items()]
-
-
-__all__ = ["Recipe", "check_steps", "read_recipe"]

@@ -19,7 +19,7 @@ def restore(recipe: Recipe, wanted: Sequence[str], shard: str | None = None) -> 
 
     Args:
         recipe ([`Recipe`]): whose filter it was.
-        wanted: ids of rows, and names of rules, each for all rows that it dropped.
+        wanted (`Sequence[str]`): ids of rows, and names of rules, each for all rows that it dropped.
         shard (`str`, *optional*): as of `run`.
 
     Returns:

@@ -62,6 +62,3 @@ def merge(recipe: Recipe) -> Table:
         if any(row[step] for row in merged.rows):
             merged.write_jsonl(step)
     return merged
-
-
-__all__ = ["merge"]

@@ -45,12 +45,13 @@ def run(
 
     Args:
         recipe ([`Recipe`]): from [`read_recipe`].
-        steps: those to run; default: all that the recipe has.
+        steps (`Sequence[str]`, *optional*): those to run; default: all that the recipe has.
         shard (`str`, *optional*): `K/N`: work on the K-th of N parts of the sample, in a folder of its own.
         redo (`bool`): forget what the steps, and those after them, have done before.
-        review: shows rows to a reviewer, and returns when that is over.
+        review (`Callable[[Work], None]`, *optional*): shows rows to a reviewer, and returns when that is over.
         trust_remote_code (`bool`): run code that comes with a model.
-        where: from the name of a model that describes to its folder or Hub id; default: it is one.
+        where (`Callable[[str], str]`, *optional*, defaults to `str`):
+            From the name of a model that describes to its folder or Hub id; default: it is one.
 
     Returns:
         Each step with its counts when it is finished, or with `None` where the recipe reaches export.
@@ -172,6 +173,3 @@ def _settle(work: Work) -> None:
     home = import_module(HOMES[work.step], __package__) if work.step in HOMES else None
     settled = getattr(home, "settled", None) if work.section.from_ is None else None
     work.table.settle(work.step, lines if settled is None else settled(work, lines))
-
-
-__all__ = ["run"]

@@ -29,11 +29,11 @@ def entry(text: str | None, decision: str, *, model: str = "", prompt: str = "",
     What a step leaves in a row.
 
     Args:
-        text: after the step; `None` where the step leaves it as it was.
-        decision: of the step: `drop` takes the row out.
-        model: that wrote the text, or who decided.
-        prompt: what the model was asked.
-        reason: for the decision.
+        text (`str`): after the step; `None` where the step leaves it as it was.
+        decision (`str`): of the step: `drop` takes the row out.
+        model (`str`, *optional*): that wrote the text, or who decided.
+        prompt (`str`, *optional*): what the model was asked.
+        reason (`str`, *optional*): for the decision.
         details: what only this step knows.
     """
     return {
@@ -75,8 +75,8 @@ class Table:
 
     Args:
         folder (`Path`): where it is saved.
-        rows: all of them.
-        steps: of the recipe. A row that one of them has not done does not come to the next.
+        rows (`Iterable[Row]`): all of them.
+        steps (`Sequence[str]`, *optional*): of the recipe. A row that one of them has not done does not come to the next.
     """
 
     def __init__(self, folder: Path, rows: Iterable[Row], steps: Sequence[str] = ()) -> None:
@@ -227,6 +227,3 @@ class Table:
 
 def _before(step: str) -> tuple[str, ...]:
     return WORKING[: STEPS.index(step)]
-
-
-__all__ = ["Table"]

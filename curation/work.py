@@ -28,7 +28,7 @@ class Work:
         recipe ([`Recipe`]): all of it.
         process, processes (`int`): which of how many processes this is.
         trust_remote_code (`bool`): run code that comes with a model.
-        where: from the name of a model to its folder or Hub id.
+        where (`Callable[[str], str]`, *optional*, defaults to `str`): from the name of a model to its folder or Hub id.
     """
 
     step: str
@@ -76,6 +76,3 @@ class Work:
         from accelerate import PartialState
 
         return {"": PartialState().device}
-
-
-__all__ = ["Work"]

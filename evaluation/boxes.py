@@ -25,6 +25,3 @@ def iou(first: Sequence[float], second: Sequence[float], whole_pixels: bool = Fa
     shared = area(*(max(pair) for pair in zip(first[:2], second[:2], strict=True)), *map(min, first[2:], second[2:]))
     total = area(*first) + area(*second) - shared
     return shared / total if total else 0.0
-
-
-__all__ = ["iou"]

@@ -40,6 +40,3 @@ def embedded(name: str | Path) -> str:
 def is_embedded(checkpoint: str | Path) -> bool:
     """Whether this is the folder of an embedded checkpoint."""
     return Path(checkpoint) in [Path(__file__).parent / name for name in EMBEDDED]
-
-
-__all__ = ["nano_path"]

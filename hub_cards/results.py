@@ -44,6 +44,3 @@ def _details(result: Mapping[str, Any]) -> Iterator[str]:
     if result["lower_is_better"]:
         yield "lower is better"
     yield from result["notes"]
-
-
-__all__ = ["task_results"]

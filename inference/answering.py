@@ -29,16 +29,18 @@ def answer(
     streamer: "AnswerStreamer | None" = None,
     **settings: Any,
 ) -> list[Answer]:
-    """Answer the last user turn of each conversation.
+    """
+    Answer the last user turn of each conversation.
 
     Args:
-        conversations: Chat messages per conversation, images in their content.
-        max_new_tokens: Maximum length of an answer. Default: that of the checkpoint's generation configuration.
-        streamer: As for [`answer_batch`].
-        settings: Of `generate`, in place of the checkpoint's.
+        conversations (`list[list[dict]]`): chat messages per conversation, images in their content.
+        max_new_tokens (`int`, *optional*):
+            Maximum length of an answer. Default: that of the checkpoint's generation configuration.
+        streamer (`AnswerStreamer`, *optional*): as for [`answer_batch`].
+        settings: of `generate`, in place of the checkpoint's.
 
     Raises:
-        ContextLimitError: A conversation is longer than what the language model can read.
+        ContextLimitError: a conversation is longer than what the language model can read.
     """
     inputs = processor.apply_chat_template(
         conversations,
@@ -64,19 +66,23 @@ def answer_batch(
     ends: Sequence[str] = (),
     **settings: Any,
 ) -> list[Answer]:
-    """Answer prompts that are tokens already.
+    """
+    Answer prompts that are tokens already.
 
     Args:
-        inputs: Of `generate`, on the model's device: `input_ids` of shape (batch, length), padded on the left, and what
+        inputs (`Mapping[str, torch.Tensor]`):
+            Of `generate`, on the model's device: `input_ids` of shape (batch, length), padded on the left, and what
             belongs to them: `attention_mask`, `pixel_values` or `vision_features`.
-        streamer: Receives the answer to a single prompt as it grows; with beam search, when it is complete.
-        stopping: Ends the answers when it is set.
-        on_token: Called after each step with the number of tokens that every answer has now.
-        ends: Texts that end an answer, besides the model's own end.
-        settings: Of `generate`, in place of the checkpoint's.
+        streamer (`AnswerStreamer`, *optional*):
+            Receives the answer to a single prompt as it grows; with beam search, when it is complete.
+        stopping (`Event`, *optional*): ends the answers when it is set.
+        on_token (`Callable[[int], object]`, *optional*):
+            Called after each step with the number of tokens that every answer has now.
+        ends (`Sequence[str]`, *optional*): texts that end an answer, besides the model's own end.
+        settings: of `generate`, in place of the checkpoint's.
 
     Raises:
-        ContextLimitError: A prompt is longer than what the language model can read.
+        ContextLimitError: a prompt is longer than what the language model can read.
     """
     length, limit = inputs["input_ids"].shape[1], context_limit(model)
     check_length(length, limit)
@@ -109,10 +115,11 @@ def context_limit(model: "MiniGPT4ForConditionalGeneration") -> int | None:
 
 
 def check_length(length: int, limit: int | None) -> None:
-    """Refuse a prompt of `length` tokens that leaves no room for an answer.
+    """
+    Refuse a prompt of `length` tokens that leaves no room for an answer.
 
     Raises:
-        ContextLimitError: It does.
+        ContextLimitError: it leaves none.
     """
     if limit is not None and length >= limit:
         raise ContextLimitError(

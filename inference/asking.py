@@ -29,9 +29,10 @@ class Asker:
     its processor wants that written. A MiniGPT-4 looks at each picture once, whatever the number of questions about it.
 
     Args:
-        model (`PreTrainedModel`): An image-text-to-text model, as `AutoModelForImageTextToText` loads it.
-        processor (`ProcessorMixin`): The model's.
-        look_once (`bool`, defaults to `True`): Keep what the vision towers make of a picture, until `forget`. Not for models in
+        model (`PreTrainedModel`): an image-text-to-text model, as `AutoModelForImageTextToText` loads it.
+        processor (`ProcessorMixin`): the model's.
+        look_once (`bool`, defaults to `True`):
+            Keep what the vision towers make of a picture, until `forget`. Not for models in
             pieces on several devices, whose towers run within the model only.
 
     Attributes:
@@ -57,10 +58,10 @@ class Asker:
         Answers to texts, each about the picture at its place.
 
         Args:
-            settings: Of `generate`, in place of the checkpoint's.
+            settings: of `generate`, in place of the checkpoint's.
 
         Raises:
-            ContextLimitError: One of them is longer than what the model can read.
+            ContextLimitError: one of them is longer than what the model can read.
         """
         return answer_batch(self.model, self.processor, self._inputs(texts, pictures), **settings)
 
@@ -72,8 +73,8 @@ class Asker:
         How little the model expects each candidate as the answer.
 
         Args:
-            candidates: For each text, the answers to choose from.
-            end (`bool`, defaults to `True`): Whether the end token belongs to them.
+            candidates (`Sequence[Sequence[str]]`): for each text, the answers to choose from.
+            end (`bool`, defaults to `True`): whether the end token belongs to them.
 
         Returns:
             For each text and candidate the loss of each of its tokens; and the length of each prompt in tokens.
@@ -174,6 +175,3 @@ class Asker:
         raise ValueError(
             f"{type(self.processor).__name__} has no chat template, and no mark for a picture that it reads"
         )
-
-
-__all__ = ["Asker"]

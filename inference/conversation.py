@@ -23,15 +23,18 @@ READING_AHEAD = "reading ahead"  # the name of its thread
 
 
 class Conversation:
-    """A conversation with the model; `turns` holds it.
+    """
+    A conversation with the model; `turns` holds it.
 
     A conversation that outgrows the model's context loses the text of its oldest turns, never a picture; `forgotten` is
     the number of turns whose text the model no longer sees. After each answer, what every next prompt begins with is read
     in the background.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` returns them.
-        max_new_tokens: Maximum length of an answer. Default: that of the checkpoint's generation configuration.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`):
+            As `minigpt4.checkpoints.loading.load` returns them.
+        max_new_tokens (`int`, *optional*):
+            Maximum length of an answer. Default: that of the checkpoint's generation configuration.
     """
 
     def __init__(
@@ -66,31 +69,33 @@ class Conversation:
         self._pictures = []
 
     def say(self, text: str, **settings: Any) -> Answer:
-        """Print the answer to `text`, and return it.
+        """
+        Print the answer to `text`, and return it.
 
         Ctrl-C ends an answer early: what was printed of it is part of the conversation; if nothing was, `text` is not
         either. The same goes for errors, after which the pictures wait for the next message.
 
         Args:
-            settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
+            settings: of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
         """
         before = len(self.turns)
         print_pieces(self.stream(text, **settings))
         return self.turns[-1].answer if len(self.turns) > before else Answer("", finished=False)
 
     def stream(self, text: str, **settings: Any) -> Generator[str, None, None]:
-        """Yield the answer to `text` piece by piece as it is generated; at the end it is the last of `turns`.
+        """
+        Yield the answer to `text` piece by piece as it is generated; at the end it is the last of `turns`.
 
         It ends early by `stop` from another thread, by closing the iterator, or by Ctrl-C while a piece is awaited. What
         was yielded of it is part of the conversation; if nothing was, `text` is not either, and the pictures wait for the
         next message. The same goes for errors.
 
         Args:
-            settings: Of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
+            settings: of `generate`, for this answer only: `max_new_tokens`, `do_sample`, `temperature`, …
 
         Raises:
             ContextLimitError: `text` with the pictures is longer than what the model can read.
-            RuntimeError: Another answer of this conversation is being generated.
+            RuntimeError: another answer of this conversation is being generated.
         """
         if self._answering:
             raise RuntimeError("an answer is being generated: stop it before the next message")
@@ -129,12 +134,13 @@ class Conversation:
                 self.forgotten = forgotten
 
     def retry(self, text: str | None = None, **settings: Any) -> Generator[str, None, None]:
-        """Answer the last turn again, or `text` in its place, with the pictures shown then.
+        """
+        Answer the last turn again, or `text` in its place, with the pictures shown then.
 
         Otherwise like `stream`. A retry without an answer leaves the turn as it was.
 
         Raises:
-            ValueError: There is no turn yet; and as `stream`.
+            ValueError: there is no turn yet; and as `stream`.
         """
         if not self.turns:
             raise ValueError("there is no turn to answer again yet")

@@ -21,15 +21,18 @@ Messages = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Reply:
-    """What a language model made of one request.
+    """
+    What a language model made of one request.
 
     Args:
-        text: The reply as it came; empty where there is none.
-        model: Name of the model that replied, as the endpoint says it.
-        finished: Whether the model ended the reply by itself.
-        prompt_tokens, completion_tokens: As the endpoint counts them; 0 where it does not say.
-        error: Why there is no reply; empty where there is one.
-        cached: Whether it was asked before: then nothing was sent, and no tokens were spent.
+        text (`str`): the reply as it came; empty where there is none.
+        model (`str`): name of the model that replied, as the endpoint says it.
+        finished (`bool`, *optional*, defaults to `True`): whether the model ended the reply by itself.
+        prompt_tokens, completion_tokens (`int`, *optional*, defaults to 0):
+            As the endpoint counts them; 0 where it does not say.
+        error (`str`, *optional*): why there is no reply; empty where there is one.
+        cached (`bool`, *optional*, defaults to `False`):
+            Whether it was asked before: then nothing was sent, and no tokens were spent.
     """
 
     text: str
@@ -82,19 +85,19 @@ class Endpoint:
     `error`. Replies are kept in `cache` by the content of the request: asking again sends nothing.
 
     Args:
-        name (`str`): Name of the model, as the endpoint knows it.
-        url (`str`): Address of the API, as `https://host/v1`.
-        key_variable (`str`, *optional*): Environment variable with the key. Default: no key is sent. It is never stored.
-        concurrency (`int`, defaults to 8): Requests under way at once.
-        retries (`int`, defaults to 5): How often a request is repeated.
-        timeout (`float`, defaults to 120): Seconds for one reply.
-        requests_per_minute (`float`, *optional*): Requests started in a minute, at most. Default: no limit.
+        name (`str`): name of the model, as the endpoint knows it.
+        url (`str`): address of the API, as `https://host/v1`.
+        key_variable (`str`, *optional*): environment variable with the key. Default: no key is sent. It is never stored.
+        concurrency (`int`, defaults to 8): requests under way at once.
+        retries (`int`, defaults to 5): how often a request is repeated.
+        timeout (`float`, defaults to 120): seconds for one reply.
+        requests_per_minute (`float`, *optional*): requests started in a minute, at most. Default: no limit.
         cache (`str` or `Path`, *optional*): SQLite file of all replies. Several processes may share it.
-        settings: Of the request: `temperature`, `max_tokens`, `seed` and so on. Default: temperature 0.
+        settings: of the request: `temperature`, `max_tokens`, `seed` and so on. Default: temperature 0.
 
     Raises:
-        ImportError: The `openai` client is not installed.
-        ValueError: An argument is out of range, or the environment variable is not set; from `replies`, also where the
+        ImportError: the `openai` client is not installed.
+        ValueError: an argument is out of range, or the environment variable is not set; from `replies`, also where the
             endpoint refuses the key, the model or the address, since it would refuse all requests.
     """
 
@@ -263,6 +266,3 @@ class _Cache:
 
 def _digest(url: str, request: dict) -> str:
     return hashlib.sha256(json.dumps([url, request], sort_keys=True).encode()).hexdigest()
-
-
-__all__ = ["Endpoint", "LanguageModel", "Messages", "Reply", "Usage"]

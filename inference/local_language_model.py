@@ -14,14 +14,14 @@ class LocalLanguageModel:
     A causal language model of transformers that replies to chats, greedily by default.
 
     Args:
-        name (`str`): Folder or Hub id. Its chat template words the request; without one it reads the messages' texts, each
+        name (`str`): folder or Hub id. Its chat template words the request; without one it reads the messages' texts, each
             on a line of its own.
-        batch_size (`int`, defaults to 8): Requests answered at once.
-        max_new_tokens (`int`, defaults to 512): Maximum length of a reply, in tokens.
-        settings: Of `generate`, in place of the checkpoint's.
+        batch_size (`int`, defaults to 8): requests answered at once.
+        max_new_tokens (`int`, defaults to 512): maximum length of a reply, in tokens.
+        settings: of `generate`, in place of the checkpoint's.
 
     Raises:
-        OSError: There is no such model.
+        OSError: there is no such model.
     """
 
     def __init__(self, name: str, *, batch_size: int = 8, max_new_tokens: int = 512, **settings: Any) -> None:
@@ -76,6 +76,3 @@ class LocalLanguageModel:
             assert isinstance(text, str)
             return text
         return "\n".join(str(message["content"]) for message in messages) + "\n"
-
-
-__all__ = ["LocalLanguageModel"]

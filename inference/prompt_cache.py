@@ -19,14 +19,15 @@ MOST_KEPT = 4
 
 
 class PromptCache:
-    """The key-value cache of one conversation, reused for prompts with the same beginning.
+    """
+    The key-value cache of one conversation, reused for prompts with the same beginning.
 
     The cache is keyed by content, not by position in the chat: each prompt takes the part that it begins with, so turns
     may be edited, answered again or left out, and a prompt that is tokenized differently from what was generated costs the
     difference only. The four most recently used caches are kept; the others are dropped, and their prompts read again.
 
     Args:
-        config: Of the language model; its layers decide the kind of cache.
+        config (`PreTrainedConfig`): of the language model; its layers decide the kind of cache.
     """
 
     _used_last: "ClassVar[list[ref[PromptCache]]]" = []
@@ -53,12 +54,14 @@ class PromptCache:
         return next((index for index, (old, new) in pairs if old != new), min(len(read), len(prompt) - 1))
 
     def take(self, prompt: Sequence[int]) -> "Cache":
-        """The cache of the beginning that `prompt` shares with what was read, or an empty one.
+        """
+        The cache of the beginning that `prompt` shares with what was read, or an empty one.
 
         What is taken is gone until `keep` returns it: a generation that fails half-way leaves no cache behind.
 
         Args:
-            prompt: A number for each position: a token's id, or one that identifies an image. At least the last position
+            prompt (`Sequence[int]`):
+                A number for each position: a token's id, or one that identifies an image. At least the last position
                 is left to be read.
         """
         shared = self.shared(prompt)
@@ -83,10 +86,11 @@ class PromptCache:
 
 
 def may_be_shared(config: "GenerationConfig", assistant_model: Any = None) -> bool:
-    """Whether a generation can go on with a cache of another, or needs one of its own.
+    """
+    Whether a generation can go on with a cache of another, or needs one of its own.
 
     Args:
-        config: All settings of the generation.
+        config (`GenerationConfig`): all settings of the generation.
     """
     # Assisted generation reads its whole prompt at any rate, behind what the cache holds of it.
     step_by_step = config.get_generation_mode(assistant_model) in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)

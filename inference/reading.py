@@ -32,30 +32,32 @@ class Prompt:
 
 
 def prompt_ids(processor: "MiniGPT4Processor", messages: list[dict], pictures: int, **settings: Any) -> list[int]:
-    """Ids of a chat, as the processor makes them, without reading the pictures.
+    """
+    Ids of a chat, as the processor makes them, without reading the pictures.
 
     Args:
-        messages: As for `apply_chat_template`.
-        pictures: Number of pictures in the messages.
-        settings: Of the chat template.
+        messages (`list[dict]`): as for `apply_chat_template`.
+        pictures (`int`): number of pictures in the messages.
+        settings: of the chat template.
 
     Raises:
-        ValueError: The text contains image placeholders of its own.
-        jinja2.TemplateError: The chat template refuses a message.
+        ValueError: the text contains image placeholders of its own.
+        jinja2.TemplateError: the chat template refuses a message.
     """
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **settings)
     return text_ids(processor, text, pictures)
 
 
 def text_ids(processor: "MiniGPT4Processor", text: str, pictures: int) -> list[int]:
-    """Ids of a whole prompt, as the processor makes them, without reading the pictures.
+    """
+    Ids of a whole prompt, as the processor makes them, without reading the pictures.
 
     Args:
-        text: With a placeholder for each picture.
-        pictures: Number of pictures.
+        text (`str`): with a placeholder for each picture.
+        pictures (`int`): number of pictures.
 
     Raises:
-        ValueError: The text contains other image placeholders.
+        ValueError: the text contains other image placeholders.
     """
     if (placeholders := text.count(processor.image_token)) != pictures:
         raise ValueError(
@@ -78,10 +80,12 @@ class _Encoded:
 
 
 class Reader:
-    """Answers prompts that share a beginning: keys and values of what was read, and features of pictures, are kept.
+    """
+    Answers prompts that share a beginning: keys and values of what was read, and features of pictures, are kept.
 
     Args:
-        model, processor: As `minigpt4.checkpoints.loading.load` returns them.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`):
+            As `minigpt4.checkpoints.loading.load` returns them.
     """
 
     def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
@@ -95,20 +99,21 @@ class Reader:
     def fit(
         self, turns: Sequence[Turn], forgotten: int, text: str, pictures: "Sequence[Image]", settings: dict
     ) -> tuple[Prompt, int]:
-        """The prompt for `text`, without the oldest turns where they would leave no room for an answer.
+        """
+        The prompt for `text`, without the oldest turns where they would leave no room for an answer.
 
         The pictures of turns that are left out go before the first turn that is not. At most a quarter of the model's
         context is kept free for the answer.
 
         Args:
-            turns: The turns before; the first `forgotten` of them are always left out.
-            settings: Of `generate`, in place of the checkpoint's.
+            turns (`Sequence[Turn]`): the turns before; the first `forgotten` of them are always left out.
+            settings (`dict`): of `generate`, in place of the checkpoint's.
 
         Returns:
             The prompt, and the number of turns left out.
 
         Raises:
-            ContextLimitError: The last text with all pictures is longer than what the model can read.
+            ContextLimitError: the last text with all pictures is longer than what the model can read.
         """
         room = 0
         if self.limit is not None:
@@ -140,11 +145,12 @@ class Reader:
     def answer(
         self, prompt: Prompt, streamer: "AnswerStreamer | None", stopping: Event | None, settings: dict[str, Any]
     ) -> Answer:
-        """Answer a prompt.
+        """
+        Answer a prompt.
 
         Args:
-            streamer, stopping: As for [`answer_batch`].
-            settings: Of `generate`, in place of the checkpoint's.
+            streamer (`AnswerStreamer`), stopping (`Event`): as for [`answer_batch`].
+            settings (`dict[str, Any]`): of `generate`, in place of the checkpoint's.
         """
         inputs = {"input_ids": torch.tensor([prompt.ids], device=self.model.device)}
         if encoded := self._encode(prompt.pictures):
@@ -161,14 +167,15 @@ class Reader:
 
     @torch.no_grad()
     def read_ahead(self, turns: Sequence[Turn], forgotten: int, stopping: Event) -> None:
-        """Read what every prompt after `turns` begins with.
+        """
+        Read what every prompt after `turns` begins with.
 
         The chat template tokenizes the last answer again, mostly into other tokens than were generated. Read ahead, it
         costs the next turn nothing.
 
         Args:
-            turns, forgotten: As for `fit`.
-            stopping: Ends the reading when set; what was read until then is kept.
+            turns (`Sequence[Turn]`), forgotten (`int`): as for `fit`.
+            stopping (`Event`): ends the reading when set; what was read until then is kept.
         """
         prompt, other = (self._prompt(turns, forgotten, text, ()) for text in ("", "?"))
         ids = [

@@ -48,14 +48,16 @@ class Pieces:
 
 
 class AnswerStreamer(TextStreamer):
-    """Writes an answer word by word, without the mark that ends it.
+    """
+    Writes an answer word by word, without the mark that ends it.
 
     A mark such as `###` is a word or the end of one, and words come whole, so no part of it is ever written.
 
     Args:
-        tokenizer: Decodes the answer.
-        marks: Marks that end an answer: the processor's `end_marks`.
-        write: Receives each piece of the answer. Default: prints it.
+        tokenizer (`PreTrainedTokenizerBase`): decodes the answer.
+        marks (`Sequence[str]`): marks that end an answer: the processor's `end_marks`.
+        write (`Callable[[str], object]`, *optional*, defaults to `show`):
+            Receives each piece of the answer. Default: prints it.
     """
 
     def __init__(

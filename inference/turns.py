@@ -10,12 +10,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the model, wherever it was asked.
+    """
+    An answer of the model, wherever it was asked.
 
     Args:
-        text: Without the mark that ends it.
-        finished: False where the answer was stopped, or reached the limit of new tokens or of the model, before its end.
-        ids: The new tokens as generated, with the padding of a batch; empty where only the text is known.
+        text (`str`): without the mark that ends it.
+        finished (`bool`):
+            False where the answer was stopped, or reached the limit of new tokens or of the model, before its end.
+        ids (`tuple[int, ...]`, *optional*):
+            The new tokens as generated, with the padding of a batch; empty where only the text is known.
     """
 
     text: str
@@ -33,10 +36,11 @@ class Turn:
 
 
 def user_turn(text: str, *images: Any) -> dict:
-    """A message of the user: the images first, then the text, as MiniGPT-4 was trained.
+    """
+    A message of the user: the images first, then the text, as MiniGPT-4 was trained.
 
     Raises:
-        ValueError: The text is not valid Unicode, but bytes in another encoding than the terminal's.
+        ValueError: the text is not valid Unicode, but bytes in another encoding than the terminal's.
     """
     try:
         text.encode()

@@ -17,6 +17,3 @@ def load(
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """[`minigpt4.checkpoints.loading.load`] of `checkpoint`, which may also be `nano`, the default, or `nano-v2`."""
     return loading.load(embedded(checkpoint or "nano"), trust_remote_code, dtype)
-
-
-__all__ = ["load"]

@@ -229,6 +229,3 @@ class MiniGPT4Config(PreTrainedConfig):
         if self.qformer_config is not None:
             return self.qformer_config.hidden_size
         return self.vision_config.hidden_size * self.token_merge_size
-
-
-__all__ = ["MiniGPT4Config"]

@@ -206,16 +206,3 @@ def _joined(plain: str, words: str) -> str:
     if not plain:
         return words.lstrip()
     return plain + (words.lstrip(" ") if plain.endswith(" ") else words)
-
-
-__all__ = [
-    "Box",
-    "GroundedPhrase",
-    "Grounding",
-    "crop_box",
-    "format_box",
-    "format_boxes",
-    "format_phrase",
-    "parse_grounding",
-    "resize_box",
-]

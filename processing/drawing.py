@@ -90,6 +90,3 @@ def _write(pen: ImageDraw.ImageDraw, label: str, x: float, y: float, colour: str
     y = y - high if y >= high else min(y, height - high)
     pen.rectangle((x, y, x + wide, y + high), fill=colour)
     pen.text((x + margin - left, y + margin - top), label, fill=ink_on(colour), font=font)
-
-
-__all__ = ["coloured_text", "draw_boxes", "ink_on", "phrase_colours"]

@@ -248,6 +248,3 @@ def _is_image(content: bytes) -> bool:
     except PIL.Image.DecompressionBombError:  # an image, to be refused by name
         return True
     return True
-
-
-__all__ = ["AsStored", "AsStoredBytes", "load_image"]

@@ -36,6 +36,3 @@ class MiniGPT4ImageProcessor(ImageInputMixin, TorchvisionBackend):
                 "MiniGPT4ImageProcessor needs torchvision: install it, or use MiniGPT4ImageProcessorPil, which does not."
             )
         super().__init__(**kwargs)
-
-
-__all__ = ["MiniGPT4ImageProcessor"]

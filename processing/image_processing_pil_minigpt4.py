@@ -34,6 +34,3 @@ class MiniGPT4ImageProcessorPil(ImageInputMixin, PilBackend):
         if not self.do_resize:
             return super().shrink(image)
         return load_image(image).resize((self.size["width"], self.size["height"]), self.resample)
-
-
-__all__ = ["MiniGPT4ImageProcessorPil"]

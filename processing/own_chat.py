@@ -123,6 +123,3 @@ def own_chat(tokenizer: PreTrainedTokenizerBase) -> OwnChat:
 def _common_start(first: str, second: str) -> str:
     same = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
     return "".join(letter for letter, _ in same)
-
-
-__all__ = ["OwnChat", "own_chat"]

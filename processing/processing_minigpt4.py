@@ -262,6 +262,3 @@ def _has_image(images) -> bool:
     if isinstance(images, list | tuple):
         return any(_has_image(image) for image in images)
     return images is not None
-
-
-__all__ = ["MiniGPT4Processor"]

@@ -91,6 +91,3 @@ TASKS = {
     "detection": _task("detection", "{}", asked="{}"),
 }
 """By identifier, as `task_identifiers` of the published MiniGPT-v2 lists them."""
-
-
-__all__ = ["TASKS", "Task"]

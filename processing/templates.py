@@ -21,6 +21,3 @@ def chat_template(family: str) -> str:
         known = ", ".join(sorted(file.name.removesuffix(".jinja") for file in folder.iterdir()))
         raise ValueError(f"There is no chat template {family!r}: choose one of {known}.")
     return template.read_text(encoding="utf-8")
-
-
-__all__ = ["chat_template"]

@@ -166,6 +166,3 @@ def _sentencepiece_bpe(file: Path) -> BPE:
     text = {piece.piece for piece in extractor.proto.pieces if piece.type == piece.NORMAL}
     merges = [(left, right) for left, right in parts["merges"] if left + right in text]
     return BPE(vocab=parts["vocab"], merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
-
-
-__all__ = ["IMAGE_TOKEN", "exact_tokenizer", "load_llama_tokenizer"]

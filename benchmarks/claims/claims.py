@@ -163,6 +163,3 @@ CLAIMS = {
         ),
     ),
 }
-
-
-__all__ = ["CLAIMS", "SAME", "Claim", "Direction", "Subject"]

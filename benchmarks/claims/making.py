@@ -123,6 +123,3 @@ def _save_blank(name: str, changes: dict[str, Any], folder: Path) -> None:
     processor.num_image_tokens = config.num_image_tokens
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-
-
-__all__ = ["VARIANTS", "Workshop"]

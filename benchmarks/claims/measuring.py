@@ -38,6 +38,3 @@ def measure_tasks(model: Path, scenes: int, identifiers: bool) -> dict[str, floa
     ]
     figures = {result.task.removeprefix("boxed-"): result.value for result in results}
     return {"all tasks": sum(figures.values()) / len(figures), **figures}
-
-
-__all__ = ["measure", "measure_tasks"]

@@ -93,6 +93,3 @@ def _said(claim: Claim, means: Mapping[str, Mapping[str, float]], seeds: int) ->
         lines.append(f"- Published: {one.words}. Ours: {name} {first:.1f} → {second:.1f}, {word}. {agrees}.")
     runs = "one seed" if seeds == 1 else f"{seeds} seeds, with the lowest and the highest"
     return "\n".join([*lines, f"\nMeasured with {runs}.\n"])
-
-
-__all__ = ["write_page"]

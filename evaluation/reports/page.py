@@ -126,6 +126,3 @@ def _drawn(name: str, data: Path) -> dict[str, Image]:
     if task is None or task.needs_data:
         return {}
     return {sample.id: sample.image for sample in task.read(data)}
-
-
-__all__ = ["write_report"]

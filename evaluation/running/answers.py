@@ -61,6 +61,3 @@ class AnswerFiles:
 def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     name = next(name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name))
     return f"{name} {theirs.get(name)!r}, not {ours.get(name)!r}"
-
-
-__all__ = ["AnswerFiles", "Row"]

@@ -39,7 +39,7 @@ def collect(
     it again.
 
     Args:
-        task, samples: what to ask.
+        task (`Task`), samples (`Sequence[Sample]`): what to ask.
         asker (`Asker`): whom to ask.
         files (`AnswerFiles`, *optional*): where answers are kept. Default: nowhere.
         batch_size (`int`): questions at once.
@@ -170,6 +170,3 @@ def _picture(task: Task, sample: Sample, pictures: dict[str, Image]) -> Image:
     if name not in pictures:
         pictures[name] = load_image(AsStored(name) if task.as_stored else name)
     return pictures[name]
-
-
-__all__ = ["collect", "cut_as_published"]

@@ -65,7 +65,7 @@ def compare(sources: Sequence[str | Path]) -> Comparison:
     Compare results of several models.
 
     Args:
-        sources: folders that `minigpt4 evaluate --output` wrote, or single results in them.
+        sources (`Sequence[str]` or `Sequence[Path]`): folders that `minigpt4 evaluate --output` wrote, or single results in them.
 
     Raises:
         FileNotFoundError: a folder has no results.
@@ -102,6 +102,3 @@ def _compare(results: list[Result]) -> ComparedTask:
         value = (scorer.figure(other) - scorer.figure(reference)) * task.scale
         differences.append(Difference(value, (low * task.scale, high * task.scale)))
     return ComparedTask(results, differences, len(shared))
-
-
-__all__ = ["Comparison", "compare"]

@@ -23,8 +23,8 @@ def judge(samples: Sequence[Sample], rows: Sequence[Row], model: LanguageModel) 
     The rows with what the judge says: a question for each reference caption.
 
     Args:
-        samples: with their reference captions as the target.
-        rows: with the answers; one without an answer is not judged.
+        samples (`Sequence[Sample]`): with their reference captions as the target.
+        rows (`Sequence[Row]`): with the answers; one without an answer is not judged.
         model (`LanguageModel`): the judge.
 
     Returns:
@@ -56,6 +56,3 @@ def _requests(answered: Sequence[tuple[Row, Sample]]) -> Iterator[list[dict[str,
             # Answers are only ever data: braces in them mean nothing.
             text = PROMPT.replace("{reference}", str(reference), 1).replace("{answer}", row["answer"], 1)
             yield [{"role": "user", "content": text}]
-
-
-__all__ = ["PROMPT", "judge"]

@@ -39,7 +39,8 @@ class Result:
         published_scoring (`bool`): whether the published evaluation was followed where it differs from the field's.
         lower_is_better (`bool`): as of hallucinations.
         published (`list[dict]`): `model`, `value` and `version` of the papers' figures.
-        others_published (`list[dict]`): the same of other figures of the metric, with `figure` and `scale`, to the paper's unit.
+        others_published (`list[dict]`):
+            The same of other figures of the metric, with `figure` and `scale`, to the paper's unit.
         notes (`list[str]`): what a reader of the figure must know.
         settings (`dict`): what the answers depend on, and of the judge.
         samples (`list[dict]`): `id`, `image`, `words`, `kind`, `prompt`, `answer`, `target` and `scores` of each; `error` of
@@ -121,7 +122,7 @@ def interval(figure: Callable[[Scores], float], scores: Scores, others: Scores |
 
     Args:
         figure (`Callable`): from scores to the figure.
-        scores: of all samples.
+        scores (`Scores`): of all samples.
         others (*optional*): of the same samples by another model: the interval is of the difference, paired.
     """
     if not scores:
@@ -153,6 +154,3 @@ def _resampled(lists: Sequence[Scores], rng: random.Random) -> Any:
     for _ in range(FEW_RESAMPLES):
         drawn = rng.choices(range(len(lists[0])), k=len(lists[0]))
         yield [[one[index] for index in drawn] for one in lists]
-
-
-__all__ = ["Result", "interval", "read_result", "read_results"]

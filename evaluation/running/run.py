@@ -114,7 +114,7 @@ def score_task(
 
     Args:
         scorer (`Scorer`): of the task.
-        samples, rows: the samples, and the row of each.
+        samples (`Sequence[Sample]`), rows (`Sequence[Row]`): the samples, and the row of each.
         model (`str`): as for `run_task`.
         of (`int`): the number of samples of the whole set.
         data (`Path`): where pictures are, for their names in the result.
@@ -158,6 +158,3 @@ def _described(sample: Sample, row: Row, score: dict[str, Any], data: Path) -> d
         image = str(Path(image).relative_to(data))
     known = {"image": image, "words": sample.words, "kind": sample.kind, "target": sample.target, "scores": score}
     return {**row, **{name: value for name, value in known.items() if value not in ("", None)}}
-
-
-__all__ = ["run_task", "score_task"]

@@ -102,6 +102,3 @@ def padded_as_published(rows: Sequence[Row]) -> list[Row]:
             for row in rows[start : start + PUBLISHED_BATCH]
         ]
     return padded
-
-
-__all__ = ["FILLER", "Scorer", "padded_as_published"]

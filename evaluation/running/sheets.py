@@ -175,6 +175,3 @@ def score_sheets(result: Result, files: Sequence[Path]) -> Result:
         data=Path(),
         settings=result.settings,
     )
-
-
-__all__ = ["read_sheets", "score_sheets", "write_sheet"]

@@ -125,6 +125,3 @@ def notes_of(results: Sequence[Result]) -> list[str]:
             "The published figures were scored by the published programs: --published-scoring does as they do."
         )
     return notes
-
-
-__all__ = ["comparison_table", "notes_of", "print_table", "results_table"]

@@ -87,6 +87,3 @@ def _forms_table(forms: dict) -> Table:
     for task, shares in forms.items():
         table.add_row(task, *(f"{100 * shares[form]:.0f}" for form in FORMS))
     return table
-
-
-__all__ = ["evaluate_scenes", "print_scores"]

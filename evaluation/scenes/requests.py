@@ -30,6 +30,3 @@ def scene_requests(
 def _questions(scene: Scene, index: int, rng: random.Random) -> Iterator[Question]:
     for turn in range(QUESTIONS_PER_SCENE):
         yield ask(scene, QUESTION_KINDS[(index * QUESTIONS_PER_SCENE + turn) % len(QUESTION_KINDS)], rng)
-
-
-__all__ = ["QUESTIONS_PER_SCENE", "scene_requests"]

@@ -67,6 +67,3 @@ def boxed_tasks(scenes: int | None = None, seed: int = SEED, identifiers: bool =
 
 
 TASKS = boxed_tasks()
-
-
-__all__ = ["TASKS", "boxed_tasks"]

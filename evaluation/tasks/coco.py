@@ -79,6 +79,3 @@ def objects_of_kinds(picture: CocoPicture) -> dict[str, list[dict[str, Any]]]:
     for one in picture.objects:
         kinds[one["label"]].append(one)
     return dict(kinds)
-
-
-__all__ = ["CocoPicture", "objects_of_kinds", "read_pictures"]

@@ -97,6 +97,3 @@ class CocoImages:
 
     def __call__(self, number: int | str) -> str:
         return str(self.folder / self.names.get(int(number), f"{int(number):012}.jpg"))
-
-
-__all__ = ["CocoImages", "existing", "field", "image", "read_rows"]

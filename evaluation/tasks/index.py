@@ -34,6 +34,3 @@ def find_tasks(*names: str) -> list[Task]:
             raise ValueError(f"There is no task {name!r}: choose from {', '.join(known)}.")
         tasks |= {task.name: task for task in found}
     return list(tasks.values())
-
-
-__all__ = ["all_tasks", "find_tasks"]

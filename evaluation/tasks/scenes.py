@@ -63,6 +63,3 @@ def scene_tasks(scenes: int | None = None, seed: int = SEED) -> tuple[Task, Task
 
 
 TASKS = scene_tasks()
-
-
-__all__ = ["TASKS", "scene_tasks"]

@@ -121,6 +121,3 @@ class Task:
         if known is not None and known[1] not in identifiers:
             form = form[known.end() :]
         return form.replace("{}", sample.words)
-
-
-__all__ = ["PLAIN_QUESTION", "Published", "Sample", "Task"]

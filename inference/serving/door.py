@@ -59,12 +59,14 @@ class Refused(Exception):
 
 
 class Door:
-    """ASGI middleware around the server of one model.
+    """
+    ASGI middleware around the server of one model.
 
     Args:
-        app: The server.
-        name: Name of the model in requests.
-        model, processor: The model that answers, and its processor.
+        app (`ASGIApp`): the server.
+        name (`str`): name of the model in requests.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`):
+            The model that answers, and its processor.
     """
 
     def __init__(
@@ -90,10 +92,11 @@ class Door:
         await self._app(scope, receive, send)
 
     async def _checked(self, scope: "Scope", receive: "Receive") -> "Receive":
-        """What the server receives in place of the request.
+        """
+        What the server receives in place of the request.
 
         Raises:
-            Refused: The request is invalid.
+            Refused: the request is invalid.
         """
         path = scope["path"]
         if path not in PATHS:
@@ -157,10 +160,11 @@ class Door:
             self._fetching.release()
 
     def _read(self, kind: type[Request], body: bytearray) -> Request:
-        """The request, if the model can read it. Pictures count towards its length without being opened.
+        """
+        The request, if the model can read it. Pictures count towards its length without being opened.
 
         Raises:
-            ValueError, TemplateError: It cannot.
+            ValueError, TemplateError: it cannot.
         """
         request = read_request(kind, body, self._limits)
         self._check_name(self._name if request.model is None else request.model)
@@ -197,11 +201,12 @@ class Door:
 
 
 def guard(app: Any, name: str, model: Any, processor: Any) -> None:
-    """Put the door in front of a FastAPI server, and have it explain what is wrong with a request.
+    """
+    Put the door in front of a FastAPI server, and have it explain what is wrong with a request.
 
     Args:
-        app: As `transformers serve` builds it.
-        name, model, processor: As for `Door`.
+        app (`FastAPI`): as `transformers serve` builds it.
+        name, model, processor: as for [`Door`].
     """
     # Innermost: refusals have the same headers as all other answers.
     app.user_middleware.append(Middleware(Door, name=name, model=model, processor=processor))

@@ -13,16 +13,17 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def trusted_hosts(host: str) -> Middleware:
-    """Refuses requests to a server on loopback under another host name.
+    """
+    Refuses requests to a server on loopback under another host name.
 
     A website can have its own name resolve to this machine, and then read what the browser takes for its own pages (DNS
     rebinding). A server for other machines cannot know its names.
 
     Args:
-        host: What the server listens on.
+        host (`str`): what the server listens on.
 
     Raises:
-        OSError: There is no such host.
+        OSError: there is no such host.
     """
     names: Any = [*_LOOPBACK, f"[{host}]" if ":" in host else host] if listens_on_loopback(host) else ["*"]
     return Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 
 def check_address(host: str, port: int = 0) -> None:
-    """Refuse an address on which no server can listen.
+    """
+    Refuse an address on which no server can listen.
 
     Args:
-        host: Name or address, as `--host` takes it.
-        port: Default: any that is free.
+        host (`str`): name or address, as `--host` takes it.
+        port (`int`, *optional*, defaults to 0): 0 stands for any that is free.
 
     Raises:
-        OSError: The port is in use or reserved, or the host is not an address of this machine.
+        OSError: the port is in use or reserved, or the host is not an address of this machine.
     """
     failed = []
     found = _resolve(host, port)
@@ -32,14 +33,15 @@ def check_address(host: str, port: int = 0) -> None:
 
 
 def first_free_port(host: str, ports: Sequence[int]) -> int:
-    """The first of some ports on which a server can listen.
+    """
+    The first of some ports on which a server can listen.
 
     Args:
-        host: As for [`check_address`].
-        ports: One or more.
+        host (`str`): as for [`check_address`].
+        ports (`Sequence[int]`): one or more.
 
     Raises:
-        OSError: All are in use or reserved, or the host is not an address of this machine.
+        OSError: all are in use or reserved, or the host is not an address of this machine.
     """
     check_address(host)
     for port in ports:
@@ -54,10 +56,11 @@ def first_free_port(host: str, ports: Sequence[int]) -> int:
 
 
 def listens_on_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens on `host`.
+    """
+    Whether only this machine reaches a server that listens on `host`.
 
     Raises:
-        OSError: There is no such host.
+        OSError: there is no such host.
     """
     return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in _resolve(host))
 

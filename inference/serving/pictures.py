@@ -16,9 +16,10 @@ PIL.Image.core.set_block_size(64 * 2**20)
 
 
 def read_picture(source: str | bytes) -> PIL.Image.Image:
-    """As `load_image`; to be called in `READER`.
+    """
+    As `load_image`; to be called in `READER`.
 
     Raises:
-        OSError, ValueError: As `load_image`; also where it has more than 50 million pixels.
+        OSError, ValueError: as `load_image`; also where it has more than 50 million pixels.
     """
     return load_image(source, max_pixels=MOST_MEGAPIXELS * 1_000_000)

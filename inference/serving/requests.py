@@ -210,10 +210,11 @@ KINDS: dict[str, type[Request]] = {
 
 
 def read_request(kind: type[_Kind], body: bytes | bytearray, limits: Limits) -> _Kind:
-    """The request in a body.
+    """
+    The request in a body.
 
     Raises:
-        ValueError: One line with the field, what is wrong with it, and its value.
+        ValueError: one line with the field, what is wrong with it, and its value.
     """
     try:
         return kind.model_validate_json(body, context=limits)

@@ -21,7 +21,7 @@ def reader(commands: Sequence[str]) -> Callable[[], str]:
     On a terminal, arrow keys edit and recall, Tab completes, Alt-Enter adds a line, and a pasted block is one message.
 
     Args:
-        commands: What Tab completes at the beginning; after `/image`, names of files.
+        commands (`Sequence[str]`): what Tab completes at the beginning; after `/image`, names of files.
     """
     return _editor(commands) if on_terminal() else lambda: input(f"\n{PROMPT}")
 

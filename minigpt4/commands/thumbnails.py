@@ -54,9 +54,9 @@ def encode(picture: "Image", kind: Literal["kitty", "iterm2", "sixel"], columns:
     What a terminal shows a small picture for.
 
     Args:
-        picture: In RGB.
-        kind: The protocol.
-        columns: Width of the terminal.
+        picture (`Image`): in RGB.
+        kind (`str`): the protocol.
+        columns (`int`): width of the terminal.
     """
     rows = max(1, min(ROWS, int(columns * picture.height / picture.width / 2)))
     small = picture.copy()
@@ -111,6 +111,3 @@ def _attributes() -> list[str]:
                 return []
             answer += os.read(keyboard, 64)
     return found[1].decode().split(";")
-
-
-__all__ = ["encode", "protocol", "show_thumbnail"]

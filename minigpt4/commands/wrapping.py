@@ -17,8 +17,8 @@ class WordWrap:
     control characters are left out: an answer must not be a command to the terminal.
 
     Args:
-        indent: Columns in front of each line but the first.
-        column: Where the cursor is.
+        indent (`int`, *optional*, defaults to 0): columns in front of each line but the first.
+        column (`int`, *optional*, defaults to 0): where the cursor is.
     """
 
     def __init__(self, indent: int = 0, column: int = 0) -> None:

@@ -24,17 +24,20 @@ TOWERS, LANGUAGE_MODEL = "towers.safetensors", "language_model"
 
 
 def build_nano(output: str | Path, seed: int = 0, recipe: NanoRecipe | None = None, scenes: int = 1000) -> dict:
-    """Make nano from `seed` and save it, complete, in the folder `output`: some 45 minutes on two CPU cores.
+    """
+    Make nano from `seed` and save it, complete, in the folder `output`: some 45 minutes on two CPU cores.
 
     Vision and language model learn side by side, each on one core; then the projection alone learns, in stage 1 and
     stage 2, between the others, which are frozen. Progress bars go to stderr. What each step made is kept in
     `<output>.steps`, so that an interrupted build resumes from there; delete that folder when you are done.
 
     Args:
-        output: a folder that does not exist yet, or is empty.
-        seed: decides the weights, the pictures, and their order.
-        recipe: numbers of steps and learning rates; default: those of the shipped nano. `seed` replaces its seed.
-        scenes: how many held-out scenes nano is measured on, after stage 1 and after stage 2.
+        output (`str` or `Path`): a folder that does not exist yet, or is empty.
+        seed (`int`, *optional*, defaults to 0): decides the weights, the pictures, and their order.
+        recipe (`NanoRecipe`, *optional*):
+            Numbers of steps and learning rates; default: those of the shipped nano. `seed` replaces its seed.
+        scenes (`int`, *optional*, defaults to 1000):
+            How many held-out scenes nano is measured on, after stage 1 and after stage 2.
 
     Returns the scores of `evaluate_scenes` under `stage1` and `stage2`; they stand in the card, too.
 

@@ -16,9 +16,9 @@ def join(
     The pretrained parts in one model, with a new projection between them.
 
     Args:
-        towers: all weights of the vision side, under their names in `MiniGPT4Model`.
-        language_model: a folder with a Llama and its tokenizer.
-        seed: what is drawn by lot in a new model is drawn from it.
+        towers (`Mapping[str, torch.Tensor]`): all weights of the vision side, under their names in `MiniGPT4Model`.
+        language_model (`Path`): a folder with a Llama and its tokenizer.
+        seed (`int`): what is drawn by lot in a new model is drawn from it.
         settings: of `MiniGPT4Config`, without those of the language.
     """
     tokenizer = AutoTokenizer.from_pretrained(language_model)
@@ -46,6 +46,3 @@ def join(
         pad_token_id=tokenizer.pad_token_id,
     )
     return model.eval(), tokenizer
-
-
-__all__ = ["join"]

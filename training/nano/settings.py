@@ -30,12 +30,12 @@ class Pretraining:
 class NanoRecipe:
     """
     Args:
-        towers, lookups, language_model: how vision and language are trained from scratch; `lookups` come first.
-        row_length: tokens after which a dialogue of the language model's corpus has no further turn.
-        lookup_share: rows of the corpus that are lookups still.
-        fact_noise: blur on what stands for the picture, in standard deviations of the embeddings.
-        captions, descriptions: how many pictures stage 1 and stage 2 have.
-        stage1, stage2: recipes of the two stages: names of shipped ones, or paths of YAML files.
+        towers, lookups, language_model (`Pretraining`): how vision and language are trained from scratch; `lookups` come first.
+        row_length (`int`): tokens after which a dialogue of the language model's corpus has no further turn.
+        lookup_share (`float`): rows of the corpus that are lookups still.
+        fact_noise (`float`): blur on what stands for the picture, in standard deviations of the embeddings.
+        captions, descriptions (`int`): how many pictures stage 1 and stage 2 have.
+        stage1, stage2 (`str`): recipes of the two stages: names of shipped ones, or paths of YAML files.
     """
 
     seed: int = 0

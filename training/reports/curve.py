@@ -21,7 +21,7 @@ def draw_loss_curve(history: Sequence[dict], file: Path, tasks: Sequence[str] = 
     Draw the losses of a run over its steps, and scores of tasks, whose scale is at the right.
 
     Args:
-        history: `trainer.state.log_history`; entries with `loss` or `eval_loss` are drawn.
+        history (`Sequence[dict]`): `trainer.state.log_history`; entries with `loss` or `eval_loss` are drawn.
         file (`Path`): a PNG. Nothing is written where there is no loss.
         tasks (`Sequence[str]`, *optional*): names of tasks; entries with `eval_TASK` are drawn.
     """

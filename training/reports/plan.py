@@ -194,6 +194,3 @@ def _quantize(model: PreTrainedModel, bits: int) -> None:
     for name, parameter in model.named_parameters():
         if "language_model." in name and parameter.ndim > 1 and "embed" not in name and not parameter.requires_grad:
             parameter.data = torch.empty(parameter.numel() * bits // 8, dtype=torch.uint8, device="meta")
-
-
-__all__ = ["Operations", "count_operations", "model_without_weights", "print_plan"]

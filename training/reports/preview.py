@@ -19,7 +19,7 @@ def print_sequences(collator: SequenceCollator, rows: Iterable[Row], console: Co
 
     Args:
         collator (`SequenceCollator`): makes the sequences.
-        rows: rows as they are trained on.
+        rows (`Iterable[Row]`): rows as they are trained on.
         console (`rich.console.Console`, *optional*): where to; default stderr.
     """
     console = console or Console(stderr=True)
@@ -59,7 +59,7 @@ def estimate_memory(model: PreTrainedModel, batch: dict, checkpointing: bool = F
 
     Args:
         model (`MiniGPT4ForConditionalGeneration`): with its `requires_grad` flags set.
-        batch: a batch of the collator, of the size a device gets.
+        batch (`dict`): a batch of the collator, of the size a device gets.
         checkpointing (`bool`, *optional*, defaults to `False`):
             Gradient checkpointing: each layer keeps its input only, and one at a time is computed again.
 

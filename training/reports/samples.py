@@ -21,7 +21,7 @@ class SampleAnswers(TrainerCallback):
 
     Args:
         trainer (`StageTrainer`): its model answers.
-        rows: rows as they are trained on; what is learned of them is what should come out.
+        rows (`Sequence[Row]`): rows as they are trained on; what is learned of them is what should come out.
         file (`Path`): each evaluation adds one JSON line for each row: `step`, `row`, `prompt`, `expected`, `answer`.
     """
 

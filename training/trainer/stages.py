@@ -19,7 +19,6 @@ from minigpt4.training.arguments import SequenceArguments, StageArguments
 from minigpt4.training.data.features import open_features
 from minigpt4.training.data.rows import number_rows
 from minigpt4.training.masks import apply_mask, print_learning_table
-from minigpt4.training.recipe import load_recipe
 from minigpt4.training.sequences.collation import SequenceCollator
 from minigpt4.training.sequences.packing import PackingCollator, use_packed_attention, why_not_packed
 
@@ -244,6 +243,3 @@ def _packs(model: PreTrainedModel, args: StageArguments) -> bool:
     if args.packing is None:  # eager attention, and several GPUs in one process, get nothing from it
         return not why_not and args.n_gpu <= 1 and model.config.get_text_config()._attn_implementation != "eager"
     return args.packing
-
-
-__all__ = ["StageArguments", "StageTrainer", "load_recipe"]

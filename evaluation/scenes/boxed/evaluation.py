@@ -39,6 +39,3 @@ def evaluate_tasks(
     tasks: dict[str, Any] = {name: {"right": each.pop("accuracy"), **each} for name, each in figures.items()}
     made = {"tasks": tasks, "unparsable": unparsable / asked, "forms": forms}
     return {"scenes": scenes, "seed": seed, "identifiers": identifiers, **made}
-
-
-__all__ = ["evaluate_tasks"]

@@ -50,6 +50,3 @@ def form_of(answer: str) -> str:
     if _CAPTION.fullmatch(text):
         return "caption"
     return "vqa" if re.fullmatch(r"[a-z-]+", text) else OTHER
-
-
-__all__ = ["FORMS", "form_of"]

@@ -18,6 +18,3 @@ def boxed_requests(scenes: int, seed: int) -> tuple[list[BoxedScene], list[Image
     held_out = list(islice(sample_boxed_scenes(f"evaluation {seed}", held_out=True), scenes))
     pictures = [draw_boxed(scene, rng) for scene in held_out]
     return held_out, pictures, {task: [request(scene, task, rng) for scene in held_out] for task in TASKS}
-
-
-__all__ = ["boxed_requests"]

@@ -158,6 +158,3 @@ def task_rows(scores: Mapping) -> Iterator[tuple[str, float]]:
         for kind, value in scores["tasks"][task].get("by_kind", {}).items():
             yield f"  {kind}", value
     yield "failure: answer not in the form of its task", scores["unparsable"]
-
-
-__all__ = ["TaskScore", "score_answer", "summarise_tasks", "task_rows"]
