@@ -1,6 +1,7 @@
 """Every causal language model of transformers is refused in one line, or runs inside MiniGPT-4 as it does alone."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -37,6 +38,12 @@ def test_the_record_and_the_guide_know_every_type():
     assert sorted(RECORDED) == sorted(MODEL_TYPES), "run tiny_language_models.py, and look at what differs"
     guide = read_guide("convert")
     assert f"these are {len(ACCEPTED_TYPES)} of {len(MODEL_TYPES)} types" in guide
+    refused = re.findall(r"^\| ((?:has|is|changes|reads|keeps) .+) \| (`.+`) \|$", guide, flags=re.MULTILINE)
+    named = {reason: re.findall(r"`(.+?)`", types) for reason, types in refused}
+    assert named == {
+        reason: sorted(name for name, found in RECORDED.items() if f" {reason}" in found) for reason in named
+    }
+    assert sum(map(len, named.values())) == len(MODEL_TYPES) - len(ACCEPTED_TYPES)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
