@@ -1,13 +1,15 @@
 """Any vision tower and any language model: from their folders to a model in the language model's own chat form.
 
 The tower and the language model meet in one linear layer only. So each of five towers and five language models goes through
-the whole life of a model once, in pairs, and all 25 combinations are put together, answer and learn in memory
-(tests/modeling_minigpt4/test_vision_towers.py holds what towers give, test_language_models.py every language model).
+the whole life of a model once, in pairs: it is loaded, trained in both stages, generates to its end, is saved, is loaded
+again by the package and by remote code, merged with LoRA and quantized. All 25 combinations are put together, answer and
+learn in memory (tests/modeling_minigpt4/test_vision_towers.py holds what towers give, test_language_models.py every language model).
 """
 
 import json
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from helpers.language_models import (
@@ -23,7 +25,15 @@ from helpers.tiny_towers import PREPROCESSORS, tiny_tower, write_tower
 from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
+from transformers.utils import is_bitsandbytes_available
 
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.conversion import assemble, verify
@@ -122,6 +132,14 @@ def in_chat(processor, image, question="What is this?"):
     )
 
 
+def three_words(model, processor, inputs):
+    """An answer of the same token three times, and of what ends it."""
+    count = inputs["input_ids"].shape[1]
+    end = processor.tokenizer.convert_tokens_to_ids(processor.stop_strings[0])
+    told = {"prefix_allowed_tokens_fn": lambda _, ids: [300 if len(ids) < count + 3 else end]}
+    return model.generate(**inputs, do_sample=False, max_new_tokens=20, **told)[0, count:]
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_parts_are_whole_and_verified(assembled, loaded, name):
     folder, vision, text = assembled(name)
@@ -146,7 +164,7 @@ def test_pictures_are_the_towers_own(loaded, image, name):
     processor = loaded(name)[1].image_processor
     stated = PREPROCESSORS[name]
     assert dict(processor.size) == {"height": 56, "width": 56}
-    small = torch.tensor(list(image.convert("RGB").resize((56, 56), stated["resample"]).getdata())).T / 255
+    small = torch.tensor(np.asarray(image.resize((56, 56), stated["resample"]))).flatten(0, 1).T / 255
     mean, std = (torch.tensor(stated[key])[:, None] for key in ("image_mean", "image_std"))
     torch.testing.assert_close(
         processor(image, return_tensors="pt")["pixel_values"][0].flatten(1), (small - mean) / std
@@ -223,9 +241,7 @@ def test_it_learns_in_its_own_form_and_lives_on(assembled, image, name, tmp_path
     inputs = in_chat(processor, image)
     end = processor.tokenizer.convert_tokens_to_ids(processor.stop_strings[0])
     assert model.generation_config.eos_token_id in (end, [end]) or model.generation_config.eos_token_id[0] == end
-    count = inputs["input_ids"].shape[1]
-    told = {"prefix_allowed_tokens_fn": lambda _, ids: [300 if len(ids) < count + 3 else end]}
-    answer = model.generate(**inputs, do_sample=False, max_new_tokens=20, **told)[0, count:]
+    answer = three_words(model, processor, inputs)
     assert answer.tolist() == [300, 300, 300, end]
     assert "Assistant" not in processor.post_process_image_text_to_text(answer[None])[0]
 
@@ -247,6 +263,23 @@ def test_it_learns_in_its_own_form_and_lives_on(assembled, image, name, tmp_path
     with torch.no_grad():
         found = AutoModelForImageTextToText.from_pretrained(tmp_path / "merged")(**inputs).logits
     torch.testing.assert_close(found, adapted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.skipif(not is_bitsandbytes_available(), reason="the extra `quantization` is not installed")
+@pytest.mark.parametrize("name", PAIRS)
+def test_its_language_model_alone_is_quantized(assembled, loaded, image, name):
+    (folder, *_), (whole, processor) = assembled(name), loaded(name)
+    asked = BitsAndBytesConfig(load_in_8bit=True)
+    model = AutoModelForImageTextToText.from_pretrained(folder, quantization_config=asked)
+    integers = [key for key, tensor in model.state_dict().items() if tensor.dtype == torch.int8]
+    assert integers
+    assert all(key.startswith("model.language_model.layers.") for key in integers)
+    inputs = in_chat(processor, image)
+    words = torch.arange(whole.config.text_config.vocab_size) != whole.config.image_token_id
+    with torch.no_grad():
+        ours, exact = (each(**inputs).logits[0, -1, words].float() for each in (model, whole))
+    assert torch.cosine_similarity(ours, exact, dim=0) > 0.98
+    assert three_words(model, processor, inputs).tolist()[:3] == [300, 300, 300]
 
 
 @pytest.mark.parametrize("text", MODELS)
@@ -310,6 +343,20 @@ def test_a_family_with_another_chat(shared_files, language_model, tmp_path):
     _, processor = load(assemble("llama2", **arguments, output=tmp_path / "own"))
     text = processor.apply_chat_template(QUESTION, add_generation_prompt=True)
     assert text == "<|im_start|>user\nWhat is this?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_tower_of_the_hub_in_pytorchs_format(hub, tower, language_model, tmp_path):
+    folder = tower("clip")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    requests = hub("somebody/clip", folder)
+    made = assemble(
+        vision="somebody/clip", language_model=language_model("Qwen3"), output=tmp_path / "new", quiet=True
+    )
+    assert any("pytorch_model.bin" in request for request in requests)
+    report = verify(made, vision="somebody/clip", quiet=True)
+    assert report.problems == []
+    assert report.components["vision tower"].compared == report.components["vision tower"].tensors
 
 
 def damaged(folder, change):
