@@ -24,7 +24,6 @@ def register() -> None:
         AutoProcessor,
     )
     from transformers.models.auto.image_processing_auto import DEFAULT_TO_PIL_BACKEND_IMAGE_PROCESSORS
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     from transformers.utils import is_torchvision_available
 
     from .modeling_minigpt4.configuration_minigpt4 import MiniGPT4Config
@@ -41,8 +40,6 @@ def register() -> None:
         AutoModelForPreTraining,
     ):
         auto_class.register(MiniGPT4Config, MiniGPT4ForConditionalGeneration, exist_ok=True)
-    # Where TRL looks up whether a model sees pictures.
-    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES["minigpt4"] = MiniGPT4ForConditionalGeneration.__name__
     AutoProcessor.register(MiniGPT4Config, MiniGPT4Processor, exist_ok=True)
     image_processors = {"pil": MiniGPT4ImageProcessorPil}
     if is_torchvision_available():

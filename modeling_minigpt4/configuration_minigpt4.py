@@ -8,6 +8,10 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import Blip2QFormerConfig, Blip2VisionConfig
 from transformers.configuration_utils import PreTrainedConfig, SubConfigSpec
 from transformers.models.auto import CONFIG_MAPPING, AutoConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
+)
 
 
 # Where the classes are in a saved folder, for those who load it with `trust_remote_code=True`.
@@ -19,6 +23,9 @@ AUTO_MAP = {
     "AutoModelForMultimodalLM": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
     "AutoModelForPreTraining": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
 }
+# Where `transformers serve`, pipelines and TRL look up by its type what a model is, also where this file is remote code.
+for names in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES):
+    names.setdefault("minigpt4", "MiniGPT4ForConditionalGeneration")
 
 
 @strict

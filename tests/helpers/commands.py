@@ -54,9 +54,7 @@ def deployed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deployed")
     guide = read_guide("deploy")
     [start] = re.findall(r"^minigpt4 (serve .+)$", guide, flags=re.MULTILINE)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = free_port()
     names: dict = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -70,6 +68,12 @@ def deployed(tmp_path_factory):
         finally:
             server.terminate()
             server.wait()
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 def wait_for(address: str, server: subprocess.Popen) -> None:

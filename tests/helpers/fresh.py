@@ -72,9 +72,9 @@ def fresh(tmp_path_factory):
 def stranger(fresh, tmp_path):
     """Runs a program as a person who has not installed minigpt4, and whose machine holds nothing of ours; gives its output."""
 
-    def run(program: str, *arguments: object) -> str:
+    def run(program: str, *arguments: object, cwd: Path = tmp_path, input: str = "") -> str:
         not_installed = "import sys; sys.modules['minigpt4'] = None"
-        done = fresh(f"{not_installed}\n{program}", *arguments, cwd=tmp_path)
+        done = fresh(f"{not_installed}\n{program}", *arguments, cwd=cwd, input=input)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -1,5 +1,6 @@
 """Everything docs/deploy.md tells people to do works, in the order in which it tells them."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -8,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, read_guide
+from helpers.commands import free_port
 
 from minigpt4.cli import run
+from minigpt4.inference.answering import answer
+from minigpt4.inference.turns import user_turn
+from minigpt4.loading import load
 
 
 GUIDE = read_guide("deploy")
@@ -35,13 +40,44 @@ def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
                 if program == "accelerate":
                     command = [Path(sys.executable).with_name(program), *arguments]
                     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-                elif arguments[0] != "serve":  # which runs already
+                elif arguments[0] != "serve":  # which runs already, and by itself below
                     assert run(arguments) == 0, line
     assert [text.startswith("The image shows two objects on a black background.") for text in ran] == [True, True]
     answers = (deployed.folder / "answers.jsonl").read_text().splitlines()
     assert [f"pictures/{number}.png" in line for number, line in enumerate(answers)] == [True] * 6
     assert all("The image shows" in line for line in answers)
     assert hub.repos["models/somebody/my-model"].private
+
+
+PLAIN_SERVER = """
+import json, time, urllib.request
+from transformers.cli.transformers import app
+given = json.load(sys.stdin)
+app([*given["arguments"], "--non-blocking"], standalone_mode=False)
+server = f"http://localhost:{given['arguments'][-1]}"
+while True:
+    try:
+        urllib.request.urlopen(f"{server}/health").close()
+        break
+    except urllib.error.URLError:
+        time.sleep(0.05)
+body, headers = json.dumps(given["body"]).encode(), {"Content-Type": "application/json"}
+print(urllib.request.urlopen(urllib.request.Request(f"{server}/v1/chat/completions", body, headers)).read().decode())
+"""
+
+
+def test_transformers_serve_needs_the_saved_code_only(deployed, stranger):
+    [line] = [line for _, _, text in BLOCKS for line in text.splitlines() if line.startswith("transformers serve")]
+    _, *arguments = shlex.split(line.replace("8000", free_port()))
+    [described] = answer(
+        *load(), [[user_turn("Describe this image in detail.", deployed.folder / "pictures" / "0.png")]]
+    )
+    image = {"type": "image_url", "image_url": {"url": "pictures/0.png"}}
+    content = [image, {"type": "text", "text": "Describe this image in detail."}]
+    body = {"model": "my-model", "messages": [{"role": "user", "content": content}]}
+    given = json.dumps({"arguments": arguments, "body": body})
+    completion = json.loads(stranger(PLAIN_SERVER, cwd=deployed.folder, input=given).splitlines()[-1])
+    assert completion["choices"][0]["message"]["content"] == described.text
 
 
 @pytest.mark.parametrize("line", re.findall(r"(?<!`)`(minigpt4 [^`]+)`", GUIDE))

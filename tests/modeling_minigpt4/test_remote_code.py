@@ -7,9 +7,11 @@ import datasets
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import (
     AttentionInterface,
     AttentionMaskInterface,
+    AutoConfig,
     AutoModel,
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -167,3 +169,44 @@ def test_what_engines_with_a_transformers_backend_ask_for(saved):
     tokens = processor._get_num_multimodal_tokens(image_sizes=[[30, 40]])
     assert tokens.num_image_tokens == [len(features)] == [processor.replace_image_token({}, 0).count("<ImageHere>")]
     assert (inputs["input_ids"] == model.config.image_token_id).sum() == len(features)
+
+
+def test_what_vllm_asks_for_beside_that(saved):
+    """As its Transformers backend does in vLLM 0.33, which needs another transformers than this package."""
+    config = AutoConfig.from_pretrained(saved)
+    assert [*json.loads((saved / "config.json").read_text())["auto_map"]][:2] == ["AutoConfig", "AutoModel"]
+    with torch.device("meta"):
+        model = AutoModel.from_config(config, dtype=torch.bfloat16)
+    assert model.is_backend_compatible()
+    assert (model.get_decoder(), model.get_encoder(modality="image")) == (model.language_model, model.vision_tower)
+    in_file = {name.removeprefix("model.") for name in load_file(saved / "model.safetensors")} - {"lm_head.weight"}
+    assert in_file == {name for name, _ in model.named_parameters()}
+
+    # Pictures are read with a text of placeholders alone, and counted; a prompt is put together from what stands for each.
+    processor = AutoProcessor.from_pretrained(saved)
+    images = [Image.new("RGB", size, "red") for size in ((40, 30), (30, 40))]
+    inputs = processor(
+        images=images, text=processor.image_token * 2, return_text_replacement_offsets=True, return_tensors="pt"
+    )
+    [found] = inputs["text_replacement_offsets"]
+    assert [one["type"] for one in found] == ["image", "image"]
+    ids = [processor.tokenizer.encode(one["replacement"], add_special_tokens=False) for one in found]
+    assert ids == [[config.image_token_id] * config.num_image_tokens] * 2
+    assert processor.tokenizer.encode(processor.image_token, add_special_tokens=False) == [config.image_token_id]
+    counted = processor._get_num_multimodal_tokens(image_sizes=[(30, 40), (40, 30)])
+    assert sum(counted["num_image_patches"]) == len(inputs["pixel_values"])
+    size = processor.image_processor.size  # of the largest picture that it tries
+    assert [size.get(side) for side in ("height", "width")] == [config.image_size] * 2
+
+    # A prompt goes into the model as embeddings, without batch, cache and names.
+    model = AutoModel.from_pretrained(saved)
+    features = model.get_image_features(inputs["pixel_values"][:1], return_dict=True).pooler_output
+    embeddings = torch.cat((model.get_input_embeddings()(torch.tensor([1, 5])), *features))[None]
+    positions = torch.arange(embeddings.shape[1])[None]
+    with torch.no_grad():
+        [hidden, *_] = model(
+            input_ids=None, inputs_embeds=embeddings, position_ids=positions, use_cache=False, return_dict=False
+        )
+        prompt = torch.tensor([[1, 5, *ids[0]]])
+        whole = model(input_ids=prompt, pixel_values=inputs["pixel_values"][:1]).last_hidden_state
+    torch.testing.assert_close(hidden, whole)
