@@ -1,5 +1,6 @@
 """A vision tower of transformers, from a folder of its own or of a model that it is a part of, with its image processor."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ TOWER = "model.vision_tower."
 LAYER_NORM = "model.vision_layer_norm."
 # What an image processor has to state for pictures to be what the tower was trained on.
 SETTINGS = ("image_mean", "image_std", "resample")
+# What MiniGPT-4's image processor does, whatever the tower.
+ALWAYS = {"do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
 
 
 def read_vision_config(folder: Path) -> PreTrainedConfig:
@@ -50,7 +53,8 @@ def read_image_settings(folder: Path) -> dict[str, Any]:
         `dict`: `size`, the pixels of a side of what the tower sees, `image_mean`, `image_std` and `resample`.
 
     Raises:
-        ValueError: there is none, or it does not state one of these, or the pictures are not square.
+        ValueError: there is none, or it does not state one of these, or the pictures are not square, or their values are not
+            scaled to [0, 1] and normalised.
     """
     try:
         found, _ = ImageProcessingMixin.get_image_processor_dict(folder, local_files_only=True)
@@ -63,6 +67,11 @@ def read_image_settings(folder: Path) -> dict[str, Any]:
         raise ValueError(
             f"The image processor in {folder} does not state {lost[0]}: set it in its preprocessor_config.json."
         )
+    for name, needed in ALWAYS.items():
+        if (stated := found.get(name)) is not None and not math.isclose(stated, needed):
+            raise ValueError(
+                f"The image processor in {folder} has {name} {stated}: MiniGPT-4 scales pixels to [0, 1] and normalises them."
+            )
     size = found.get("crop_size") if found.get("do_center_crop") and found.get("crop_size") else found.get("size")
     sides = {*size.values()} if isinstance(size, dict) else {size}
     if len(sides) != 1 or not isinstance(side := sides.pop(), int):

@@ -411,6 +411,11 @@ def test_an_expert_that_is_missing_is_refused(tower, language_model, tmp_path):
         (None, r"holds no preprocessor_config\.json"),
         ({"size": 56, "image_mean": [0.5] * 3}, "does not state image_std"),
         (PREPROCESSORS["siglip"] | {"size": {"height": 56, "width": 84}}, "MiniGPT-4 needs square ones"),
+        (PREPROCESSORS["siglip"] | {"rescale_factor": 1 / 127.5}, "has rescale_factor 0.0078"),
+        (
+            PREPROCESSORS["siglip"] | {"rescale_factor": 0.00392156862745098, "do_normalize": False},
+            "do_normalize False",
+        ),
         (
             PREPROCESSORS["siglip"] | {"size": 70},
             "25 patches of an image of 70 pixels cannot be merged by 4: take images of 56",
