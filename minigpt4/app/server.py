@@ -8,22 +8,20 @@ from starlette.middleware import Middleware
 
 from minigpt4.app.actions import CHATS
 from minigpt4.app.assets import ICON, head, style
+from minigpt4.app.ports import port_for
 from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 from minigpt4.inference.serving.hosts import trusted_hosts
-from minigpt4.inference.serving.listening import check_address
 
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-FIRST_PORT, LAST_PORT = 7860, 7959
 
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 
-# Colours of the theme whose contrast with what is behind them would be under 4.5.
+# Where the theme's own colours have a contrast under 4.5.
 _READABLE = {
     "block_title_text_color": "*primary_800",
     "checkbox_label_background_fill_selected": "*primary_600",
@@ -67,8 +65,8 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
     Raises:
         OSError: the port is in use, or the host is not an address of this machine.
     """
-    check_address(host, port or 0)  # Gradio would try each of its ports, for five seconds
-    # Without monitoring nobody sees its record of 10,000 events, of which it makes a table after each event.
+    port = port_for(host, port)  # Gradio would spend five seconds trying each of its own
+    # After each event Gradio tabulates its record of up to 10,000, which nobody sees without monitoring.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     try:
         _, address, _ = page.queue(default_concurrency_limit=1).launch(
@@ -81,14 +79,14 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             footer_links=[],
             max_file_size=f"{MAX_FILE_MEGABYTES}mb",
             state_session_capacity=CHATS,
-            max_threads=2 * CHATS,  # each page that waits for an answer, or watches one grow, takes one
+            max_threads=2 * CHATS,  # each page that waits for an answer or shows one takes a thread
             app_kwargs={
                 "middleware": [Middleware(OnlyThisServer), trusted_hosts(host)],
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,
             },
-            # System fonts: any others would be loaded from elsewhere.
+            # System fonts: others would be loaded from other servers.
             theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
                 **_READABLE
             ),
@@ -101,6 +99,5 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             mcp_server=False,
         )
     except OSError as error:
-        where = f"port {port}" if port else f"one of the ports {FIRST_PORT} to {LAST_PORT}"
-        raise OSError(f"cannot listen on {host}, {where}: {error}") from error
+        raise OSError(f"cannot listen on {host}, port {port}: {error}") from error
     return address

@@ -12,13 +12,10 @@ from typing import Annotated
 
 import typer
 
+from minigpt4.app.ports import port_for
 from minigpt4.commands.console import note, say, working
 from minigpt4.commands.options import Dtype, Model, Precision, TrustRemoteCode, model_name
-from minigpt4.inference.serving.listening import first_free_port
 from minigpt4.inference.serving.memory import give_back_memory
-
-
-PORTS = range(7860, 7960)
 
 
 def app(
@@ -35,7 +32,7 @@ def app(
     """Serve a web page to chat about pictures; with MiniGPT-v2, also to find and name objects in them."""
     if find_spec("gradio") is None:
         raise ValueError("the page needs gradio: run pip install '.[app]' in minigpt4's repository.")
-    port = first_free_port(host, [port] if port else PORTS)
+    port = port_for(host, port)
     give_back_memory()
     loading = f"Loading {model_name(model)}"
     if not sys.stderr.isatty():  # where nothing turns, as in a log
