@@ -1,4 +1,4 @@
-"""An answer in the making. It does not belong to a page: loaded again, the page goes on showing it."""
+"""An answer being generated. It outlives the page that asked for it: a reloaded page goes on showing it."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from minigpt4.app.line import Line
     from minigpt4.inference.conversation import Conversation
 
-PATIENCE = 120  # seconds that an answer goes on while no page shows it
+PATIENCE = 120  # seconds that an answer continues while no page shows it
 STOPPED = "Stopped: the answer is incomplete."
 CANCELLED = "Cancelled: the message was not sent."
 LEFT = "The answer was ended as no page showed it any more."
@@ -35,17 +35,17 @@ class Answered(Protocol):
 
 class Answering:
     """
-    One answer, made in a thread of its own as soon as it is its turn.
+    One answer, generated in its own thread when its turn comes.
 
     Args:
-        chat (`Answered`): what the answer is for.
+        chat (`Answered`): the chat it belongs to.
         growing (`Generator`): the chat's messages, first with the question, then with more and more of the answer.
         line (`Line`): where to wait for the model.
-        longest (`int`): tokens that the answer may have.
-        message (`dict`, *optional*): what was in the textbox; `back` is the same where no answer came of it.
+        longest (`int`): the maximum length of the answer in tokens.
+        message (`dict`, *optional*): the message in the textbox; it is put back (`back`) if no answer comes of it.
 
     Raises:
-        ValueError: too many wait for the model.
+        ValueError: too many questions are waiting already.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Answering:
         longest: int,
         message: dict | None = None,
     ) -> None:
-        self.messages: list[dict] | None = None  # as long as it is in the making
+        self.messages: list[dict] | None = None  # while it is being generated
         self.ended = False
         self.error = ""  # why there is no answer
-        self.remark = ""  # what is to be known about the answer
+        self.remark = ""  # what the user should know about the answer
         self.back: dict | None = None
         self.message = message
         self._chat, self._growing, self._line, self._longest = chat, growing, line, longest
@@ -72,11 +72,11 @@ class Answering:
 
     @property
     def ahead(self) -> int:
-        """How many are answered before."""
+        """How many questions are ahead of it."""
         return self._line.ahead(self)
 
     def stop(self) -> None:
-        """End it: what is there of it stays. One that waits for its turn is not sent."""
+        """End it; what has been generated stays. A question that is still waiting is withdrawn."""
         self._end(STOPPED)
 
     def watch(self) -> Iterator[None]:
@@ -87,7 +87,7 @@ class Answering:
                 self._watched = time.monotonic()
                 now, ended = (self._version, self.ahead), self.ended
                 if now == seen and not ended:
-                    self._changed.wait(0.5)  # those ahead are looked at twice a second
+                    self._changed.wait(0.5)  # `ahead` is checked twice a second
                     continue
             seen = now
             yield
@@ -107,7 +107,7 @@ class Answering:
                     self._end(LEFT)
         except UploadError as error:
             self.error = str(error)
-            if self.message is not None:  # the file does not stay attached
+            if self.message is not None:  # the bad file is not left attached
                 kept = [file for file in self.message["files"] if file != error.file]
                 self.message = {**self.message, "files": kept}
         except (ValueError, OSError) as error:
@@ -141,7 +141,7 @@ class Answering:
         conversation, old = self._chat.conversation, before.turns
         answered = conversation.turns and all(conversation.turns[-1] is not turn for turn in old)
         if not answered:
-            self._chat.restore(before)  # turns that were to be answered again
+            self._chat.restore(before)  # brings back the turns that were cut to be answered again
             self.error = self.error or (CANCELLED if self._why_stopped == STOPPED else self._why_stopped)
             self.back = self.message
         else:

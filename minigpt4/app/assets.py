@@ -1,7 +1,9 @@
-"""What the page brings to the browser besides its components: every `page*.css` and `page*.js` in static/, and its icon."""
+"""What the browser gets besides the components: every `page*.css` and `page*.js` in static/, and the icon."""
 
 from importlib.resources import files
 from pathlib import Path
+
+from minigpt4.app.uploads import MAX_FILE_MEGABYTES
 
 
 _STATIC = Path(str(files(__package__) / "static"))
@@ -16,7 +18,8 @@ def style() -> str:
 
 def head() -> str:
     """What goes into the head of the page: its description and all its scripts, each in a scope of its own."""
-    return f'<meta name="description" content="{_DESCRIPTION}">\n<script>\n{_all("js")}\n</script>'
+    scripts = f"window.MAX_FILE_MEGABYTES = {MAX_FILE_MEGABYTES};\n{_all('js')}"
+    return f'<meta name="description" content="{_DESCRIPTION}">\n<script>\n{scripts}\n</script>'
 
 
 def _all(kind: str) -> str:

@@ -51,7 +51,7 @@ class _Shown:
 
 @dataclass(frozen=True)
 class Kept:
-    """A chat at one moment."""
+    """A snapshot of a chat."""
 
     turns: list[Turn]
     forgotten: int
@@ -124,7 +124,7 @@ class Chat:
         yield from self._grow(shown, self.conversation.retry(shown.instruction, **settings), before)
 
     def stop(self) -> None:
-        """End the answer that is being made."""
+        """Stop the answer that is being generated."""
         if self.answering is not None:
             self.answering.stop()
         self.conversation.stop()
@@ -135,16 +135,16 @@ class Chat:
         return bool(self.conversation.turns) or (self.answering is not None and not self.answering.ended)
 
     def kept(self) -> Kept:
-        """What `restore` brings back."""
+        """A snapshot, for `restore`."""
         return Kept(self.conversation.turns, self.conversation.forgotten, [*self._shown])
 
     def restore(self, kept: Kept) -> None:
-        """As it was."""
+        """Go back to a snapshot."""
         self.conversation.turns, self.conversation.forgotten = kept.turns, kept.forgotten
         self._shown = [*kept.shown]
 
     def exchanges(self) -> list[Exchange]:
-        """All turns."""
+        """All turns, as a file of the chat holds them."""
         return [
             Exchange(
                 shown.typed,
@@ -157,7 +157,7 @@ class Chat:
         ]
 
     def take(self, exchanges: list[Exchange]) -> None:
-        """Go on from these turns."""
+        """Continue from these turns."""
         for each in exchanges:
             views = []
             for seen, _ in each.pictures:
@@ -195,19 +195,19 @@ class Chat:
     def _grow(
         self, shown: _Shown, pieces: Generator[str, None, None], before: _Shown | None = None
     ) -> Generator[list[dict], None, None]:
-        """The messages while an answer grows; where none comes of a retry, the turn is shown as `before`."""
+        """The messages while an answer grows. If a retry gives no answer, the turn is shown as `before`."""
         answer = ""
         yield self.messages(shown)
         try:
             shown_at = -math.inf
-            with closing(pieces):  # its turn is there before it is looked for
+            with closing(pieces):  # closing it completes the turn, which is looked for below
                 for piece in pieces:
                     answer += piece
                     if time.monotonic() - shown_at > INTERVAL:
                         shown_at = time.monotonic()
                         yield self.messages(shown, answer)
         finally:
-            if len(self.conversation.turns) > len(self._shown):  # a turn came of it
+            if len(self.conversation.turns) > len(self._shown):  # the turn was completed
                 turn = self.conversation.turns[-1]
                 if before is not None and turn.text != shown.instruction:
                     shown = before

@@ -1,4 +1,4 @@
-"""Pictures to begin with: those beside a checkpoint; for nano and nano-v2, scenes as they know them."""
+"""Example pictures: those beside a checkpoint; for nano and nano-v2, the kind of scenes they were trained on."""
 
 import random
 from collections.abc import Iterator, Sequence

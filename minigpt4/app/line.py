@@ -1,11 +1,11 @@
-"""The line before the model, which answers one question at a time: first come, first served."""
+"""The queue for the model, which answers one question at a time: first come, first served."""
 
 from threading import Condition
 
 
 class Line:
     """
-    Those who have a question; the first of them is being answered.
+    Everyone with a question; the first is being answered.
 
     Args:
         longest (`int`): how many may wait.
@@ -17,7 +17,7 @@ class Line:
         self._moved = Condition()
 
     def join(self, who: object) -> None:
-        """Stand at its end.
+        """Join the end of the line.
 
         Raises:
             ValueError: it is full.
@@ -30,23 +30,23 @@ class Line:
             self._places.append(who)
 
     def leave(self, who: object) -> None:
-        """Whether answered or not."""
+        """Leave the line, answered or not."""
         with self._moved:
             if who in self._places:
                 self._places.remove(who)
             self._moved.notify_all()
 
     def ahead(self, who: object) -> int:
-        """How many are to be answered before."""
+        """How many are ahead."""
         with self._moved:
             return self._places.index(who) if who in self._places else 0
 
     def wait(self, seconds: float) -> None:
-        """Until somebody left, or for so long."""
+        """Wait until someone leaves, at most this long."""
         with self._moved:
             self._moved.wait(seconds)
 
     def nudge(self) -> None:
-        """Those who wait look again."""
+        """Wake everyone who waits, to look again."""
         with self._moved:
             self._moved.notify_all()

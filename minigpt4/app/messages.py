@@ -11,7 +11,7 @@ from minigpt4.app.boxes import boxes_over, placed_text, words_with_boxes
 from minigpt4.processing.boxes import parse_grounding
 
 
-# What is written as HTML stays text, and nothing leads out of the page.
+# HTML in answers stays text, and nothing links out of the page.
 _MARKDOWN = (
     MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable(["image", "link", "autolink"])
 )
@@ -72,7 +72,7 @@ def _file(path: str) -> dict[str, Any]:
     return gr.FileData(path=path).model_dump()
 
 
-@lru_cache(maxsize=512)  # of a long conversation, many times a second
+@lru_cache(maxsize=512)  # a long conversation is rendered many times a second
 def _words(answer: str, boxed: bool) -> str:
     if not boxed:
         return _MARKDOWN.render(answer)

@@ -47,7 +47,7 @@ def show_settings(config: "GenerationConfig") -> list[Any]:
 def read_settings(
     max_new_tokens: float, num_beams: float, do_sample: bool, temperature: float, top_p: float
 ) -> dict[str, Any]:
-    """As keyword arguments of `generate`."""
+    """The settings as keyword arguments of `generate`."""
     sampling = {"temperature": float(temperature), "top_p": float(top_p)} if do_sample else {}
     beams = min(max(1, int(num_beams)), MOST_BEAMS)
     return {"max_new_tokens": int(max_new_tokens), "num_beams": beams, "do_sample": bool(do_sample), **sampling}

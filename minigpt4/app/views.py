@@ -9,7 +9,7 @@ from minigpt4.processing.drawing import draw_boxes
 from minigpt4.processing.image_addresses import image_address
 
 
-# Pixels of the longer side; more of a picture is not kept. Large enough for labels, small enough to be sent quickly.
+# Limits of the longer side in pixels: large enough for labels, small enough to send quickly.
 SMALLEST, LARGEST = 384, 1024
 
 
@@ -27,7 +27,7 @@ def save_view(picture: Image.Image, folder: str) -> str:
 
 
 def save_boxes(text: str, view: str, folder: str) -> str | None:
-    """The same, of a view with the boxes of `text` drawn on it; `None` if there are none."""
+    """Write a view with the boxes of `text` drawn on it into a folder and return its path; `None` if there are no boxes."""
     with Image.open(view) as picture:
         grounding = parse_grounding(text, picture.size)
         return _save(draw_boxes(picture, grounding.phrases), folder) if grounding.boxes else None

@@ -1,4 +1,4 @@
-"""Who talks on the page. A browser shows its key when a page is opened, and finds its chat again."""
+"""The visitors of the page. A browser presents its key when it opens the page, and gets its chat back."""
 
 import re
 import time
@@ -25,11 +25,11 @@ class Visitor:
 
     @property
     def answers(self) -> bool:
-        """Whether an answer is in the making."""
+        """Whether an answer is being generated."""
         return self.chat is not None and self.chat.answering is not None and not self.chat.answering.ended
 
     def begin(self, chat: "Chat | None" = None) -> None:
-        """A new chat. An answer in the making belongs to the old one, and ends."""
+        """Start a new chat. An answer being generated belongs to the old one, and is stopped."""
         old, self.chat = self.chat, chat
         if old is not None:
             old.stop()
@@ -45,11 +45,11 @@ class Visitor:
 
 class Visitors:
     """
-    Those of the last while.
+    Recent visitors, by their keys.
 
     Args:
-        most (`int`): how many are known at once; the one who was away for longest is forgotten first.
-        lifetime (`float`): seconds after which one who does not come back is forgotten.
+        most (`int`): how many are remembered at once; the one away for longest is forgotten first.
+        lifetime (`float`): seconds after which a visitor who does not come back is forgotten.
     """
 
     def __init__(self, most: int, lifetime: float) -> None:
@@ -58,7 +58,7 @@ class Visitors:
         self._lock = Lock()
 
     def find(self, key: object) -> Visitor:
-        """The visitor with this key: 32 hexadecimal digits that a browser chose by chance. With any other, a new one."""
+        """The visitor with this key: 32 random hexadecimal digits. For any other key, a new visitor."""
         if not isinstance(key, str) or not re.fullmatch("[0-9a-f]{32}", key):
             return Visitor()
         now = time.monotonic()
