@@ -137,7 +137,7 @@ def test_a_task_words_the_text_and_own_words_stay(page, scene_file):  # noqa: F8
         expect(text).to_be_focused()
     page.locator("#picker .frame").focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#picker .help")).to_contain_text("Box: 40, 40, 60, 60")
+    expect(page.locator("#picker .help")).to_contain_text("Box: 40–60 % across, 40–60 % down")  # noqa: RUF001
     text.press("Enter")
     expect(page.locator("#chat .user .words")).to_have_text("[identify] what colour is this thing?")
     expect(page.locator("#chat .user rect.edge")).to_have_count(1)

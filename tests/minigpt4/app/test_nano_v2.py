@@ -8,7 +8,7 @@ from helpers import needs_v2
 from playwright.sync_api import expect
 
 from minigpt4 import nano_path
-from minigpt4.app.boxes import placed_text
+from minigpt4.app.boxes import placed, placed_text
 from minigpt4.app.examples import examples_for
 from minigpt4.evaluation.scenes.boxed import draw_boxed, request, sample_boxed_scenes, score_answer
 from minigpt4.inference.answering import answer
@@ -104,6 +104,8 @@ def test_what_is_in_a_box_that_was_drawn(context, v2_page, shown):
     page.mouse.down()
     page.mouse.move(area["x"] + x2 / 100 * area["width"], area["y"] + y2 / 100 * area["height"])
     page.mouse.up()
-    expect(page.locator("#picker .help")).to_contain_text(f"Box: {x1}, {y1}, {x2}, {y2}")
+    expect(page.locator("#picker .help")).to_contain_text(
+        f"Box: {placed(parse_grounding(wanted.instruction).boxes[0])}"
+    )
     say(page)
     expect(answers(page)).to_have_text(wanted.answer)

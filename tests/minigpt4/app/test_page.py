@@ -252,7 +252,7 @@ def test_identify_with_the_mouse(context, boxes_page, scene_file):
     page.mouse.move(area["x"] + 0.5 * area["width"], area["y"] + 0.7 * area["height"])
     page.mouse.move(area["x"] + 0.25 * area["width"], area["y"] + area["height"] + 5)  # outside: taken to the edge
     page.mouse.up()
-    expect(page.locator("#picker .help")).to_contain_text("Box: 25, 50, 75, 100")
+    expect(page.locator("#picker .help")).to_contain_text("Box: 25–75 % across, 50–100 % down")  # noqa: RUF001
     say(page)
     expect(page.locator("#chat .user .words")).to_have_text("[identify] what is this")
     expect(answers(page)).to_have_text("a dog")
@@ -268,7 +268,7 @@ def test_identify_with_the_keyboard(context, boxes_page, scene_file):
     for key in ["ArrowLeft", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"]:
         page.keyboard.press(key)
         expect(page.locator("#picker .frame")).to_be_focused()
-    expect(page.locator("#picker .help")).to_contain_text("Box: 38, 38, 60, 60")
+    expect(page.locator("#picker .help")).to_contain_text("Box: 38–60 % across, 38–60 % down")  # noqa: RUF001
 
 
 def test_a_task_says_what_it_lacks(context, boxes_page, scene_file):
