@@ -49,21 +49,21 @@ class Actions:
         self.examples = examples_for(model.name_or_path, self._folder.name, processor.task_identifiers)
 
     def arrive(self, key: str) -> Iterator[Updates]:
-        """A page is opened, or loaded again: its chat is shown as it is, with the answer in the making."""
+        """A page is opened or reloaded: show its chat, with an answer that is still being generated."""
         yield from self._resume(self._visitors.find(key))
 
     def resume(self, visitor: Visitor | None) -> Iterator[Updates]:
-        """A page is looked at again, after another tab may have gone on with the chat."""
+        """A tab comes to the front: another one may have continued the chat."""
         visitor = visitor or Visitor()
         if visitor.answers:
             yield from self._watch(visitor, {})
-        else:  # what the page says and what is being written stays
+        else:  # the notice and the message being written stay
             yield visitor, visitor.chat.messages() if visitor.chat else [], gr.skip(), gr.skip()
 
     def send(self, message: dict, box: Any, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""
         visitor, chat = self._chat(visitor)
-        if visitor.answers and chat.answering and chat.answering.message == message:  # sent twice by one hand
+        if visitor.answers and chat.answering and chat.answering.message == message:  # a double click
             yield from self._watch(visitor, {"value": None})
             return
         try:
@@ -122,34 +122,39 @@ class Actions:
         visitor.undo()
         yield from self._resume(visitor)
 
+    def keep(self, visitor: Visitor | None, held: str) -> str:
+        """The chat for the browser to keep, as `save`, without the pictures that it holds: their names, with spaces between."""
+        chat = _said(visitor)
+        return to_json(chat, held.split()) if chat else ""
+
     def save(self, visitor: Visitor | None) -> str:
         """The chat as JSON; nothing where there is none."""
-        return (
-            to_json(visitor.chat) if visitor is not None and visitor.chat and visitor.chat.conversation.turns else ""
-        )
+        chat = _said(visitor)
+        return to_json(chat) if chat else ""
 
     def save_markdown(self, visitor: Visitor | None) -> str:
         """The same as Markdown."""
-        return to_markdown(visitor.chat) if self.save(visitor) and visitor and visitor.chat else ""
+        chat = _said(visitor)
+        return to_markdown(chat) if chat else ""
 
     def open(self, file: str, visitor: Visitor | None) -> Iterator[Updates]:
-        """A saved chat, from its file; the one before can be brought back."""
+        """Open a saved chat; the one before can be brought back."""
         visitor = visitor or Visitor()
         try:
-            with Path(file).open(encoding="utf-8") as opened_file:
+            with Path(file).open(encoding="utf-8", errors="replace") as opened_file:
                 visitor.begin(opened(opened_file.read(), self._model, self._processor))
         except ValueError as error:
             yield visitor, gr.skip(), gr.skip(), _notice(error)
             return
         yield self._view(visitor)
 
-    def reopen(self, kept: str, visitor: Visitor | None) -> Iterator[Updates]:
-        """What the browser kept of a chat, where the server has lost it."""
+    def reopen(self, kept: str, visitor: Visitor | None, _: object = None) -> Iterator[Updates]:
+        """The chat that the browser kept, where the server has lost it. The last argument is for the browser alone."""
         visitor = visitor or Visitor()
         if kept and (visitor.chat is None or not visitor.chat.begun):
             try:
                 visitor.begin(opened(kept, self._model, self._processor))
-            except ValueError:  # of another version of the page
+            except ValueError:  # kept by another version of the page
                 pass
             else:
                 yield self._view(visitor)
@@ -171,7 +176,7 @@ class Actions:
         chat = visitor.chat if visitor is not None else None
         turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
         name = files[0] if files else turn
-        if name is not None and name == aimed:  # reading it again with every letter typed would be slow
+        if name is not None and name == aimed:  # reading the picture again with every letter would be slow
             return task, gr.skip(), aimed
         shown = chat.picture if chat is not None else None
         picture: Image.Image | None
@@ -180,7 +185,7 @@ class Actions:
                 picture = read_uploads(files, self._processor.image_processor)[0].shown
             else:
                 picture = Image.open(shown) if shown else None
-        except ValueError:  # reported when it is sent
+        except ValueError:  # reported when the message is sent
             picture = None
         if picture is None:
             return task, gr.HTML(visible=False), None
@@ -220,7 +225,7 @@ class Actions:
     ) -> Iterator[Updates]:
         """Have an answer made, and show it as it grows."""
         _, chat = self._chat(visitor)
-        while visitor.answers:  # asked for in another tab, or a moment ago
+        while visitor.answers:  # for another tab, or for a message sent just before
             yield from self._watch(visitor, {})
         if visitor.chat is not chat:
             return
@@ -238,7 +243,7 @@ class Actions:
             yield self._view(visitor)
 
     def _watch(self, visitor: Visitor, emptied: dict[str, Any]) -> Iterator[Updates]:
-        """Show an answer as it grows; at its end the textbox is ready again."""
+        """Show an answer as it grows, and release the textbox at its end."""
         chat, shown_ahead = visitor.chat, -1
         assert chat is not None
         assert chat.answering is not None
@@ -248,12 +253,12 @@ class Actions:
             messages, ahead = answering.messages, answering.ahead
             if visitor.chat is not chat or answering.ended:
                 break
-            if messages is None:  # its pictures are still being read
+            if messages is None:  # the question's pictures are still being read
                 continue
             notice = gr.skip() if ahead == shown_ahead else _waiting(ahead)
             yield visitor, messages, busy, notice
             busy, shown_ahead = gr.skip(), ahead
-        if visitor.chat is not chat:  # what was shown last may have come after another chat began
+        if visitor.chat is not chat:  # the last update may have overwritten the new chat
             yield self._view(visitor)
             return
         back = {} if answering.back is None else {"value": answering.back}
@@ -261,8 +266,14 @@ class Actions:
         yield visitor, chat.messages(), _idle(**back), notice
 
     def _view(self, visitor: Visitor) -> Updates:
-        """A chat in which nothing happens."""
+        """The chat, with no answer being generated."""
         return visitor, visitor.chat.messages() if visitor.chat else [], _idle(), _notice()
+
+
+def _said(visitor: Visitor | None) -> Chat | None:
+    """The visitor's chat, if anything was said in it."""
+    chat = visitor.chat if visitor is not None else None
+    return chat if chat is not None and chat.conversation.turns else None
 
 
 _numbers = count()
@@ -277,11 +288,11 @@ def _notice(message: object = "", alert: bool = True) -> Any:
 
     Args:
         message (`str`): the line.
-        alert (`bool`): whether it says what was wrong, which goes away when that is changed; or what there is to know.
+        alert (`bool`): whether it is an error, which disappears when the message is changed, or information.
     """
     line = html.escape(" ".join(str(message).split()))
     kind = 'role="alert"' if alert else 'role="status"'
-    # The number: of the same line again the browser must see that it is new.
+    # The number makes the same line, shown again, a new one to the browser.
     return gr.HTML(f'<p {kind} data-number="{next(_numbers)}">{line}</p>' if line else "", visible=bool(line))
 
 

@@ -32,7 +32,7 @@ def build_page(
         `gradio.Blocks`: not served yet.
     """
     tasks = known_tasks(processor.task_identifiers)
-    # Pictures and chats of those who left are deleted after an hour.
+    # Pictures and chats of visitors who left are deleted after an hour.
     with gr.Blocks(
         title="MiniGPT-4: talk about pictures",
         fill_height=True,
@@ -84,7 +84,7 @@ def build_page(
             "api_visibility": "private",
         }
         talking = [
-            # Also while the call before is ending: a message is never dropped.
+            # `multiple`: a message sent while the call before is ending is not dropped.
             textbox.submit(actions.send, [textbox, picker, visitor, *choices], **talk, trigger_mode="multiple"),
             log.example_select(actions.begin, [visitor, *choices], **talk),
             retry.click(actions.retry, [visitor, *choices], **talk),
@@ -94,17 +94,21 @@ def build_page(
         textbox.stop(actions.stop, visitor, None, concurrency_limit=None, queue=False, api_visibility="private")
         quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
         arriving = page.load(actions.arrive, key, js=read("arrive.js"), **talk)
-        lost = "async (kept, visitor) => [await window.minigpt4.lost(), visitor]"
-        reopening = arriving.then(actions.reopen, [saved, visitor], js=lost, **talk)
+        # The browser sends the chat that it kept only if the server shows none.
+        lost = "async (saved, visitor, said) => [said?.length ? '' : await window.minigpt4.kept_chat(), visitor, []]"
+        reopening = arriving.then(actions.reopen, [saved, visitor, log], js=lost, **talk)
         resume.click(actions.resume, visitor, **talk)
         clearing = clear.click(actions.clear, visitor, **talk)
         undoing = undo.click(actions.undo, visitor, **talk)
         opening = open_saved.upload(actions.open, [open_saved, visitor], **talk)
         for changed in (reopening, clearing, undoing, opening):
             changed.then(actions.undoable, visitor, undo, **quiet)
+        again = "() => { window.minigpt4.offer_again(); return []; }"
+        reopening.then(None, None, None, js=again, api_visibility="private")
         for changed in (*talking, clearing, undoing, opening):
-            keep = "(kept) => { window.minigpt4.keep('chat', kept); return []; }"
-            changed.then(actions.save, visitor, saved, **quiet).then(
+            held = "async (visitor) => [visitor, await window.minigpt4.held_pictures()]"
+            keep = "(chat) => { window.minigpt4.keep_chat(chat); return []; }"
+            changed.then(actions.keep, [visitor, saved], saved, js=held, **quiet).then(
                 None, saved, None, js=keep, api_visibility="private"
             )
         for button, save, name, kind in (

@@ -1,8 +1,10 @@
-"""Chats as files: JSON, and Markdown that shows the same and holds it, too."""
+"""Chats as files: JSON, or Markdown to read that also carries the JSON."""
 
 import base64
+import hashlib
 import json
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from minigpt4.app.boxes import placed_text
@@ -24,13 +26,25 @@ _HELD = re.compile(r"^\[minigpt4-chat\]: data:application/json;base64,(\S+)$", r
 _PICTURE = re.compile(r"^\[(picture-\d+)\]: (data:image/\S+)$", re.MULTILINE)
 
 
-def to_json(chat: Chat) -> str:
-    """The chat with its pictures, as they are shown and as the model reads them."""
-    return json.dumps({"minigpt4-chat": FORMAT, "turns": _turns(chat)}, ensure_ascii=False)
+def to_json(chat: Chat, held: Collection[str] = ()) -> str:
+    """
+    The chat with its pictures, as they are shown and as the model reads them.
+
+    Args:
+        chat (`Chat`): one with turns.
+        held (`Collection[str]`, *optional*): names of pictures that the reader has already: each is `null` here.
+    """
+    turns = _turns(chat)
+    pictures: dict[str, str | None] = {}
+    for picture in (picture for turn in turns for picture in turn["pictures"]):
+        for kind, address in picture.items():
+            name = hashlib.sha256(address.encode()).hexdigest()[:16]
+            picture[kind], pictures[name] = name, None if name in held else address
+    return json.dumps({"minigpt4-chat": FORMAT, "turns": turns, "pictures": pictures}, ensure_ascii=False)
 
 
 def to_markdown(chat: Chat) -> str:
-    """The chat to read, with its pictures inside; at its end, where Markdown shows nothing, what `opened` reads."""
+    """The chat for people to read, with its pictures inside. The last link definition, which Markdown does not show, is for `opened`."""
     pictures: dict[str, str] = {}
     turns, lines = _turns(chat), ["# A chat with MiniGPT-4"]
     for turn in turns:
@@ -53,7 +67,7 @@ def opened(text: str, model: "MiniGPT4ForConditionalGeneration", processor: "Min
 
     Args:
         text (`str`): of `to_json` or `to_markdown`.
-        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): whom the chat goes on with.
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): what the chat continues with.
 
     Raises:
         ValueError: it is neither, or damaged.
@@ -63,7 +77,8 @@ def opened(text: str, model: "MiniGPT4ForConditionalGeneration", processor: "Min
             shown = dict(_PICTURE.findall(text))
             content = json.loads(base64.b64decode(held[1]))
         else:
-            shown, content = {}, json.loads(text)
+            content = json.loads(text)
+            shown = content.get("pictures", {})  # older files have them in the turns
         if content["minigpt4-chat"] != FORMAT or len(content["turns"]) > MOST_TURNS:
             raise ValueError("of another version, or too long")
         exchanges = [_exchange(turn, shown) for turn in content["turns"]]
@@ -102,7 +117,7 @@ def _exchange(turn: dict[str, Any], shown: dict[str, str]) -> Exchange:
         _opened(seen)  # refuses what is not a picture
     texts = [turn[name] for name in ("typed", "box", "answer")]
     if not all(isinstance(text, str) for text in texts):
-        raise TypeError("words that are none")
+        raise TypeError("text that is not a string")
     typed, box, answer = texts
     return Exchange(typed, box, pictures, answer, turn["finished"] is True)
 
@@ -114,5 +129,5 @@ def _opened(address: str) -> "Image":
 
 
 def _as_typed(line: str) -> str:
-    """What was typed is no Markdown."""
+    """The line as Markdown that shows it exactly."""
     return re.sub(r"([\\`*_{}\[\]<>#+\-!|~&])", r"\\\1", line)

@@ -56,18 +56,22 @@ element.addEventListener('keydown', (event) => {
 
 // What comes at the end stays in view, unless the reader went back; of an answer with a picture, its beginning.
 let following = true;
+let place = 0;
 let messages = 0;
 element.addEventListener('scroll', () => {
   following = log().scrollTop + log().clientHeight > log().scrollHeight - 40;
+  place = log().scrollTop;
 }, true);
 function follow() {
   const said = element.querySelectorAll('.message');
   if (said.length > messages) following = true;
+  else if (log().scrollTop < place) following = false;  // the event of it is still to come
   messages = said.length;
   if (!following || !messages) return;
   const last = said[messages - 1];
   log().scrollTo(0, last.matches('.bot:has(.view)') ? last.offsetTop - 12 : log().scrollHeight);
   following = true;
+  place = log().scrollTop;
 }
 new MutationObserver(follow).observe(element, {subtree: true, childList: true, characterData: true});
 element.addEventListener('load', follow, true);

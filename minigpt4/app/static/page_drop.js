@@ -1,13 +1,11 @@
 // Pictures dropped or pasted anywhere go into the message; files that cannot are refused by name, in one style.
 (() => {
-  const MOST = 20;  // megabytes, as the server says; `uploads.py`
   const READABLE = /^image\/(png|jpeg|webp|gif|bmp|avif)$/;
-  const admitted = new WeakSet();
 
   async function fault(file) {
     if (/\.hei[cf]$/i.test(file.name) || /^image\/hei[cf]/.test(file.type)) return 'is HEIC, which cannot be read: save it as JPEG or PNG.';
     if (!file.type.startsWith('image/')) return 'is not a picture.';
-    if (file.size > MOST * 2 ** 20) return `has ${(file.size / 2 ** 20).toFixed(1)} MB; at most ${MOST} MB can be read.`;
+    if (file.size > MAX_FILE_MEGABYTES * 2 ** 20) return `has ${(file.size / 2 ** 20).toFixed(1)} MB; at most ${MAX_FILE_MEGABYTES} MB can be read.`;
     if (!READABLE.test(file.type)) return '';  // the server knows more formats than the browser
     try {
       (await createImageBitmap(file)).close();
@@ -41,7 +39,6 @@
     const good = looked.filter(([, why]) => !why).map(([file]) => file);
     const faults = looked.filter(([, why]) => why);
     if (faults.length || document.querySelector('#refused')) refuse(faults);
-    good.forEach((file) => admitted.add(file));
     window.minigpt4.attach(good);
   }
 
@@ -84,8 +81,8 @@
   on('click', (event) => event.target.closest?.('#textbox .submit-button') && sent());
   on('change', (event) => {
     if (!(event.target instanceof Element) || !event.target.matches('#textbox input[type="file"]')) return;
+    if (!event.isTrusted) return;  // what `attach` has chosen, not the user
     const chosen = [...event.target.files];
-    if (chosen.every((file) => admitted.has(file))) return;
     event.stopPropagation();
     event.target.value = '';
     add(chosen);

@@ -50,10 +50,10 @@ def test_the_message_appears_at_once_with_those_ahead_and_can_be_cancelled(conte
     waiting.wait_for_function(
         "() => { const log = document.querySelector('#chat .log'); return log.scrollHeight > log.clientHeight + 60 }"
     )
-    log.evaluate("log => log.scrollTo(0, 0)")
+    log.evaluate("log => log.scrollTo(0, 15)")
     before = len(answers(waiting).inner_text())
     expect(answers(waiting)).to_contain_text(re.compile(f".{{{before + 20}}}"))
-    assert log.evaluate("log => log.scrollTop") == 0
+    assert log.evaluate("log => log.scrollTop") == 15
     waiting.get_by_label("Stop").click()
     ready(waiting)
     # A notice goes when its cause goes.
@@ -62,6 +62,19 @@ def test_the_message_appears_at_once_with_those_ahead_and_can_be_cancelled(conte
     expect(waiting.locator("#notice")).to_contain_text("nothing to send")
     waiting.locator("#textbox textarea").press_sequentially("H")
     expect(waiting.locator("#notice p")).to_be_hidden()
+    # A message that was taken, but of which the server knows nothing any more, is offered again.
+    say(waiting, "Am I heard?")
+    expect(waiting.locator("#textbox textarea")).to_have_value("")
+    expect(waiting.locator("#chat .user .words").last).to_have_text("Am I heard?")
+    key = waiting.evaluate("localStorage.getItem('minigpt4-key')")
+    waiting.evaluate("localStorage.setItem('minigpt4-key', 'f'.repeat(32))")
+    waiting.reload()
+    expect(waiting.locator("#textbox textarea")).to_have_value("Am I heard?")
+    expect(waiting.locator("#chat .user .words")).to_have_text(["Anew"])
+    waiting.evaluate("key => localStorage.setItem('minigpt4-key', key)", key)
+    waiting.reload()
+    waiting.get_by_label("Stop").click()
+    ready(waiting)
     waiting.context.close()
 
 
