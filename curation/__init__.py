@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .recipe import read_recipe as read_recipe
     from .restoring import restore as restore
-    from .shards import merge as merge
+    from .sharding import merge as merge
     from .steps import run as run
     from .table import Table as Table
 else:

@@ -20,7 +20,7 @@ def work(work: Work) -> None:
     section: Filter = work.section
     score = None
     if section.score is not None:
-        from .scoring import ImageTextScore
+        from .image_text_score import ImageTextScore
 
         score = ImageTextScore(section.score.model, work.trust_remote_code)
     for rows in work.batches(section.score.batch_size if section.score else 32):

@@ -6,7 +6,7 @@ from pathlib import Path
 from minigpt4.checkpoints.journal import Journal, read_lines
 
 from .recipe import Recipe
-from .shards import shard_folder
+from .sharding import shard_folder
 from .table import DROP, Table
 
 

@@ -10,7 +10,7 @@ from huggingface_hub.utils import WeakFileLock
 
 from .recipe import STEPS, Recipe, check_steps
 from .settings import read_settings, refuse_change, settings_of, write_settings
-from .shards import part_of, shard_folder
+from .sharding import part_of, shard_folder
 from .sources import draw_sample, root_of
 from .table import TABLE, WORKING, Count, Table
 from .work import Work

@@ -25,7 +25,7 @@ TITLES = {
 
 @cache
 def _requests(scenes: int, seed: int):
-    from minigpt4.evaluation.scenes.boxed.requests import boxed_requests
+    from minigpt4.evaluation.scenes.boxed.held_out import boxed_requests
 
     return boxed_requests(scenes, seed)
 

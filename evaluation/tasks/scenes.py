@@ -15,7 +15,7 @@ SCENES, SEED = 1000, 0
 
 @cache
 def _requests(scenes: int, seed: int):
-    from minigpt4.evaluation.scenes.requests import scene_requests
+    from minigpt4.evaluation.scenes.held_out import scene_requests
 
     return scene_requests(scenes, seed)
 

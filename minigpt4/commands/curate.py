@@ -60,7 +60,7 @@ def curate(
         print(f"{run_restore(read, restore, shard)} rows restored")
         return
     if steps == ["merge"]:
-        from minigpt4.curation.shards import merge
+        from minigpt4.curation.sharding import merge
 
         print(f"merge: {len(merge(read).rows)} rows in {read.output}; run filter and what follows on them")
         return
@@ -69,7 +69,7 @@ def curate(
 
 def _run(recipe: "Recipe", steps: list[str], shard: str | None, redo: bool, port: int | None, trust: bool) -> None:
     with working("Reading the recipe"):
-        from minigpt4.curation.shards import shard_folder
+        from minigpt4.curation.sharding import shard_folder
         from minigpt4.curation.spending import spending
         from minigpt4.curation.steps import run
         from minigpt4.curation.table import Table

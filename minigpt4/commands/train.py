@@ -76,7 +76,7 @@ def recipe(
         from transformers.utils import logging
 
         from minigpt4.training import run
-        from minigpt4.training.reports.plan import print_plan
+        from minigpt4.training.reports.dry_run import print_plan
 
     if sys.stderr.isatty():  # the bars of these libraries would run into what is shown here
         datasets.disable_progress_bars()

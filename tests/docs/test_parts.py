@@ -25,7 +25,7 @@ from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration
 from minigpt4.cli import run
 from minigpt4.evaluation.scenes import describe, draw, sample_scenes
 from minigpt4.training import read_recipe
-from minigpt4.training.reports.plan import count_operations, model_without_weights
+from minigpt4.training.reports.dry_run import count_operations, model_without_weights
 from minigpt4.training.reports.preview import estimate_memory
 
 

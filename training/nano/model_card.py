@@ -8,7 +8,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from minigpt4.evaluation.scenes.requests import QUESTIONS_PER_SCENE
+from minigpt4.evaluation.scenes.held_out import QUESTIONS_PER_SCENE
 from minigpt4.evaluation.scenes.scoring import score_rows
 from minigpt4.hub_cards.card import CARD, Result, index_results, markdown_table
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration

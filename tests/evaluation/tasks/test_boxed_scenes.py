@@ -8,7 +8,7 @@ from helpers.pages import Page
 from minigpt4.evaluation.reports import write_report
 from minigpt4.evaluation.running.run import score_task
 from minigpt4.evaluation.running.scoring import Scorer
-from minigpt4.evaluation.scenes.boxed.requests import boxed_requests
+from minigpt4.evaluation.scenes.boxed.held_out import boxed_requests
 from minigpt4.evaluation.tasks import find_tasks
 from minigpt4.processing.tasks import TASKS as WORDINGS
 

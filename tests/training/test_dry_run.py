@@ -11,7 +11,7 @@ from transformers import AutoModelForImageTextToText
 from minigpt4.cli import run
 from minigpt4.training import apply_mask, read_recipe
 from minigpt4.training.model import load_config
-from minigpt4.training.reports.plan import count_operations, model_without_weights
+from minigpt4.training.reports.dry_run import count_operations, model_without_weights
 
 
 @pytest.fixture
