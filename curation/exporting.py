@@ -13,8 +13,9 @@ from minigpt4.checkpoints.writing import unfinished_folder
 from minigpt4.processing.image_loading import AsStored, load_image
 
 from .recipe import Recipe
+from .review.deciding import agreement
 from .sources import picture_path, root_of
-from .table import Count, Row, Table, details
+from .table import Count, Table
 
 
 FOLDER = "export"
@@ -95,14 +96,9 @@ def export(recipe: Recipe, folder: Path) -> Exported:
     models = {step: _used(table, step, "model") for step in steps}
     prompts = {step: _used(table, step, "prompt") for step in steps}
     reviewers = models.pop("review", [])
-    return Exported(folder / FOLDER, len(rows), counts, waiting, models, prompts, reviewers, agreement(table.rows))
-
-
-def agreement(rows: list[Row]) -> tuple[int, int] | None:
-    """Rows that were reviewed twice: those with the same decision, and all; `None` where there are none."""
-    pairs = [(row["review"]["decision"], details(row["review"]).get("second")) for row in rows if row["review"]]
-    pairs = [(first, second) for first, second in pairs if second]
-    return (sum(first == second for first, second in pairs), len(pairs)) if pairs else None
+    same, looks = agreement(row["review"] for row in table.rows if row["review"])
+    agreed = (same, looks) if looks else None
+    return Exported(folder / FOLDER, len(rows), counts, waiting, models, prompts, reviewers, agreed)
 
 
 def _image(path: Path) -> tuple[bytes, str]:

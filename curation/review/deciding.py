@@ -1,6 +1,7 @@
 """What one reviewer decides: row by row, saved at once, with undo, and with second looks at some rows."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -71,9 +72,8 @@ class Reviewing:
 
     @property
     def agreement(self) -> tuple[int, int]:
-        """Second looks that led to the first decision, and second looks."""
-        pairs = [(made["decision"], details(made).get("second")) for made in self.made.values()]
-        return sum(first == second for first, second in pairs), sum(second is not None for _, second in pairs)
+        """See [`agreement`]."""
+        return agreement(self.made.values())
 
     @property
     def current(self) -> Shown | None:
@@ -146,6 +146,12 @@ class Reviewing:
         if second and (edited := self.made[row["id"]]["text"]):
             text = edited
         return Shown(row["id"], picture_path(self.work.root, row["image"]), before, text, second)
+
+
+def agreement(reviews: Iterable[Entry]) -> tuple[int, int]:
+    """Second looks that led to the first decision, and second looks."""
+    pairs = [(made["decision"], second) for made in reviews if (second := details(made).get("second"))]
+    return sum(first == second for first, second in pairs), len(pairs)
 
 
 def settled(work: Work, lines: dict[str, dict]) -> dict[str, Entry | None]:

@@ -141,7 +141,7 @@ def _report(folder: Path, data: Path) -> Path:
     from minigpt4.evaluation.tasks.index import all_tasks
 
     files = (folder / f"{name}.json" for name in all_tasks())
-    return write_report([vars(read_result(file)) for file in files if file.is_file()], folder / "report.html", data)
+    return write_report([read_result(file) for file in files if file.is_file()], folder / "report.html", data)
 
 
 def _judge(name: str | None, url: str | None, key_variable: str | None, folder: Path):

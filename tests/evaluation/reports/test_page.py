@@ -7,6 +7,7 @@ from helpers.pages import Page
 from PIL import Image
 
 from minigpt4.evaluation.reports import write_report
+from minigpt4.evaluation.running import Result
 from minigpt4.evaluation.scoring import grounding_accuracy, vqa_accuracy
 from minigpt4.processing.drawing import COLOURS
 
@@ -14,7 +15,7 @@ from minigpt4.processing.drawing import COLOURS
 HOSTILE = '<script>alert("x")</script>'
 
 
-def result(task: str, samples: list[dict], **fields) -> dict:
+def result(task: str, samples: list[dict], **fields) -> Result:
     facts = {
         "title": f"{task} title",
         "model": "nano",
@@ -25,12 +26,10 @@ def result(task: str, samples: list[dict], **fields) -> dict:
         "failed": 0,
         "unparsable": None,
         "unjudged": 0,
-        "published_scoring": False,
-        "lower_is_better": False,
-        "published": [],
-        "notes": [],
+        "measure": "accuracy",
+        "figures": {},
     }
-    return {"task": task, **facts, "samples": samples, **fields}
+    return Result(task, samples=samples, **facts | fields)
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_the_page_is_whole(refcoco, okvqa, tmp_path):
         "1 unparsable",
         "Boxes: what is right in orange and the answer's in blue.",
         "refcoco title: a note",
-        "A score on a part of a set is not comparable",
+        "A score on part of a set is not comparable",
         HOSTILE,
         "picture 4 is broken",
         "cat (8), dog (2)",
@@ -132,7 +131,7 @@ def test_what_nobody_has_judged_has_no_figure(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("results", "data", "message"), [([], ".", "at least one result"), ([{}], "absent", "absent is not a folder")]
+    ("results", "data", "message"), [([], ".", "at least one result"), ([None], "absent", "absent is not a folder")]
 )
 def test_errors(results, data, message, tmp_path):
     with pytest.raises(ValueError, match=message):

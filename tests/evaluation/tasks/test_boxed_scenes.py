@@ -6,6 +6,7 @@ import pytest
 from helpers.pages import Page
 
 from minigpt4.evaluation.reports import write_report
+from minigpt4.evaluation.running import Result
 from minigpt4.evaluation.running.run import score_task
 from minigpt4.evaluation.running.scoring import Scorer
 from minigpt4.evaluation.scenes.boxed.held_out import boxed_requests
@@ -35,7 +36,7 @@ def scored(name: str, answer, tmp_path):
         for number, one in enumerate(samples)
     ]
     facts = {"model": "known", "of": len(samples), "data": tmp_path, "settings": {}}
-    return json.loads(json.dumps(vars(score_task(Scorer(task), samples, rows, **facts))))
+    return Result(**json.loads(json.dumps(vars(score_task(Scorer(task), samples, rows, **facts)))))
 
 
 def right(number, samples):
@@ -49,12 +50,12 @@ def of_another(number, samples):
 @pytest.mark.parametrize("name", WORDINGS)
 def test_right_answers_get_full_marks_and_others_do_not(name, tmp_path):
     made, other = (scored(name, answer, tmp_path) for answer in (right, of_another))
-    assert (made["value"], made["n"], made["unparsable"]) == (100.0, SCENES, 0)
-    assert other["value"] < 100
-    assert other["unparsable"] == 0  # of the right form still
-    assert made["figures"].get("recall", 1) == made["figures"].get("precision", 1) == 1
+    assert (made.value, made.n, made.unparsable) == (100.0, SCENES, 0)
+    assert other.value < 100
+    assert other.unparsable == 0  # of the right form still
+    assert made.figures.get("recall", 1) == made.figures.get("precision", 1) == 1
     silent = scored(name, lambda number, samples: "", tmp_path)
-    assert (silent["value"], silent["unparsable"]) == (0.0, SCENES)
+    assert (silent.value, silent.unparsable) == (0.0, SCENES)
 
 
 def test_what_is_asked_is_a_published_wording_or_its_words(tmp_path):
@@ -73,7 +74,7 @@ def test_the_page_draws_scenes_and_boxes_again(tmp_path):
     assert len(page.pictures) == 2 * SCENES
     assert "Boxes: what is right in orange and the answer's in blue." in page.text
     assert "Score by kind of question" in page.text
-    assert results[0]["samples"][0]["target"]["answer"] in page.text
+    assert results[0].samples[0]["target"]["answer"] in page.text
 
 
 def test_any_model_and_several_side_by_side(command, tiny_checkpoint, tiny_v2_checkpoint, tmp_path):
