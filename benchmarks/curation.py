@@ -56,7 +56,8 @@ def main() -> None:
     file = args.output / "results.jsonl"
     results = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     done = {result["data"] for result in results}
-    for name, without in {"none (stage 1 only)": None, **SETS, "true descriptions": None}.items():
+    sets = {"none (stage 1 only)": None, **SETS, "true descriptions": None}
+    for name, without in sets.items():
         if name in done:
             continue
         start, rows, counts = time.process_time(), 0, {}
@@ -79,6 +80,7 @@ def main() -> None:
         with file.open("a") as lines:
             lines.write(json.dumps(result) + "\n")
         print(json.dumps(result), flush=True)
+    results.sort(key=lambda one: [*sets].index(one["data"]))
     plot(results, args.output / "curation.png")
 
 

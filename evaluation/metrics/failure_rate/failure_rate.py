@@ -9,7 +9,7 @@ class FailureRate(scored.ScoredMetric):
     paper = "https://huggingface.co/papers/2304.10592"
     samples = {"predictions": scored.TEXT}
 
-    def _compute(self, predictions, finished=None, language="en"):
+    def _compute(self, predictions, finished=None, language="en"):  # type: ignore[override]  # it has no references
         ends = [True] * len(predictions) if finished is None else finished
         pairs = zip(predictions, ends, strict=True)
         return scoring.summarise([scoring.score(text, finished=end, language=language) for text, end in pairs])

@@ -9,7 +9,7 @@ class HatefulMemes(scored.ScoredMetric):
     paper = "https://huggingface.co/papers/2005.04790"
     samples = {"predictions": scored.TEXT, "references": scored.NUMBER}
 
-    def _compute(self, predictions, references, probabilities=None, published=False):
+    def _compute(self, predictions, references, probabilities=None, published=False):  # type: ignore[override]  # also of each sample
         known = [None] * len(predictions) if probabilities is None else probabilities
         samples = zip(predictions, references, known, strict=True)
         return scoring.summarise(
