@@ -125,7 +125,8 @@ def identify(name: str | Path, revision: str | None = None) -> Checkpoint:
             raise CheckpointError(f"{name} is unfinished: it has {held} but no {wanted}")
     if config is not None:
         return Checkpoint(name, "whole", revision, adapter or {})
-    return Checkpoint(name, "adapter" if _has_lora(adapter or {}) else "learned", revision, adapter or {})
+    has_lora = (adapter or {}).get("target_modules") != NO_LORA
+    return Checkpoint(name, "adapter" if has_lora else "learned", revision, adapter or {})
 
 
 def model_type_of(name: str | Path) -> str | None:
@@ -162,10 +163,6 @@ def no_such_folder(name: str, what: str = "folder") -> str:
     beside = [one.name for one in path.parent.iterdir() if one.is_dir()] if path.parent.is_dir() else []
     close = get_close_matches(path.name, beside, n=1)
     return f"{name}: no such {what}" + (f"; did you mean {path.with_name(close[0])}?" if close else "")
-
-
-def _has_lora(adapter: Mapping) -> bool:
-    return adapter.get("target_modules") != NO_LORA
 
 
 def _read(name: str, file: str, revision: str | None) -> dict | None:

@@ -33,7 +33,8 @@ def similar_texts(texts: Mapping[str, str], at_least: float) -> dict[str, str]:
         sketch = MinHash(num_perm=PERMUTATIONS, seed=1)
         sketch.update_batch([shingle.encode() for shingle in sorted(own)])
         near = sorted(index.query(sketch), key=order.__getitem__)
-        first = next((other for other in near if _jaccard(own, shingles[other]) >= at_least), None)
+        alike = (other for other in near if len(own & shingles[other]) / len(own | shingles[other]) >= at_least)
+        first = next(alike, None)
         if first is None:
             index.insert(name, sketch)
         else:
@@ -73,10 +74,6 @@ def similar_images(hashes: Mapping[str, str], at_most: int) -> dict[str, str]:
 def _shingles(text: str) -> set[str]:
     words = re.findall(r"\w+", text.lower())
     return {" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1))}
-
-
-def _jaccard(one: set[str], other: set[str]) -> float:
-    return len(one & other) / len(one | other)
 
 
 def _band(value: int, band: int, bands: int) -> int:

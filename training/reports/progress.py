@@ -72,7 +72,8 @@ class TrainingProgress(TrainerCallback):
             steps = state.global_step - self.first
             self._print(f"{steps} steps in {took}, mean loss {logs['train_loss']:.4g}")
         else:
-            measured = {name: value for name, value in logs.items() if name != "epoch" and not _is_speed(name)}
+            speeds = ("epoch", "_runtime", "_per_second")
+            measured = {name: value for name, value in logs.items() if not name.endswith(speeds)}
             named = ", ".join(f"{name} {value:.4g}" for name, value in measured.items() if isinstance(value, float))
             self._print(f"{state.global_step:>{max(self.width, 4)}}  {named}")
 
@@ -102,7 +103,3 @@ class TrainingProgress(TrainerCallback):
     def _print(self, line: str) -> None:
         # The console does not break lines, which files and terminals of any width keep whole.
         self.console.print(line, soft_wrap=not self.console.is_terminal, markup=False)
-
-
-def _is_speed(name: str) -> bool:
-    return name.endswith(("_runtime", "_per_second"))

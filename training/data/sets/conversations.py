@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from minigpt4.training.row import Row
@@ -101,10 +102,6 @@ def _own(row: Annotation, rng: random.Random) -> Row:
     return {"messages": messages}
 
 
-def _own_images(row: Annotation) -> list[str]:
-    return row["images"]
-
-
 def own_conversations(file: str) -> PublishedSet:
     """A JSON file of your own in LLaVA's form, its images beside it."""
     return PublishedSet(
@@ -113,7 +110,7 @@ def own_conversations(file: str) -> PublishedSet:
         fields={"conversations": LIST, "images": LIST},
         make=_own,
         images=".",
-        image_paths=_own_images,
+        image_paths=itemgetter("images"),
         read=_read_own,
         upright=True,
     )
