@@ -61,6 +61,3 @@ def _instead(parameters: int) -> tuple[str, str]:
     if 4 * parameters <= SHARE * get_max_memory()["cpu"]:
         return "float32", ""
     return "bfloat16", ", which this CPU is slow with, too: float32 does not fit into the free memory"
-
-
-__all__ = ["PrecisionWarning", "read_suited"]
