@@ -38,6 +38,7 @@ def reader(tmp_path_factory, tiny_v2_checkpoint):
     logs, names = [], {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr("minigpt4.evaluation.tasks.boxed_scenes.SCENES", 8)  # of which two are asked
         for names in follow(shorter(GUIDE), tiny_v2_checkpoint):
             if "trainer" in names and names["trainer"].state.log_history not in logs:
                 logs.append(names["trainer"].state.log_history)
