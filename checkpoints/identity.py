@@ -153,7 +153,7 @@ def first_line(error: Exception) -> str:
 
 
 def may_be_hub_id(name: str) -> bool:
-    """Whether a name that is no local folder has the form `owner/name` of the Hub."""
+    """Whether a name that is not a local folder has the form `owner/name` of the Hub."""
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) is not None
 
 

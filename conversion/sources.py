@@ -157,11 +157,11 @@ def _open(file: Path) -> tuple[dict[str, torch.Tensor], dict]:
             settings = dict(content["config"])
         content = content["model"]
     if not isinstance(content, Mapping):
-        raise ValueError(f"{file} holds a {type(content).__name__} not a state dict: give a file of weights.")
+        raise ValueError(f"{file} holds a {type(content).__name__}, not a state dict: give a file of weights.")
     refuse_strange_keys(content, file)
     for key, value in content.items():
         if not isinstance(value, torch.Tensor):
-            raise ValueError(f"{file}: {key} is a {type(value).__name__} not a tensor: give a file of weights.")
+            raise ValueError(f"{file}: {key} is a {type(value).__name__}, not a tensor: give a file of weights.")
     return dict(content), settings
 
 

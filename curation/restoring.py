@@ -39,7 +39,7 @@ def restore(recipe: Recipe, wanted: Sequence[str], shard: str | None = None) -> 
         if not found:
             rules = sorted({rule for reason in dropped.values() for rule in reason.split(", ")})
             raise ValueError(
-                f"--restore {name!r} is no row that the filter dropped, nor one of its reasons: {', '.join(rules)}."
+                f"--restore {name!r} is neither a row that the filter dropped nor one of its reasons: {', '.join(rules)}."
             )
         ids += found
     ids = list(dict.fromkeys(ids))

@@ -87,7 +87,7 @@ def check_vision_tower(config: PreTrainedConfig) -> None:
         found = 1
     elif type(vision) not in MODEL_MAPPING:
         raise ValueError(
-            f"{name} is none that AutoModel makes: MiniGPT-4 needs one like CLIP's, SigLIP's or DINOv2's."
+            f"{name} is not one that AutoModel makes: MiniGPT-4 needs one like CLIP's, SigLIP's or DINOv2's."
         )
     else:
         tokens = _tokens_of_a_picture(config, name)

@@ -74,7 +74,7 @@ def _words(text: str) -> list[str]:
 
 
 def _plurals(word: str) -> Iterator[str]:
-    """How a plural may be written. Those that are no words do no harm; irregular ones belong into the table."""
+    """How a plural may be written. What is not a word does no harm; irregular ones belong in the table."""
     yield from (f"{word}s", f"{word}es")
     for ending, plural in (("y", "ies"), ("f", "ves"), ("fe", "ves"), ("man", "men")):
         if word.endswith(ending):

@@ -33,7 +33,7 @@ def read(root: Path) -> Iterator[Sample]:
     known = extensions()
     strange = sorted({one.name for one in folder.iterdir() if one.is_dir()} - REQUESTS.keys())
     if strange:
-        raise ValueError(f"{folder / strange[0]} is none of the abilities: {', '.join(REQUESTS)}.")
+        raise ValueError(f"{folder / strange[0]} is not one of the abilities: {', '.join(REQUESTS)}.")
     for ability, request in REQUESTS.items():
         for file in sorted((folder / ability).glob("*")):
             if file.suffix.lower() in known:

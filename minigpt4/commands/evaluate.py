@@ -48,7 +48,9 @@ def tasks(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder of answers and results. Default: evaluations/MODEL.")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Ask so many samples of each task only.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Ask only this many samples of each task.")
+    ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Questions at once.")] = 8,
     published_scoring: Annotated[
         bool, typer.Option("--published-scoring", help="Score as the published programs do, faults and all.")

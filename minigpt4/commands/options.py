@@ -25,7 +25,7 @@ def identified(name: str | None) -> str | None:
 
 
 def identified_any(name: str | None) -> str | None:
-    """Option callback: the name as it is; refuse what is no checkpoint of any model, before torch is imported."""
+    """Option callback: the name as it is; refuse what is not a checkpoint of any model, before torch is imported."""
     if name is not None and name.strip():
         from minigpt4.checkpoints.identity import model_type_of
         from minigpt4.hub_cards.embedded import embedded

@@ -38,7 +38,7 @@ def test_from_drawn_scenes_to_a_trained_nano(tmp_path, monkeypatch, command):
     table = Table.open(tmp_path / "made")
     longest = max(table.arriving("export"), key=lambda row: len(table.text(row, "export")))
     restored = command("curate", "drawn.yaml", "--restore", "nothing")
-    assert "is no row that the filter dropped" in restored.err
+    assert "is neither a row that the filter dropped" in restored.err
     annotations = json.loads((tmp_path / "made/export/cc_sbu_align/filter_cap.json").read_text())["annotations"]
     assert {"image_id": longest["id"], "caption": table.text(longest, "export")} in annotations
 

@@ -165,5 +165,5 @@ def test_drops_keep_their_reason_and_can_be_undone(recipe, texts, tmp_path):
     assert restore(made, ["too short"]) == dropped - 1
     counts = run_all(recipe(generate=generate, filter=LOOSE | {"min_words": 6}))  # stays so with other rules
     assert counts["filter"].out == 4
-    with pytest.raises(ValueError, match="'99' is no row that the filter dropped"):
+    with pytest.raises(ValueError, match="'99' is neither a row that the filter dropped"):
         restore(made, ["99"])

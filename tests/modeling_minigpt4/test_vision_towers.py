@@ -147,7 +147,7 @@ def test_configurations_that_are_refused(fields, message):
         ("swin", "'swin' gives 49 tokens for a picture of 224 pixels, which has 3136 patches of 4"),
         ("vit_mae", "'vit_mae' gives 50 tokens for a picture of 224 pixels, which has 196 patches of 16"),
         ("convnextv2", "'convnextv2' has no hidden_size"),
-        ("instructblip_vision_model", "'instructblip_vision_model' is none that AutoModel makes"),
+        ("instructblip_vision_model", "'instructblip_vision_model' is not one that AutoModel makes"),
         ("layoutlmv3", "'layoutlmv3' "),
     ],
 )

@@ -211,7 +211,7 @@ def test_what_is_not_as_published_is_named(sets, tmp_path):
     with pytest.raises(ValueError, match=r"dev\.jsonl, row 1 names the image '\.\./\.\./secret\.png', which leaves"):
         list(find_tasks("hm")[0].read(tmp_path / "sets"))
     write_picture(tmp_path / "sets" / "advanced" / "poems" / "one.png", 1)
-    with pytest.raises(ValueError, match="poems is none of the abilities: description, humour"):
+    with pytest.raises(ValueError, match="poems is not one of the abilities: description, humour"):
         list(find_tasks("advanced")[0].read(tmp_path / "sets"))
 
 
