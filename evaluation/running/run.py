@@ -48,7 +48,7 @@ def run_task(
         output (`str` or `Path`, *optional*):
             Folder for the answers, as they come, and for the result, `TASK.json`. A run that was killed goes on from its answers
             there. Default: nothing is written.
-        limit (`int`, *optional*): ask so many samples at most, drawn from the whole set with a fixed seed.
+        limit (`int`, *optional*): ask this many samples at most, drawn from the whole set with a fixed seed.
         batch_size (`int`, defaults to 8): questions at once.
         published_scoring (`bool`, defaults to `False`):
             Follow the published evaluation where it differs from the field's.
