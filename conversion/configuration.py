@@ -10,6 +10,7 @@ from transformers.utils import GENERATION_CONFIG_NAME
 from minigpt4.checkpoints.families import OTHER, Family
 from minigpt4.checkpoints.overrides import override_config, reason_of, refuse_unknown_fields
 from minigpt4.checkpoints.remote_code import naming_refused_code
+from minigpt4.checkpoints.strangers import read_json
 from minigpt4.modeling_minigpt4 import MiniGPT4Config
 
 from .tokenizer import end_token_ids
@@ -33,12 +34,9 @@ def read_overrides(config: str | Path | Mapping | None) -> dict:
         overrides, name = dict(config), "config"
     else:
         name = str(config)
-        try:
-            overrides = json.loads(Path(config).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"There is no file {config}: --config is a JSON file.") from error
-        except ValueError as error:
-            raise ValueError(f"{config} is not valid JSON: {error}.") from error
+        if not Path(config).is_file():
+            raise FileNotFoundError(f"There is no file {config}: --config is a JSON file.")
+        overrides = read_json(Path(config))
         if not isinstance(overrides, dict):
             raise ValueError(
                 f"{config} holds a {type(overrides).__name__}: an object of MiniGPT4Config fields is needed."

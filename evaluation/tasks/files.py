@@ -1,10 +1,10 @@
 """Files of the published evaluation sets, read strictly: a row that is not as published is an error that names it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from minigpt4.checkpoints.journal import read_lines
 from minigpt4.checkpoints.strangers import inside, read_json
 
 
@@ -32,7 +32,7 @@ def read_rows(path: Path, key: str = "") -> Iterator[tuple[str, Mapping[str, Any
     """
     content: Any
     if path.suffix == ".jsonl":
-        content = [_line(path, *line) for line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+        content = list(read_lines(path))
     else:
         content = read_json(path)
         if key and isinstance(content, Mapping):
@@ -46,13 +46,6 @@ def read_rows(path: Path, key: str = "") -> Iterator[tuple[str, Mapping[str, Any
         if not isinstance(row, Mapping):
             raise ValueError(f"{place} is a {type(row).__name__}, not an object with fields: is it another file?")
         yield place, row
-
-
-def _line(path: Path, number: int, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON in line {number}: {error}") from error
 
 
 def field(row: Mapping[str, Any], place: str, *names: str) -> Any:

@@ -1,7 +1,6 @@
 """Rows to train on: drawn scenes, a folder of your own, or any set with images and text or messages."""
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
@@ -12,6 +11,7 @@ import datasets
 from accelerate import PartialState
 from rich.console import Console
 
+from minigpt4.checkpoints.journal import read_lines
 from minigpt4.evaluation.scenes.boxed.wording import CHAT
 from minigpt4.processing.image_formats import extensions
 from minigpt4.processing.tasks import TASKS
@@ -229,17 +229,10 @@ def _check_folder(folder: Path) -> SetReport:
 def _lines(file: Path) -> Iterable[dict]:
     if file.suffix == ".parquet":
         return datasets.Dataset.from_parquet(str(file))
+    if file.suffix == ".jsonl":
+        return read_lines(file)
     with file.open(encoding="utf-8-sig", newline="") as text:  # spreadsheets put a mark in front
-        if file.suffix == ".csv":
-            return list(csv.DictReader(text))
-        lines = []
-        for number, line in enumerate(text, start=1):
-            try:
-                if line.strip():
-                    lines.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{file}, line {number}, is not valid JSON: {error}") from error
-        return lines
+        return list(csv.DictReader(text))
 
 
 def _image_names(line: Mapping) -> list[str]:
