@@ -17,11 +17,12 @@ from .case import Case, Figures
 from .chat import CASES as CHAT
 from .data_loading import CASES as LOADING
 from .generation import CASES as GENERATION
+from .serving import CASES as SERVING
 from .startup import CASES as STARTUP
 from .training import CASES as TRAINING
 
 
-CASES = [*LOADING, *TRAINING, *GENERATION, *CHAT, *STARTUP]
+CASES = [*LOADING, *TRAINING, *GENERATION, *CHAT, *SERVING, *STARTUP]
 
 
 def reached(case: Case, figures: Figures) -> bool:

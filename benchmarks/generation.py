@@ -17,7 +17,12 @@ ROWS, NEW_TOKENS = 4, 64
 def inputs(pictures: int) -> dict:
     """Four questions of 6 to 32 tokens, padded, about the given number of different pictures."""
     rows = models.rows(ROWS, 6, 32)
-    shown = [Image.open(BytesIO(rows[index % pictures]["image"])) for index in range(ROWS)]
+    return inputs_of([{**row, "image": rows[index % pictures]["image"]} for index, row in enumerate(rows)])
+
+
+def inputs_of(rows: list[dict]) -> dict:
+    """The text of each row as a question about its picture."""
+    shown = [Image.open(BytesIO(row["image"])) for row in rows]
     texts = [f"###Human: <Img><ImageHere></Img> {row['text']}###Assistant: " for row in rows]
     return models.processor()(
         images=[[picture] for picture in shown], text=texts, padding=True, padding_side="left", return_tensors="pt"

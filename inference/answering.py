@@ -11,6 +11,7 @@ from minigpt4.inference.turns import Answer
 
 
 if TYPE_CHECKING:
+    from minigpt4.inference.engine import Engine
     from minigpt4.inference.streaming import AnswerStreamer
     from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
     from minigpt4.processing import MiniGPT4Processor
@@ -64,6 +65,7 @@ def answer_batch(
     stopping: Event | None = None,
     on_token: Callable[[int], object] | None = None,
     ends: Sequence[str] = (),
+    engine: "Engine | None" = None,
     **settings: Any,
 ) -> list[Answer]:
     """
@@ -79,6 +81,7 @@ def answer_batch(
         on_token (`Callable[[int], object]`, *optional*):
             Called after each step with the number of tokens that every answer has now.
         ends (`Sequence[str]`, *optional*): texts that end an answer, besides the model's own end.
+        engine (`Engine`, *optional*): of the model, to generate together with other threads.
         settings: of `generate`, in place of the checkpoint's.
 
     Raises:
@@ -90,11 +93,11 @@ def answer_batch(
     beams = (config.num_beams or 1) > 1  # the best one is known at the end only
     if ends:
         settings["stop_strings"] = list(ends)
-    rows = model.generate(
+    rows = (model if engine is None else engine).generate(
         **inputs,
         tokenizer=processor.tokenizer,
         streamer=None if beams else streamer,
-        stopping_criteria=[_Stop(stopping, limit, on_token and (lambda now: on_token(now - length)))],
+        stopping_criteria=[Stop(stopping, limit, on_token and (lambda now: on_token(now - length)))],
         **settings,
     )
     # An encoder has read the prompt, where there is one: what comes out does not begin with it.
@@ -141,11 +144,11 @@ def _is_finished(
     return bool(ends) and processor.tokenizer.decode(ids, skip_special_tokens=True).endswith(tuple(ends))
 
 
-class _Stop(StoppingCriteria):
+class Stop(StoppingCriteria):
     """Ends a generation when asked to, or when the model can read no further; says how long it is before that."""
 
     def __init__(
-        self, stopping: Event | None, limit: int | None, on_length: Callable[[int], object] | None = None
+        self, stopping: Event | None, limit: int | None = None, on_length: Callable[[int], object] | None = None
     ) -> None:
         self.stopping = stopping
         self.limit = limit

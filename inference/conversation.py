@@ -15,6 +15,7 @@ from minigpt4.processing.image_loading import load_image
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from minigpt4.inference.engine import Engine
     from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
     from minigpt4.processing import MiniGPT4Processor
 
@@ -35,6 +36,7 @@ class Conversation:
             As `minigpt4.checkpoints.loading.load` returns them.
         max_new_tokens (`int`, *optional*):
             Maximum length of an answer. Default: that of the checkpoint's generation configuration.
+        engine (`Engine`, *optional*): of the model, where other conversations use it at the same time.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Conversation:
         model: "MiniGPT4ForConditionalGeneration",
         processor: "MiniGPT4Processor",
         max_new_tokens: int | None = None,
+        engine: "Engine | None" = None,
     ) -> None:
         self.model = model
         self.processor = processor
+        self.engine = engine
         self.max_new_tokens = max_new_tokens
         self._stopping = Event()
         self._answering = False
@@ -58,7 +62,7 @@ class Conversation:
         self.turns: list[Turn] = []
         self.forgotten = 0
         self._pictures: list[Image] = []
-        self._reader = Reader(self.model, self.processor)
+        self._reader = Reader(self.model, self.processor, self.engine)
 
     def show(self, picture: "Image") -> None:
         """Show a picture, as it is now, with the next message."""

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from transformers import Cache, GenerationConfig, PreTrainedConfig
 
 
-# A page has many chats, and the cache of a long one takes a gigabyte with a model of 7 billion parameters.
-MOST_KEPT = 4
+# A page has many chats, and the cache of a long one takes a gigabyte with a model of 7 billion parameters: so many are kept
+# if they are short, and together no more positions than so many of the longest have.
+MOST_KEPT, LONGEST_KEPT = 16, 4
+POSITIONS = 4096  # of the longest, where the language model has no limit
 
 
 class PromptCache:
@@ -24,7 +26,8 @@ class PromptCache:
 
     The cache is keyed by content, not by position in the chat: each prompt takes the part that it begins with, so turns
     may be edited, answered again or left out, and a prompt that is tokenized differently from what was generated costs the
-    difference only. The four most recently used caches are kept; the others are dropped, and their prompts read again.
+    difference only. The most recently used caches are kept, 16 short or 4 long ones; the others are dropped, and their prompts
+    read again.
 
     Args:
         config (`PreTrainedConfig`): of the language model; its layers decide the kind of cache.
@@ -77,12 +80,18 @@ class PromptCache:
     def keep(self, read: Sequence[int], cache: "Cache") -> None:
         """Keep the cache of `read`; positions behind the cache's length, as of a last token, are left out."""
         self._kept = list(read[: cache.get_seq_length()]), cache
+        limit = LONGEST_KEPT * (getattr(self._config, "max_position_embeddings", None) or POSITIONS)
         with self._lock:
-            others = [other for other in self._used_last if other() not in (None, self)]
-            for other in others[: 1 - MOST_KEPT]:
-                if (unused := other()) is not None:
-                    unused.clear()
-            self._used_last[:] = [*others[1 - MOST_KEPT :], ref(self)]
+            known = [other for each in self._used_last if (other := each()) not in (None, self)]
+            kept, total = [self], len(self._kept[0])
+            for other in reversed(known):
+                length = len(other._kept[0])
+                if len(kept) == MOST_KEPT or total + length > limit:
+                    other.clear()
+                elif length:
+                    kept.append(other)
+                    total += length
+            self._used_last[:] = [ref(each) for each in reversed(kept)]
 
 
 def may_be_shared(config: "GenerationConfig", assistant_model: Any = None) -> bool:

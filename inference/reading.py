@@ -1,7 +1,8 @@
 """Prompts of a conversation, answered without reading again what the model has read before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count, takewhile
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from minigpt4.inference.turns import Answer, Turn, user_turn
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from minigpt4.inference.engine import Engine
     from minigpt4.inference.streaming import AnswerStreamer
     from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
     from minigpt4.processing import MiniGPT4Processor
@@ -86,11 +88,18 @@ class Reader:
     Args:
         model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`):
             As `minigpt4.checkpoints.loading.load` returns them.
+        engine (`Engine`, *optional*): of the model, where other threads use it, too.
     """
 
-    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
+    def __init__(
+        self,
+        model: "MiniGPT4ForConditionalGeneration",
+        processor: "MiniGPT4Processor",
+        engine: "Engine | None" = None,
+    ) -> None:
         self.model = model
         self.processor = processor
+        self.engine = engine
         self.limit = context_limit(model)
         self._cache = PromptCache(model.config.get_text_config())
         self._encoded: dict[int, _Encoded] = {}
@@ -160,7 +169,8 @@ class Reader:
         shared = may_be_shared(config, others.get("assistant_model"))
         cache = self._cache.take(positions) if shared else None
         settings = {**settings, "past_key_values": cache}
-        [answer] = answer_batch(self.model, self.processor, inputs, streamer=streamer, stopping=stopping, **settings)
+        how = {"streamer": streamer, "stopping": stopping, "engine": self.engine}
+        [answer] = answer_batch(self.model, self.processor, inputs, **how, **settings)
         if cache is not None:
             self._cache.keep([*positions, *answer.ids], cache)
         return answer
@@ -187,9 +197,8 @@ class Reader:
             part = ids[start : start + STEP]
             if stopping.is_set() or self.processor.image_token_id in part or len(ids) > (self.limit or len(ids)):
                 break
-            self.model.model(
-                input_ids=torch.tensor([part], device=self.model.device), past_key_values=cache, use_cache=True
-            )
+            ids_now = torch.tensor([part], device=self.model.device)
+            self._run(partial(self.model.model, input_ids=ids_now, past_key_values=cache, use_cache=True))
         self._cache.keep(positions, cache)
 
     def _encode(self, pictures: "Sequence[Image]") -> list[_Encoded]:
@@ -203,11 +212,14 @@ class Reader:
         if new:
             pixels = self.processor(images=new, return_tensors="pt")["pixel_values"]
             pixels = pixels.to(self.model.device, self.model.dtype)
-            features = self.model.model.get_vision_features(pixels).pooler_output
+            features = self._run(partial(self.model.model.get_vision_features, pixels)).pooler_output
             for picture, made in zip(new, features, strict=True):
                 known[id(picture)] = _Encoded(picture, next(self._numbers), made)
         self._encoded = known
         return [known[id(picture)] for picture in pictures]
+
+    def _run(self, work: Callable[[], Any]) -> Any:
+        return work() if self.engine is None else self.engine.run(work)
 
     def _positions(self, ids: list[int], encoded: list[_Encoded]) -> list[int]:
         """A number for each position: the token's id, or that of the picture at this position."""

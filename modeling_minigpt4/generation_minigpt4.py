@@ -78,6 +78,13 @@ class MiniGPT4GenerationMixin(GenerationMixin):
             processors.append(EndAfterSequences(sequences, ends[0].item(), prompt_length))
         return processors
 
+    def _extract_generation_mode_kwargs(self, custom_generate, kwargs, *others):
+        tokenizer = kwargs.get("tokenizer")
+        extracted = super()._extract_generation_mode_kwargs(custom_generate, kwargs, *others)
+        if callable(custom_generate) and tokenizer is not None:  # transformers loses it, and stop_strings need it
+            extracted["tokenizer"] = tokenizer
+        return extracted
+
     def _get_stopping_criteria(self, generation_config, stopping_criteria, tokenizer=None, **kwargs):
         tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # `transformers serve` passes the whole processor
         return super()._get_stopping_criteria(generation_config, stopping_criteria, tokenizer=tokenizer, **kwargs)

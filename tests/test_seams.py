@@ -21,6 +21,7 @@ AUTO = "transformers.models.auto"
 # Where it stands -> its parameters; no parameters for what is no function.
 SEAMS: dict[str, str | None] = {
     # Overridden: `generate` has no other place for what MiniGPT-4 does before, while and after it writes.
+    f"{GENERATION}._extract_generation_mode_kwargs": "self custom_generate kwargs synced_gpus assistant_model streamer",
     f"{GENERATION}._get_candidate_generator": "self generation_config input_ids inputs_tensor logits_processor model_kwargs "
     "assistant_model target_tokenizer assistant_tokenizer",
     f"{GENERATION}._get_logits_processor": "self generation_config input_ids_seq_length encoder_input_ids "
@@ -34,6 +35,8 @@ SEAMS: dict[str, str | None] = {
     # Called: which settings `generate` is going to use, and whether it will make a cache, is said nowhere else.
     f"{GENERATION}._prepare_generation_config": "self generation_config kwargs",
     f"{GENERATION}._supports_default_dynamic_cache": "",
+    # Called: what `custom_generate` replaces begins with it.
+    f"{GENERATION}._prefill": "self input_ids generation_config model_kwargs is_first_iteration",
     # What a model states of itself: transformers' own models do so, by the same names.
     "transformers.configuration_utils:PreTrainedConfig._auto_class": None,
     "transformers.distributed.mixin:DistributedMixin._tp_plan": None,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -14,6 +15,8 @@ from transformers.utils.chat_template_utils import _get_template_variables
 
 from minigpt4.inference.answering import check_length, context_limit
 from minigpt4.inference.reading import prompt_ids
+from minigpt4.inference.serving.batching import MOST_REQUESTS, MOST_WAITING
+from minigpt4.inference.serving.client import GONE
 from minigpt4.inference.serving.pictures import READER, read_picture
 from minigpt4.inference.serving.requests import (
     KINDS,
@@ -77,6 +80,7 @@ class Door:
         self._processor = processor
         self._limits = Limits(context_limit(model), model.config.get_text_config().vocab_size)
         self._held = 0  # bytes of bodies
+        self._requests = 0  # that wait or are answered
         self._fetching = CapacityLimiter(FETCHED_AT_ONCE)
         self._reading = CapacityLimiter(READ_AT_ONCE)
 
@@ -85,15 +89,47 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            receive = await self._checked(scope, receive)
+            body = await self._checked(scope, receive)
+            if body is not None and self._requests >= MOST_REQUESTS:
+                raise Refused(503, f"{MOST_WAITING} requests wait for the model already: try again later")
         except Refused as refusal:
             await refused(refusal.status, str(refusal))(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        if body is None:
+            await self._app(scope, receive, send)
+            return
+        self._requests += 1
+        try:
+            await self._answer(scope, body, receive, send)
+        finally:
+            self._requests -= 1
 
-    async def _checked(self, scope: "Scope", receive: "Receive") -> "Receive":
+    async def _answer(self, scope: "Scope", body: bytes, receive: "Receive", send: "Send") -> None:
+        """Have the server answer, as long as the client waits for it."""
+        waiting, gone, hung_up = [body], Event(), asyncio.Event()
+
+        async def receive_again() -> "Message":
+            if waiting:
+                return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        async def listen() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            hung_up.set()
+
+        GONE.set(gone)
+        listening = asyncio.create_task(listen())
+        try:
+            await self._app(scope, receive_again, send)
+        finally:
+            listening.cancel()
+
+    async def _checked(self, scope: "Scope", receive: "Receive") -> bytes | None:
         """
-        What the server receives in place of the request.
+        What the server receives in place of the body; `None` where it has none.
 
         Raises:
             Refused: the request is invalid.
@@ -102,14 +138,14 @@ class Door:
         if path not in PATHS:
             raise Refused(404, f"{path} is not served: use one of {', '.join(sorted(PATHS))}")
         if scope["method"] != "POST":
-            return receive
+            return None
         if Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             # Any page on the web may have a browser send other types here.
             raise Refused(415, "the Content-Type must be application/json")
         deadline = asyncio.get_running_loop().time() + SECONDS
         try:
             async with self._body(receive, deadline) as body:
-                return _again(await self._prepared(path, body, deadline), receive)
+                return await self._prepared(path, body, deadline)
         except TimeoutError as error:
             raise Refused(400, f"the request and its pictures were not complete after {SECONDS} seconds") from error
         except (ValueError, OSError, TemplateError) as error:
@@ -224,15 +260,3 @@ def refused(status: int, message: str) -> JSONResponse:
 def _check_size(characters: int) -> None:
     if characters > MOST_CHARACTERS:
         raise ValueError(f"the text has {characters} characters, the maximum is {MOST_CHARACTERS}: make it shorter")
-
-
-def _again(body: bytes, receive: "Receive") -> "Receive":
-    """Receives `body`, then whatever follows it."""
-    waiting = [body]
-
-    async def receive_again() -> "Message":
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
-
-    return receive_again

@@ -1,12 +1,17 @@
-"""The model of a server: each request of a chat begins like the one before."""
+"""The model of a server: each request of a chat begins like the one before, and several are answered together."""
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
 
 import torch
 
 from minigpt4.checkpoints.precision import read_suited
+from minigpt4.inference.answering import Stop
+from minigpt4.inference.engine import Engine
 from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache, may_be_shared
+from minigpt4.inference.serving.client import GONE, SEED
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 
 
@@ -33,6 +38,11 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
     def __init__(self, config):
         super().__init__(config)
         self._chats: list[_Chat] = []
+        self._choosing = Lock()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self, super().generate)
 
     @classmethod
     def from_pretrained(cls, *args, dtype="auto", **kwargs):
@@ -41,21 +51,29 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
         return read_suited(lambda precision: read(*args, dtype=precision, **kwargs), dtype, lambda model: model)
 
     def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
-        """See [`MiniGPT4ForConditionalGeneration`]. The cache is for single prompts, one call at a time."""
+        """See [`MiniGPT4ForConditionalGeneration`] and [`Engine.submit`]; several threads may call it. The cache is for single
+        prompts."""
+        generate = self._engine.generate
+        kwargs.setdefault("seed", SEED.get())
+        if (gone := GONE.get()) is not None:
+            kwargs["stopping_criteria"] = [*(kwargs.get("stopping_criteria") or []), Stop(gone)]
         prompt = kwargs.get("input_ids")
         if prompt is None or len(prompt) > 1 or inputs is not None or "past_key_values" in kwargs:
-            return super().generate(inputs, generation_config, **kwargs)
-        config, others = self._prepare_generation_config(generation_config, **kwargs)
+            return generate(inputs, generation_config, **kwargs)
+        given = {name: value for name, value in kwargs.items() if name != "seed"}
+        config, others = self._prepare_generation_config(generation_config, **given)
         if not may_be_shared(config, others.get("assistant_model")):
-            return super().generate(inputs, generation_config, **kwargs)
+            return generate(inputs, generation_config, **kwargs)
         positions = self._positions(prompt[0].tolist(), kwargs.get("pixel_values"))
-        chat = self._chat(positions)
-        cache = chat.cache.take(positions)
-        rows = super().generate(inputs, generation_config, past_key_values=cache, **kwargs)
+        with self._choosing:
+            chat = self._chat(positions)
+            cache = chat.cache.take(positions)
+        rows = generate(inputs, generation_config, past_key_values=cache, **kwargs)
         sequence = rows if isinstance(rows, torch.Tensor) else rows.sequences
         if len(sequence) == 1:
-            chat.prompt_length = len(positions)
-            chat.cache.keep([*positions, *sequence[0, len(positions) :].tolist()], cache)
+            with self._choosing:
+                chat.prompt_length = len(positions)
+                chat.cache.keep([*positions, *sequence[0, len(positions) :].tolist()], cache)
         return rows
 
     def _chat(self, positions: list[int]) -> _Chat:

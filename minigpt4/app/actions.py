@@ -21,6 +21,7 @@ from minigpt4.app.tasks import known_tasks, task_of
 from minigpt4.app.uploads import read_uploads
 from minigpt4.app.views import data_url
 from minigpt4.app.visitors import Visitor, Visitors
+from minigpt4.inference.engine import MOST_ROWS, Engine
 from minigpt4.processing.boxes import format_box, parse_grounding
 
 
@@ -37,13 +38,21 @@ Updates = tuple[Any, Any, Any, Any]
 
 
 class Actions:
-    """Event handlers for one model and many users: what belongs to a user is in the `Visitor` that the page hands over."""
+    """
+    Event handlers for one model and many users: what belongs to a user is in the `Visitor` that the page hands over.
 
-    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
-        self._model = model
-        self._processor = processor
+    Args:
+        model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): of all chats.
+        at_once (`int`, *optional*): questions that are answered together, at most.
+    """
+
+    def __init__(
+        self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", at_once: int = MOST_ROWS
+    ) -> None:
+        self._shared = model, processor, Engine(model, most_rows=at_once)
+        self._image_processor = processor.image_processor
         self._tasks = known_tasks(processor.task_identifiers)
-        self._line = Line(WAITING)
+        self._line = Line(WAITING, at_once)
         self._visitors = Visitors(CHATS, LIFETIME)
         self._folder = TemporaryDirectory(prefix="minigpt4-")
         self.examples = examples_for(model.name_or_path, self._folder.name, processor.task_identifiers)
@@ -142,7 +151,7 @@ class Actions:
         visitor = visitor or Visitor()
         try:
             with Path(file).open(encoding="utf-8", errors="replace") as opened_file:
-                visitor.begin(opened(opened_file.read(), self._model, self._processor))
+                visitor.begin(opened(opened_file.read(), *self._shared))
         except ValueError as error:
             yield visitor, gr.skip(), gr.skip(), _notice(error)
             return
@@ -153,7 +162,7 @@ class Actions:
         visitor = visitor or Visitor()
         if kept and (visitor.chat is None or not visitor.chat.begun):
             try:
-                visitor.begin(opened(kept, self._model, self._processor))
+                visitor.begin(opened(kept, *self._shared))
             except ValueError:  # kept by another version of the page
                 pass
             else:
@@ -182,7 +191,7 @@ class Actions:
         picture: Image.Image | None
         try:
             if files:
-                picture = read_uploads(files, self._processor.image_processor)[0].shown
+                picture = read_uploads(files, self._image_processor)[0].shown
             else:
                 picture = Image.open(shown) if shown else None
         except ValueError:  # reported when the message is sent
@@ -213,7 +222,7 @@ class Actions:
 
     def _chat(self, visitor: Visitor | None) -> tuple[Visitor, Chat]:
         visitor = visitor or Visitor()
-        visitor.chat = visitor.chat or Chat(self._model, self._processor)
+        visitor.chat = visitor.chat or Chat(*self._shared)
         return visitor, visitor.chat
 
     def _answer(

@@ -24,6 +24,7 @@ from minigpt4.processing.image_loading import shrunk
 
 if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.inference.engine import Engine
 
 
 # Seconds between two views of a growing answer: a browser that renders every token does not react to clicks.
@@ -82,10 +83,16 @@ class Chat:
 
     Args:
         model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): shared by all chats.
+        engine (`Engine`, *optional*): of the model, where other chats are answered at the same time.
     """
 
-    def __init__(self, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> None:
-        self.conversation = Conversation(model, processor)
+    def __init__(
+        self,
+        model: "MiniGPT4ForConditionalGeneration",
+        processor: "MiniGPT4Processor",
+        engine: "Engine | None" = None,
+    ) -> None:
+        self.conversation = Conversation(model, processor, engine=engine)
         self.answering: Answering | None = None
         self._folder = TemporaryDirectory(prefix="minigpt4-")  # of the pictures shown; goes when the chat goes
         self._image_processor = processor.image_processor

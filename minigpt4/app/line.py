@@ -1,18 +1,19 @@
-"""The queue for the model, which answers one question at a time: first come, first served."""
+"""The queue for the model, which answers so many questions at a time: first come, first served."""
 
 from threading import Condition
 
 
 class Line:
     """
-    Everyone with a question; the first is being answered.
+    Everyone with a question; the first ones are being answered.
 
     Args:
         longest (`int`): how many may wait.
+        at_once (`int`, *optional*, defaults to 1): how many are answered together.
     """
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
+    def __init__(self, longest: int, at_once: int = 1) -> None:
+        self._longest, self._at_once = longest, at_once
         self._places: list[object] = []
         self._moved = Condition()
 
@@ -23,7 +24,7 @@ class Line:
             ValueError: it is full.
         """
         with self._moved:
-            if len(self._places) > self._longest:
+            if len(self._places) >= self._longest + self._at_once:
                 raise ValueError(
                     f"{self._longest} questions wait for the model already: send yours again in a moment."
                 )
@@ -37,9 +38,9 @@ class Line:
             self._moved.notify_all()
 
     def ahead(self, who: object) -> int:
-        """How many are ahead."""
+        """How many must be answered before it is its turn."""
         with self._moved:
-            return self._places.index(who) if who in self._places else 0
+            return max(0, self._places.index(who) + 1 - self._at_once) if who in self._places else 0
 
     def wait(self, seconds: float) -> None:
         """Wait until someone leaves, at most this long."""

@@ -11,6 +11,7 @@ from minigpt4.app.drawn_component import read
 from minigpt4.app.heading import heading
 from minigpt4.app.settings import show_settings
 from minigpt4.app.tasks import known_tasks, task_text
+from minigpt4.inference.engine import MOST_ROWS
 
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def build_page(
-    model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor", about: str = ""
+    model: "MiniGPT4ForConditionalGeneration",
+    processor: "MiniGPT4Processor",
+    about: str = "",
+    at_once: int = MOST_ROWS,
 ) -> gr.Blocks:
     """
     The page for one model, for any number of users at once; [`serve`] puts it on the network.
@@ -27,6 +31,7 @@ def build_page(
         model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): tasks and the drawing of boxes are
             offered if the processor has `task_identifiers`.
         about (`str`, *optional*): one line about the model, in Markdown.
+        at_once (`int`, *optional*, defaults to 16): questions that are answered together, at most; others wait.
 
     Returns:
         `gradio.Blocks`: not served yet.
@@ -40,7 +45,7 @@ def build_page(
         delete_cache=(LIFETIME, LIFETIME),
     ) as page:
         gr.Markdown(heading(model, processor, about), elem_id="title")
-        actions = Actions(model, processor)
+        actions = Actions(model, processor, at_once)
         log = chat_log(actions.examples, elem_id="chat")
         notice = gr.HTML(visible=False, elem_id="notice")
         picker = box_picker(visible=False, elem_id="picker")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
+    from minigpt4.inference.engine import Engine
 
 FORMAT = 1
 MOST_TURNS = 500
@@ -61,13 +62,19 @@ def to_markdown(chat: Chat) -> str:
     return "\n\n".join(filter(None, lines)) + "\n"
 
 
-def opened(text: str, model: "MiniGPT4ForConditionalGeneration", processor: "MiniGPT4Processor") -> Chat:
+def opened(
+    text: str,
+    model: "MiniGPT4ForConditionalGeneration",
+    processor: "MiniGPT4Processor",
+    engine: "Engine | None" = None,
+) -> Chat:
     """
     The chat in a file.
 
     Args:
         text (`str`): of `to_json` or `to_markdown`.
         model (`MiniGPT4ForConditionalGeneration`), processor (`MiniGPT4Processor`): what the chat continues with.
+        engine (`Engine`, *optional*): as for [`Chat`].
 
     Raises:
         ValueError: it is neither, or damaged.
@@ -86,7 +93,7 @@ def opened(text: str, model: "MiniGPT4ForConditionalGeneration", processor: "Min
         raise ValueError(
             "The file is not a chat saved by this page as Markdown or JSON, or it was changed since."
         ) from error
-    chat = Chat(model, processor)
+    chat = Chat(model, processor, engine)
     chat.take(exchanges)
     return chat
 

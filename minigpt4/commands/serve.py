@@ -49,6 +49,7 @@ def serve(
 
     if not is_serve_available():
         raise ValueError("Serving needs more packages: run pip install '.[serving]' in minigpt4's repository.")
+    from minigpt4.inference.serving.batching import BatchingManager
     from minigpt4.inference.serving.door import guard
     from minigpt4.inference.serving.hosts import trusted_hosts
 
@@ -68,6 +69,8 @@ def serve(
         """Private: the command that builds and runs the server has no hook in between."""
         built = build(manager, *handlers, **others)
         guard(built, name, *manager.load_model_and_processor(manager.process_model_name(name)))
+        batching = BatchingManager()
+        others["generation_state"].get_manager = lambda *_, **__: batching
         built.add_middleware(middleware.cls, **middleware.kwargs)
         # It would list what else is on this machine, which cannot be asked for, and fail where there is nothing.
         entry = {"id": name, "object": "model", "created": int(time.time()), "owned_by": ""}

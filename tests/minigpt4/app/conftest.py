@@ -34,7 +34,7 @@ def served(folder: Path | None = None, pace: Event | None = None, **generation) 
             pace.wait(0.15)
 
         model.register_forward_pre_hook(wait)
-    page = build_page(model, processor, about="A model to try.")
+    page = build_page(model, processor, about="A model to try.", at_once=1 if pace else 4)
     yield serve(page)
     page.close(verbose=False)
 

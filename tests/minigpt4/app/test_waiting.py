@@ -134,6 +134,17 @@ def test_the_line_is_bounded_and_in_order():
     assert [line.ahead(one) for one in people[1:3]] == [0, 1]
 
 
+def test_several_at_once_are_not_in_each_others_way():
+    line, people = Line(1, at_once=2), [object() for _ in range(4)]
+    for one in people[:3]:
+        line.join(one)
+    assert [line.ahead(one) for one in people[:3]] == [0, 0, 1]
+    with pytest.raises(ValueError, match="1 questions wait for the model already"):
+        line.join(people[3])
+    line.leave(people[1])
+    assert line.ahead(people[2]) == 0
+
+
 def test_visitors_are_found_again_and_bounded():
     visitors = Visitors(most=2, lifetime=1e9)
     keys = [f"{number:032x}" for number in range(3)]

@@ -1,0 +1,115 @@
+"""Keys and values of rows that came at different times, in one cache: padded on the left, so that all end together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+
+ROOM = 64  # positions that are added at once, so that not every step copies what there is
+
+
+def can_join(cache: Cache) -> bool:
+    """Whether a cache is of layers that all keep all positions: others, as sliding windows, do not line up."""
+    return bool(cache.layers) and all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+class BatchCache:
+    """
+    The caches of some rows as one.
+
+    Attributes:
+        cache: What the language model takes; `None` without rows.
+        bytes_per_position: Of keys and values of one row; 0 before the first one joined.
+    """
+
+    def __init__(self) -> None:
+        self.cache: DynamicCache | None = None
+        self.bytes_per_position = 0.0
+        self._lengths: list[int] = []  # of rows, without padding
+
+    def join(self, cache: Cache) -> None:
+        """Add a row, and empty its own cache."""
+        length = cache.get_seq_length()
+        if self.cache is None:
+            self.cache = DynamicCache()
+            self.cache.layers = [_RoomyLayer() for _ in cache.layers]
+        layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
+        self.bytes_per_position = sum(each.nbytes for layer in layers for each in (layer.keys, layer.values)) / length
+        for mine, new in zip(self.cache.layers, layers, strict=True):
+            assert isinstance(mine, _RoomyLayer)
+            mine.pack([*mine.rows(self._lengths), (new.keys, new.values)])
+            new.reset()
+        self._lengths.append(length)
+
+    def take_out(self, index: int, cache: Cache) -> None:
+        """Give a row its own cache back, with all that it has read since. It stays until `keep` leaves it out."""
+        assert self.cache is not None
+        for number, layer in enumerate(self.cache.layers):
+            assert isinstance(layer, _RoomyLayer)
+            cache.update(*layer.rows(self._lengths)[index], number)
+
+    def keep(self, indices: Sequence[int]) -> None:
+        """Keep these rows only, in this order."""
+        assert self.cache is not None
+        for layer in self.cache.layers:
+            assert isinstance(layer, _RoomyLayer)
+            if indices:
+                rows = layer.rows(self._lengths)
+                layer.pack([rows[index] for index in indices])
+        self._lengths = [self._lengths[index] for index in indices]
+        if not indices:
+            self.cache = None
+
+    def next_positions(self, device: torch.device) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """For a step of one token in each row: an attention mask, if there is any padding, and position ids."""
+        lengths = torch.tensor(self._lengths, device=device)[:, None]
+        longest = max(self._lengths)
+        if min(self._lengths) == longest:
+            return None, lengths
+        return (torch.arange(longest + 1, device=device) >= longest - lengths).long(), lengths
+
+    def stepped(self) -> None:
+        """Each row has read one more position."""
+        self._lengths = [length + 1 for length in self._lengths]
+
+
+class _RoomyLayer(DynamicLayer):
+    """Keys and values in front of free room."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        begin = self.get_seq_length()
+        end = begin + key_states.shape[-2]
+        if end > self._blocks[0].shape[-2]:
+            self._blocks = [_with_room(list(each.split(1)), begin) for each in (self.keys, self.values)]
+        for block, states in zip(self._blocks, (key_states, value_states), strict=True):
+            block[:, :, begin:end] = states
+        self.keys, self.values = (block[:, :, :end] for block in self._blocks)
+        return self.keys, self.values
+
+    def rows(self, lengths: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Keys and values of each row, without padding, as views."""
+        return [
+            (self.keys[row : row + 1, :, -length:], self.values[row : row + 1, :, -length:])
+            for row, length in enumerate(lengths)
+        ]
+
+    def pack(self, rows: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Hold these rows, of any lengths, in place of what there was."""
+        longest = max(keys.shape[-2] for keys, _ in rows)
+        self._blocks = [_with_room(each, longest) for each in zip(*rows, strict=True)]
+        self.keys, self.values = (block[:, :, :longest] for block in self._blocks)
+        self.dtype, self.device, self.is_initialized = self.keys.dtype, self.keys.device, True
+
+
+def _with_room(rows: Sequence[torch.Tensor], longest: int) -> torch.Tensor:
+    """Rows of shape (1, heads, length, size), padded on the left with zeros, in front of room."""
+    _, heads, _, size = rows[0].shape
+    block = rows[0].new_zeros(len(rows), heads, longest + ROOM, size)
+    for row, states in zip(block, rows, strict=True):
+        row[:, longest - states.shape[-2] : longest] = states[0]
+    return block
