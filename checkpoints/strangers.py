@@ -1,7 +1,7 @@
 """Untrusted files: reading JSON, and the names in them: printed, of tensors, of shards and of images."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,29 @@ def read_json(path: Path) -> Any:
             return json.load(file)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
+
+
+def read_json_rows(path: Path) -> Iterator[Any] | None:
+    """
+    The rows of a JSON file that is a list, one by one, without ever holding all of them; `None` where it is none.
+
+    Raises (while the rows are read):
+        ValueError: it is not valid JSON.
+    """
+    with path.open("rb") as file:
+        if file.read(1024).lstrip()[:1] != b"[":
+            return None
+    return _rows(path)
+
+
+def _rows(path: Path) -> Iterator[Any]:
+    import ijson
+
+    try:
+        with path.open("rb") as file:
+            yield from ijson.items(file, "item", use_float=True)
+    except ijson.JSONError as error:
+        raise ValueError(f"{path} is not valid JSON: {str(error).splitlines()[0]}") from error
 
 
 def inside(path: str) -> str:

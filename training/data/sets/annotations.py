@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from minigpt4.checkpoints.strangers import read_json
+from minigpt4.checkpoints.strangers import read_json, read_json_rows
 
 
 # The content of a row, and with its place, which errors name and random choices depend on.
@@ -13,9 +13,10 @@ PlacedAnnotation = tuple[str, Annotation]
 
 
 def read_list(*paths: Path) -> Iterator[PlacedAnnotation]:
-    """The rows of files that are a list."""
+    """The rows of files that are a list, which are read as they are asked for: one file has millions."""
     for path in paths:
-        yield from placed(path, read_json(path))
+        rows = read_json_rows(path)
+        yield from placed(path, read_json(path) if rows is None else rows)
 
 
 def read_key(path: Path, key: str) -> Iterator[PlacedAnnotation]:
@@ -33,7 +34,7 @@ def placed(path: Path, rows: Iterable) -> Iterator[PlacedAnnotation]:
     Raises:
         ValueError: it is not a list.
     """
-    if not isinstance(rows, list):
+    if not isinstance(rows, list | Iterator):
         raise ValueError(
             f"{path} contains a {type(rows).__name__}, not a list of rows as published: is it another file?"
         )

@@ -11,7 +11,7 @@ from minigpt4.processing.boxes import format_box
 from minigpt4.processing.tasks import TASKS
 from minigpt4.training.row import Row
 
-from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, Annotation, PlacedAnnotation, placed
+from .annotations import NUMBER, NUMBERS, TEXT, TEXTS, Annotation, PlacedAnnotation, placed, read_list
 from .images import named
 from .pickles import read_plain_pickle
 from .published_set import PublishedSet, ask
@@ -91,7 +91,7 @@ def _read_regions(regions: Path, image_data: Path) -> Iterator[PlacedAnnotation]
         }
     except (KeyError, TypeError) as error:
         raise ValueError(f"{image_data} is not as published: an image lacks {error}.") from None
-    for where, image in placed(regions, read_json(regions)):
+    for where, image in read_list(regions):
         try:
             found = image["regions"], images[image["id"]]
         except (KeyError, TypeError):
