@@ -1,7 +1,7 @@
 """Loading a checkpoint, with the embedded ones by name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minigpt4.checkpoints import loading
 from minigpt4.hub_cards.embedded import embedded
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def load(
-    checkpoint: str | Path | None = None, trust_remote_code: bool = False, dtype: str = "auto"
+    checkpoint: str | Path | None = None,
+    trust_remote_code: bool = False,
+    dtype: str = "auto",
+    device_map: Any = "auto",
 ) -> "tuple[MiniGPT4ForConditionalGeneration, MiniGPT4Processor]":
     """[`minigpt4.checkpoints.loading.load`] of `checkpoint`, which may also be `nano`, the default, or `nano-v2`."""
-    return loading.load(embedded(checkpoint or "nano"), trust_remote_code, dtype)
+    return loading.load(embedded(checkpoint or "nano"), trust_remote_code, dtype, device_map)

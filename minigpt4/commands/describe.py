@@ -1,9 +1,12 @@
 """`minigpt4 describe`: an answer about each of some pictures."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.progress import Progress
@@ -32,33 +35,48 @@ def describe(
 ) -> None:
     """Describe pictures, or answer a question about each of them.
 
-    A picture that cannot be read does not stop the others; the exit code is then 1.
+    A picture that cannot be read does not stop the others; the exit code is then 1. Under accelerate launch each process
+    answers its share.
     """
-    names, failed = _find_all(images)
+    first, several = os.environ.get("RANK", "0") == "0", _are_several()
+    if several and not as_json:
+        raise ValueError("several processes would mix their answers: give --json, which is one line for each picture")
+    names, failed = _find_all(images, note if first else lambda line: None)
+    failed = failed if first else 0
     if len(names) == 1 and not as_json:
         _stream(names[0], prompt, model, trust_remote_code, dtype, max_new_tokens)
     elif names:
-        with progress_bar(visible=len(names) > 1) as progress:
-            bar = _Bar(progress, len(names), f"Loading {model_name(model)}")
+        with progress_bar(visible=len(names) > 1 and first) as progress:
+            bar = _Bar(progress, f"Loading {model_name(model)}")
             for name, result in _answers(
                 names, prompt, model, trust_remote_code, dtype, max_new_tokens, batch_size, bar
             ):
                 failed += isinstance(result, Exception)
                 _report(name, prompt, result, as_json)
                 bar.advance()
+    if several:
+        from minigpt4.evaluation.running.processes import gathered
+
+        failed = sum(gathered([failed]))  # also: nobody ends, and so ends the others, before all are done
     if failed:
         raise typer.Exit(1)
+
+
+def _are_several() -> bool:
+    """Whether this is one of several processes of `accelerate launch`, before anything heavy is imported."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 class _Bar:
     """The bar over all pictures. It moves with the tokens of a batch, too, as far as its answers may be long."""
 
-    def __init__(self, progress: Progress, total: int, waiting: str) -> None:
-        self._progress, self._total, self._done = progress, total, 0
+    def __init__(self, progress: Progress, waiting: str) -> None:
+        self._progress, self._total, self._done = progress, 0, 0
         self._task = progress.add_task(waiting, total=None, done="")
 
-    def begin(self) -> None:
-        """From now on, pictures are answered."""
+    def begin(self, total: int) -> None:
+        """From now on, so many pictures are answered."""
+        self._total = total
         self._progress.update(self._task, description="Pictures", total=self._total, done=f"0/{self._total}")
 
     def tokens(self, share: float) -> None:
@@ -71,7 +89,7 @@ class _Bar:
         self._progress.update(self._task, completed=self._done, done=f"{self._done}/{self._total}")
 
 
-def _find_all(sources: list[str]) -> tuple[list[str], int]:
+def _find_all(sources: list[str], note: Callable[[str], object]) -> tuple[list[str], int]:
     """The pictures of all sources, and the number of sources that failed."""
     names: list[str] = []
     failed = 0
@@ -123,12 +141,18 @@ def _answers(
         from minigpt4.inference.turns import user_turn
         from minigpt4.loading import load
 
-        model, processor = load(checkpoint, trust_remote_code, dtype)
-    bar.begin()
+        rank, ranks, device_map = 0, 1, cast("Any", "auto")
+        if _are_several():
+            from minigpt4.evaluation.running.processes import processes
+
+            state = processes()
+            rank, ranks, device_map = state.process_index, state.num_processes, {"": state.device}
+        model, processor = load(checkpoint, trust_remote_code, dtype, device_map)
+    batches = [names[start : start + batch_size] for start in range(0, len(names), batch_size)]
+    mine = batches[rank::ranks]
+    bar.begin(sum(map(len, mine)))
     longest = max_new_tokens or model.generation_config.max_new_tokens
-    for start in range(0, len(names), batch_size):
-        batch = names[start : start + batch_size]
-        pictures = [_read_or_error(name) for name in batch]
+    for batch, pictures in _read_ahead(mine, processor.image_processor):
         conversations = [[user_turn(prompt, p)] for p in pictures if not isinstance(p, Exception)]
         answers: Iterator[Answer] = iter(())
         if conversations:
@@ -146,11 +170,22 @@ def _answers(
             yield name, picture if isinstance(picture, Exception) else next(answers)
 
 
-def _read_or_error(name: str) -> Any:
-    try:
-        return read_picture(name)
-    except (OSError, ValueError) as error:
-        return error
+def _read_ahead(batches: list[list[str]], image_processor: Any) -> Iterator[tuple[list[str], list[Any]]]:
+    """Each batch with its pictures, or why there is none. The next ones are read while a batch is answered."""
+    from minigpt4.processing.image_loading import shrunk
+
+    def read(name: str) -> Any:
+        try:
+            return shrunk(read_picture(name), image_processor)
+        except (OSError, ValueError) as error:
+            return error
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(read, name) for name in batches[0]] if batches else []
+        for batch, following in zip_longest(batches, batches[1:], fillvalue=[]):
+            pictures = [each.result() for each in coming]
+            coming = [reader.submit(read, name) for name in following]
+            yield batch, pictures
 
 
 def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool) -> None:

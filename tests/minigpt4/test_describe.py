@@ -5,9 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from threading import Event
 
 import pytest
 from PIL import Image
+
+from minigpt4.commands import describe as describing
 
 
 @pytest.fixture
@@ -155,3 +158,29 @@ def test_no_library_speaks(describe, folder):
         (folder / name).unlink()
     result = describe(folder, "--json")
     assert all(line.endswith("raise it with --max-new-tokens") for line in result.err.splitlines())
+
+
+def test_pictures_are_read_while_others_are_answered(monkeypatch):
+    read = Event()
+
+    def read_picture(name):
+        if name == "broken":
+            raise ValueError(name)
+        if name == "second":
+            read.set()
+        return name
+
+    monkeypatch.setattr(describing, "read_picture", read_picture)
+    batches = describing._read_ahead([["first", "broken"], ["second"]], None)
+    names, pictures = next(batches)
+    assert (names, pictures[0], str(pictures[1])) == (["first", "broken"], "first", "broken")
+    assert read.wait(60)  # nobody has asked for it yet
+    assert list(batches) == [(["second"], ["second"])]
+    assert list(describing._read_ahead([], None)) == []
+
+
+def test_several_processes_need_json(describe, picture, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = describe(picture, picture)
+    assert (result.code, result.out) == (1, "")
+    assert "--json" in result.err
