@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from transformers import MistralConfig, MistralForCausalLM
 
-from minigpt4.inference import reading
+from minigpt4.inference import prompt_cache, reading
 from minigpt4.inference.conversation import READING_AHEAD, Conversation
 from minigpt4.inference.prompt_cache import MOST_KEPT, PromptCache
 from minigpt4.inference.reading import Reader
@@ -427,7 +427,8 @@ class TestPromptCache:
         assert cache.take(ids).get_seq_length() > 10
         assert cache.take(ids).get_seq_length() == 0
 
-    def test_chats_used_last_are_remembered(self, loaded, read, conversation):
+    def test_chats_used_last_are_remembered(self, loaded, read, conversation, monkeypatch):
+        monkeypatch.setattr(prompt_cache, "LONGEST_KEPT", 100)  # contexts: the number alone decides
         chats = [conversation, *(Conversation(*loaded) for _ in range(MOST_KEPT))]
         for chat in chats:
             chat.say("Hello", max_new_tokens=2)

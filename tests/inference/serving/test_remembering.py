@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from minigpt4.inference import prompt_cache
 from minigpt4.inference.prompt_cache import MOST_KEPT
 from minigpt4.inference.serving.remembering import RememberingMiniGPT4
 from minigpt4.inference.turns import user_turn
@@ -123,10 +124,16 @@ def test_settings_that_need_a_cache_of_their_own(request_answer, settings):
     assert request_answer(*chat)[1] == 1
 
 
-def test_chats_used_last_are_remembered(request_answer):
+@pytest.mark.parametrize("contexts", [100, 0.5], ids=["so many", "of so many positions"])
+def test_chats_used_last_are_remembered(request_answer, monkeypatch, contexts):
+    monkeypatch.setattr(prompt_cache, "LONGEST_KEPT", contexts)
     shades = [Image.new("RGB", (28, 28), (0, 50 * shade, 0)) for shade in range(MOST_KEPT + 1)]
     chats = [[user_turn("What is this?", shade)] for shade in shades]
     for chat in chats:
         request_answer(*chat)
-    read = [request_answer(*chat)[1] for chat in reversed(chats)]
+    kept, length = MOST_KEPT, request_answer(*chats[-1])[2]
+    if contexts < 1:
+        kept = int(contexts * 1024 / (length + 7))
+        assert 1 < kept < MOST_KEPT
+    read = [request_answer(*chat)[1] for chat in reversed(chats[-kept - 1 :])]
     assert max(read[:-1]) == 1 < read[-1]
