@@ -49,6 +49,3 @@ def draw_lines(lines: Mapping[str, Sequence[tuple[float, float]]], unit: str, fi
 def _decades(values: Sequence[float]) -> tuple[int, int]:
     least, most = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     return least, max(most, least + 1)
-
-
-__all__ = ["draw_lines"]

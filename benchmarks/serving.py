@@ -14,7 +14,8 @@ from .generation import inputs_of
 from .measuring import interleave
 
 
-USERS, NEW_TOKENS = (1, 4, 8, 16), 64
+# With how many repetitions: those with a target have more.
+USERS, NEW_TOKENS = {1: 3, 4: 1, 8: 3, 16: 1}, 64
 
 
 class FirstToken(BaseStreamer):
@@ -58,7 +59,7 @@ def several(users: int) -> Figures:
     seconds = interleave(
         lambda: answers("together", engine.generate),
         lambda: answers("one_at_a_time", model.generate),
-        repetitions=3 if users < 16 else 2,
+        repetitions=USERS[users],
     )
     notes = {f"first_token_s_{way}": round(median(each), 3) for way, each in firsts.items()}
     return Figures(*(users * NEW_TOKENS / taken for taken in seconds), notes={"same_tokens": same, **notes})

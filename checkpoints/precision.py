@@ -28,8 +28,9 @@ def read_suited(read: Callable[[str], _Read], dtype: str, model_of: "Callable[[_
     they are. Converted, each of them is read and written once.
 
     Args:
-        read: Loads the checkpoint, or a tuple with it, in a precision.
-        model_of: The model in what `read` returns.
+        read (`Callable`): loads the checkpoint, or a tuple with it, in a precision.
+        dtype (`str`): what was asked for.
+        model_of (`Callable`): the model in what `read` returns.
     """
     loaded = read(dtype)
     model = model_of(loaded)

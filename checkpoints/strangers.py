@@ -1,9 +1,13 @@
 """Untrusted files: reading JSON, and the names in them: printed, of tensors, of shards and of images."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+
+PIECE = 2**20  # characters of a file that are read at once
 
 
 class OutsideError(ValueError):
@@ -38,13 +42,39 @@ def read_json_rows(path: Path) -> Iterator[Any] | None:
 
 
 def _rows(path: Path) -> Iterator[Any]:
-    import ijson
+    decode, blanks = json.JSONDecoder().raw_decode, re.compile(r"[ \t\n\r]*")
 
+    def behind_blanks(text: str, at: int) -> int:
+        return blanks.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+
+    number, piece = 1, PIECE
     try:
-        with path.open("rb") as file:
-            yield from ijson.items(file, "item", use_float=True)
-    except ijson.JSONError as error:
-        raise ValueError(f"{path} is not valid JSON: {str(error).splitlines()[0]}") from error
+        with path.open(encoding="utf-8") as file:
+            text = file.read(piece)
+            at = behind_blanks(text, behind_blanks(text, 0) + 1)
+            mark, end = text[at : at + 1], at
+            while mark != "]":
+                try:
+                    row, end = decode(text, at)
+                    end = behind_blanks(text, end)
+                    mark = text[end]  # a number may go on in the next piece
+                except (ValueError, IndexError):
+                    if not (more := file.read(piece)):
+                        raise
+                    text, piece = text[at:] + more, 2 * piece
+                    at, mark = behind_blanks(text, 0), ""
+                    continue
+                if mark not in ",]":
+                    raise ValueError("there is no comma behind it")
+                yield row
+                number, piece, at = number + 1, PIECE, behind_blanks(text, end + 1)
+            if text[end + 1 :].strip() or file.read().strip():
+                raise ValueError("there is more behind the list")
+    except IndexError as error:
+        raise ValueError(f"{path} is not valid JSON: it ends in row {number}") from error
+    except (ValueError, RecursionError) as error:
+        what = getattr(error, "msg", error)  # places are those in a piece
+        raise ValueError(f"{path} is not valid JSON: {what} (row {number})") from error
 
 
 def inside(path: str) -> str:

@@ -21,44 +21,39 @@ class BatchCache:
     The caches of some rows as one.
 
     Attributes:
-        cache: What the language model takes; `None` without rows.
-        bytes_per_position: Of keys and values of one row; 0 before the first one joined.
+        cache (`DynamicCache`): what the language model takes; `None` without rows.
+        bytes_per_position (`float`): of keys and values of one row; 0 before the first one joined.
     """
 
     def __init__(self) -> None:
         self.cache: DynamicCache | None = None
         self.bytes_per_position = 0.0
+        self._layers: list[_RoomyLayer] = []
         self._lengths: list[int] = []  # of rows, without padding
 
     def join(self, cache: Cache) -> None:
         """Add a row, and empty its own cache."""
         length = cache.get_seq_length()
         if self.cache is None:
+            self._layers = [_RoomyLayer() for _ in cache.layers]
             self.cache = DynamicCache()
-            self.cache.layers = [_RoomyLayer() for _ in cache.layers]
-        layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
-        self.bytes_per_position = sum(each.nbytes for layer in layers for each in (layer.keys, layer.values)) / length
-        for mine, new in zip(self.cache.layers, layers, strict=True):
-            assert isinstance(mine, _RoomyLayer)
+            self.cache.layers = self._layers
+        self.bytes_per_position = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers) / length
+        for mine, new in zip(self._layers, cache.layers, strict=True):
             mine.pack([*mine.rows(self._lengths), (new.keys, new.values)])
             new.reset()
         self._lengths.append(length)
 
     def take_out(self, index: int, cache: Cache) -> None:
         """Give a row its own cache back, with all that it has read since. It stays until `keep` leaves it out."""
-        assert self.cache is not None
-        for number, layer in enumerate(self.cache.layers):
-            assert isinstance(layer, _RoomyLayer)
+        for number, layer in enumerate(self._layers):
             cache.update(*layer.rows(self._lengths)[index], number)
 
     def keep(self, indices: Sequence[int]) -> None:
         """Keep these rows only, in this order."""
-        assert self.cache is not None
-        for layer in self.cache.layers:
-            assert isinstance(layer, _RoomyLayer)
-            if indices:
-                rows = layer.rows(self._lengths)
-                layer.pack([rows[index] for index in indices])
+        for layer in self._layers if indices else ():
+            rows = layer.rows(self._lengths)
+            layer.pack([rows[index] for index in indices])
         self._lengths = [self._lengths[index] for index in indices]
         if not indices:
             self.cache = None

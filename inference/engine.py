@@ -39,10 +39,11 @@ class Engine:
     The thread that does the work exists only as long as there is work.
 
     Args:
-        model: Its parameters and what prepares a generation.
-        generate: Called in place of the model's `generate`.
-        most_rows: How many are answered together, at most; fewer where their keys and values would take more than a third of
-            the memory that was free at the start.
+        model (`MiniGPT4ForConditionalGeneration`): its parameters and what prepares a generation.
+        generate (`Callable`, *optional*): called in place of the model's `generate`.
+        most_rows (`int`, *optional*, defaults to 16):
+            How many are answered together, at most; fewer where their keys and values would take more than a third of the
+            memory that was free at the start.
     """
 
     def __init__(
@@ -69,15 +70,18 @@ class Engine:
     def submit(
         self, inputs: Any = None, generation_config: Any = None, *, seed: int | None = None, **kwargs: Any
     ) -> "Future[Any]":
-        """Join the line.
+        """
+        Join the line.
 
         Args:
-            inputs, generation_config, kwargs: As for `generate`. Stopping criteria are also asked before a request begins.
-            seed: Of what is sampled. Default: the next of PyTorch's random numbers. A row has its own random numbers, whoever
+            inputs, generation_config: as for `generate`.
+            seed (`int`, *optional*):
+                Of what is sampled. Default: the next of PyTorch's random numbers. A row has its own random numbers, whoever
                 else is answered.
+            kwargs: as for `generate`. Stopping criteria are also asked before a request begins.
 
         Returns:
-            What `generate` of the model returns.
+            `Future`: what `generate` of the model returns.
         """
         length = self._length(inputs, generation_config, kwargs)
         if length is None:
@@ -182,9 +186,10 @@ class _Task:
     What waits for its turn.
 
     Args:
-        work: Begins a row, or does everything.
-        length: Positions that the row may need; `None`: it is no row.
-        ids: The prompt, which is what is returned if `criteria` end it before it begins.
+        work (`Callable`): begins a row, or does everything.
+        length (`int`, *optional*): positions that the row may need; `None`: it is no row.
+        ids (`torch.Tensor`, *optional*): the prompt, which is what is returned if `criteria` end it before it begins.
+        criteria (`StoppingCriteriaList`, *optional*): of the request.
     """
 
     work: Callable[..., Any]
@@ -194,7 +199,9 @@ class _Task:
     result: "Future[Any]" = field(default_factory=Future)
 
     def is_stopped(self) -> bool:
-        return bool(self.criteria) and bool(self.criteria(self.ids, None).all())
+        if not self.criteria:
+            return False
+        return bool(self.criteria(self.ids, None).all())
 
 
 class _Row:
@@ -202,8 +209,8 @@ class _Row:
     One answer in the making. `generate` makes it in place of its own loop, when it has prepared everything.
 
     Attributes:
-        ids: Of the prompt and of the answer so far; the last one has not been read yet.
-        cache: Keys and values of the prompt; of the answer, too, when it has left the batch.
+        ids (`torch.Tensor`): of the prompt and of the answer so far; the last one has not been read yet.
+        cache (`Cache`): keys and values of the prompt; of the answer, too, when it has left the batch.
     """
 
     def __init__(

@@ -127,7 +127,7 @@ def test_settings_that_need_a_cache_of_their_own(request_answer, settings):
 @pytest.mark.parametrize("contexts", [100, 0.5], ids=["so many", "of so many positions"])
 def test_chats_used_last_are_remembered(request_answer, monkeypatch, contexts):
     monkeypatch.setattr(prompt_cache, "LONGEST_KEPT", contexts)
-    shades = [Image.new("RGB", (28, 28), (0, 50 * shade, 0)) for shade in range(MOST_KEPT + 1)]
+    shades = [Image.new("RGB", (28, 28), (0, 15 * shade, 0)) for shade in range(MOST_KEPT + 1)]
     chats = [[user_turn("What is this?", shade)] for shade in shades]
     for chat in chats:
         request_answer(*chat)
