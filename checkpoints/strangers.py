@@ -57,15 +57,16 @@ def _rows(path: Path) -> Iterator[Any]:
                 try:
                     row, end = decode(text, at)
                     end = behind_blanks(text, end)
-                    mark = text[end]  # a number may go on in the next piece
+                    mark = text[end]
+                    if mark not in ",]":  # a number may go on in the next piece
+                        raise ValueError("there is no comma behind it")
                 except (ValueError, IndexError):
                     if not (more := file.read(piece)):
                         raise
                     text, piece = text[at:] + more, 2 * piece
-                    at, mark = behind_blanks(text, 0), ""
+                    at = end = behind_blanks(text, 0)
+                    mark = text[at : at + 1] if number == 1 else ""  # an empty list
                     continue
-                if mark not in ",]":
-                    raise ValueError("there is no comma behind it")
                 yield row
                 number, piece, at = number + 1, PIECE, behind_blanks(text, end + 1)
             if text[end + 1 :].strip() or file.read().strip():
