@@ -38,9 +38,8 @@ class RenamedSource(Source):
         self._made_with: dict[str, str] = {}
         transforms = get_model_conversion_mapping(model)
         self._renamings = [each for each in transforms if isinstance(each, WeightRenaming)]
-        converters = [each for each in transforms if isinstance(each, WeightConverter)]
-        self._by_pattern = {pattern: each for each in converters for pattern in each.source_patterns}
-        self._converters = converters
+        self._converters = [each for each in transforms if isinstance(each, WeightConverter)]
+        self._by_pattern = {pattern: each for each in self._converters for pattern in each.source_patterns}
         wanted = model.state_dict()
         for key in sorted(source.meta, key=dot_natural_key):
             self._place(key, wanted)

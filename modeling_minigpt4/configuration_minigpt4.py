@@ -24,8 +24,8 @@ AUTO_MAP = {
     "AutoModelForPreTraining": "modeling_minigpt4.MiniGPT4ForConditionalGeneration",
 }
 # Where `transformers serve`, pipelines and TRL look up by its type what a model is, also where this file is remote code.
-for names in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES):
-    names.setdefault("minigpt4", "MiniGPT4ForConditionalGeneration")
+MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.setdefault("minigpt4", "MiniGPT4ForConditionalGeneration")
+MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES.setdefault("minigpt4", "MiniGPT4ForConditionalGeneration")
 
 
 @strict
