@@ -13,9 +13,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-import torch
-
 from benchmarks.bars import draw_bars
+from benchmarks.claims.making import Workshop
 from minigpt4.curation import Table, export, run
 from minigpt4.curation.recipe import Recipe
 from minigpt4.curation.table import details
@@ -51,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
-    stage1 = make_stage1(args.output, args.seed)
+    stage1 = Workshop(args.output / "nano", args.seed, scale=1.0, nano_v2="nano-v2").stage(1, "published")
     scenes = draw_pictures(args.output / "pictures", args.pictures)
     file = args.output / "results.jsonl"
     results = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
@@ -82,19 +81,6 @@ def main() -> None:
         print(json.dumps(result), flush=True)
     results.sort(key=lambda one: [*sets].index(one["data"]))
     plot(results, args.output / "curation.png")
-
-
-def make_stage1(output: Path, seed: int) -> Path:
-    """Nano as it is after stage 1: its parts as they are, the projection from nothing."""
-    folder = output / "stage1"
-    if not (folder / "config.json").is_file():
-        model, processor = load()
-        for parameter in model.model.multi_modal_projector.parameters():
-            torch.nn.init.zeros_(parameter)
-        model.save_pretrained(output / "blank")
-        processor.save_pretrained(output / "blank")
-        train("nano-stage1", output / "blank", folder, seed)
-    return folder
 
 
 def train(recipe: str, model: Path, output: Path, seed: int, **settings) -> Path:
