@@ -316,6 +316,20 @@ def test_a_picture_stands_where_the_users_text_begins(loaded):
     assert both[0].endswith("assistant\n ### A heading\n\nAssistant: me.")
 
 
+@pytest.mark.parametrize("name", ["clip", "siglip"])
+def test_preferences_are_read_in_its_own_form(loaded, image, name):
+    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+
+    model, processor = loaded(name)
+    said = {key: [{"role": "assistant", "content": f"A {key} ring."}] for key in ("chosen", "rejected")}
+    batch = DataCollatorForVisionPreference(processor)([{"images": [image], "prompt": QUESTION, **said}])
+    for ids, mask, key in zip(batch["input_ids"], batch["completion_mask"].bool(), said, strict=True):
+        learned = processor.decode(ids[mask]).replace("<think>\n\n</think>\n\n", "").rstrip()
+        assert learned == f"A {key} ring." + processor.stop_strings[0]
+        assert (ids == model.config.image_token_id).sum() == processor.num_image_tokens
+    assert len(batch["pixel_values"]) == 2
+
+
 def test_a_qformer_over_another_tower(tower, language_model, tmp_path):
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     arguments = {"vision": tower("siglip"), "language_model": language_model("Qwen3"), "quiet": True}
