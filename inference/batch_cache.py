@@ -74,6 +74,10 @@ class BatchCache:
 class _RoomyLayer(DynamicLayer):
     """Keys and values in front of free room."""
 
+    keys: torch.Tensor
+    values: torch.Tensor
+    _blocks: list[torch.Tensor]
+
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -124,7 +124,7 @@ class Engine:
         except BaseException as error:  # whoever waits must not wait for ever
             with self._changed:
                 self._thread = None
-                left = [*batch.rows, *self._waiting]
+                left: list[_Row | _Task] = [*batch.rows, *self._waiting]
                 self._waiting.clear()
             for each in left:
                 if not each.result.done():

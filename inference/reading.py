@@ -169,8 +169,15 @@ class Reader:
         shared = may_be_shared(config, others.get("assistant_model"))
         cache = self._cache.take(positions) if shared else None
         settings = {**settings, "past_key_values": cache}
-        how = {"streamer": streamer, "stopping": stopping, "engine": self.engine}
-        [answer] = answer_batch(self.model, self.processor, inputs, **how, **settings)
+        [answer] = answer_batch(
+            self.model,
+            self.processor,
+            inputs,
+            streamer=streamer,
+            stopping=stopping,
+            engine=self.engine,
+            **settings,
+        )
         if cache is not None:
             self._cache.keep([*positions, *answer.ids], cache)
         return answer
@@ -198,7 +205,9 @@ class Reader:
             if stopping.is_set() or self.processor.image_token_id in part or len(ids) > (self.limit or len(ids)):
                 break
             ids_now = torch.tensor([part], device=self.model.device)
-            self._run(partial(self.model.model, input_ids=ids_now, past_key_values=cache, use_cache=True))
+            self._run(
+                lambda ids=ids_now: self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)  # type: ignore[misc]
+            )
         self._cache.keep(positions, cache)
 
     def _encode(self, pictures: "Sequence[Image]") -> list[_Encoded]:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -182,9 +181,9 @@ def _read_ahead(batches: list[list[str]], image_processor: Any) -> Iterator[tupl
 
     with ThreadPoolExecutor(1) as reader:
         coming = [reader.submit(read, name) for name in batches[0]] if batches else []
-        for batch, following in zip_longest(batches, batches[1:], fillvalue=[]):
+        for number, batch in enumerate(batches, start=1):
             pictures = [each.result() for each in coming]
-            coming = [reader.submit(read, name) for name in following]
+            coming = [reader.submit(read, name) for following in batches[number : number + 1] for name in following]
             yield batch, pictures
 
 
