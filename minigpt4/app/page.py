@@ -75,8 +75,8 @@ def build_page(
             with gr.Accordion("Settings", open=False, elem_id="settings"):
                 choices = show_settings(model.generation_config)
                 with gr.Row():
-                    as_markdown = gr.Button("Save the chat as Markdown", size="sm")
-                    as_json = gr.Button("Save it as JSON", size="sm")
+                    as_markdown = gr.Button("Save as Markdown", size="sm")
+                    as_json = gr.Button("Save as JSON", size="sm")
                     open_saved = gr.UploadButton("Open a saved chat", size="sm", file_types=[".md", ".json"])
         visitor, aimed = gr.State(time_to_live=LIFETIME), gr.State()
         key, saved = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")

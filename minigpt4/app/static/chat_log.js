@@ -65,7 +65,7 @@ element.addEventListener('scroll', () => {
 function follow() {
   const said = element.querySelectorAll('.message');
   if (said.length > messages) following = true;
-  else if (log().scrollTop < place) following = false;  // the event of it is still to come
+  else if (log().scrollTop < Math.min(place, log().scrollHeight - log().clientHeight) - 1) following = false;  // its event is still to come
   messages = said.length;
   if (!following || !messages) return;
   const last = said[messages - 1];
@@ -73,5 +73,6 @@ function follow() {
   following = true;
   place = log().scrollTop;
 }
-new MutationObserver(follow).observe(element, {subtree: true, childList: true, characterData: true});
+new MutationObserver(() => { spread(); follow(); }).observe(element, {subtree: true, childList: true, characterData: true});
+new ResizeObserver(() => { spread(); follow(); }).observe(element.closest('#chat'));
 element.addEventListener('load', follow, true);

@@ -70,6 +70,17 @@ def test_boxes_lie_over_a_picture_as_wide_as_the_chat(answered, tmp_path):
     for label in page.locator("#chat .bot .label").all():
         assert label.bounding_box()["x"] + label.bounding_box()["width"] <= picture["x"] + picture["width"] + 1
         assert label.evaluate("label => parseFloat(getComputedStyle(label).fontSize)") >= 14
+    # Labels that would cover each other stand below each other.
+    page.evaluate(
+        "() => { const [one, other] = document.querySelectorAll('#chat .bot .label');"
+        " for (const side of ['top', 'left', 'right']) other.style[side] = one.style[side]; }"
+    )
+    page.set_viewport_size({"width": 1280, "height": 780})
+    page.wait_for_function(
+        "() => { const [one, other] = [...document.querySelectorAll('#chat .bot .label')].map(each => each.getBoundingClientRect());"
+        " return one.left < other.right && other.left < one.right && one.bottom <= other.top }"
+    )
+    page.set_viewport_size({"width": 1280, "height": 800})
     assert "{<" not in page.locator("#chat").inner_text()
     page.locator("#chat .bot summary").click()
     assert page.locator("#chat .bot li").all_inner_texts() == PLACES
@@ -172,6 +183,9 @@ def test_nothing_is_off_screen(page, size):
     assert len({round(each.bounding_box()["y"]) for each in page.locator("#task label").all()}) == 1  # one line
     page.get_by_role("button", name="Settings").click()
     expect(drawer).to_be_hidden()
+    choose(page, "Find all")  # which is to be scrolled to on a phone
+    expect(page.locator("#task input:checked")).to_have_value("detection")
+    choose(page, "Chat")
     assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
         width,
         height,

@@ -31,7 +31,7 @@ def test_reload_second_tab_lost_server_files_and_undo(context, nano_page, tmp_pa
     ready(page)
     page.get_by_role("button", name="Settings").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save the chat as Markdown").click()
+        page.get_by_role("button", name="Save as Markdown").click()
     saved = tmp_path / "chat.md"
     download.value.save_as(saved)
     assert describe(EXAMPLES[0]) in saved.read_text()

@@ -214,6 +214,11 @@ def test_phone(browser, nano_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('#chat .bot.message .words')).fontSize)")
     assert size >= 14
+    page.set_viewport_size({"width": 390, "height": 500})  # as when a keyboard comes up: what was read stays in view
+    page.wait_for_function(
+        "() => { const log = document.querySelector('#chat .log');"
+        " return log.scrollHeight > log.clientHeight + 40 && log.scrollTop + log.clientHeight > log.scrollHeight - 5 }"
+    )
     context.close()
 
 
