@@ -84,14 +84,14 @@ NUM_QUERY_TOKENS = PARTS_PER_SCENE
 
 
 def text_config(
-    vocab_size: int, pad_token_id: int, width: int = WIDTH, mlp_width: int = 352, heads: int = 4
+    vocab_size: int, pad_token_id: int, width: int = WIDTH, mlp_width: int = 352, heads: int = 4, layers: int = 4
 ) -> LlamaConfig:
     """nano's has 0.89 M parameters. With an `initializer_range` of 0.02 so narrow a model does not learn to copy."""
     return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=width,
         intermediate_size=mlp_width,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=heads,
         max_position_embeddings=2048,
         tie_word_embeddings=True,

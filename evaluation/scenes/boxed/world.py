@@ -36,8 +36,10 @@ MOST_OVERLAP = 0.15  # of the smaller box
 ALIKE_SHARE = 0.5  # of objects after the first, which take colour or shape from an earlier one
 # No centre is nearer to the lines between two places, in shares of the picture: the word for its place is never a matter of taste.
 PLACE_MARGIN = 0.025
-# Centres are further apart than this, in width or in height: what nano-v2 sees as one token never holds two.
+# What nano-v2 sees as one token, in shares of width and height. Two centres are further apart than this in one of them, and
+# no centre is within a hair of the lines between tokens: a token never holds two objects, and an object has one token.
 APART = (1 / 2, 1 / 8)
+TOKEN_MARGIN = 0.0125
 TRIES = 60
 
 
@@ -118,10 +120,17 @@ def _place(rng: random.Random, picture: tuple[int, int], size: str, colour: str,
     x, y = rng.uniform(side, width - side), rng.uniform(up, height - down)
     box = Box(x - side, y - up, x + side, y + down)
     shares = x / width, (box.y1 + box.y2) / 2 / height
-    if any(abs(share - line / 3) < PLACE_MARGIN for share in shares for line in (1, 2)):
+    if any(_to_line(share, 1 / 3) < PLACE_MARGIN for share in shares):
+        return None
+    if any(_to_line(share, side) < TOKEN_MARGIN for share, side in zip(shares, APART, strict=True)):
         return None
     column, row = (int(share * 3) for share in shares)
     return BoxedObject(size, colour, shape, POSITIONS[3 * row + column], x, y, radius, box)
+
+
+def _to_line(share: float, spacing: float) -> float:
+    """How far it is to the next of lines `spacing` apart, of which the first and the last are the picture's edges."""
+    return abs(share - spacing * round(share / spacing))
 
 
 def _go_together(obj: BoxedObject, other: BoxedObject, picture: tuple[int, int]) -> bool:

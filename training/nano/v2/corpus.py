@@ -28,7 +28,7 @@ WORDS_AND_MARKS = r"▁?\[/?\p{L}+\]|▁?</?\p{L}+>|<\d+>|▁?\{|▁?\p{L}+(-\p{
 OWN_WORDS = {
     "vqa": "answer", "caption": "tell", "grounding": "show", "refer": "locate", "identify": "name", "detection": "find",
 }  # fmt: skip
-TASK_WEIGHTS = {"vqa": 4, "caption": 1, "grounding": 2, "refer": 5, "identify": 3, "detection": 4, CHAT: 3}
+TASK_WEIGHTS = {"vqa": 4, "caption": 1, "grounding": 2, "refer": 5, "identify": 3, "detection": 6, CHAT: 3}
 LOOKUP_LENGTH = NUM_IMAGE_TOKENS + 80
 NO_PICTURE = "Please show me a picture first."
 GREETINGS = ("Hello!", "Hi.", "Who are you?", "What can you do?", "Can you help me?", "Thank you.")
@@ -112,13 +112,15 @@ def _turns(scene: BoxedScene, rng: random.Random) -> Iterator[tuple[str, str]]:
 def _lookup(scene: BoxedScene, rng: random.Random) -> tuple[str, str]:
     lot, obj = rng.random(), rng.choice(scene.objects)
     box = format_box(obj.box, scene.size)
-    if lot < 0.35:
+    if lot < 0.3:
         return f"box {name(scene, obj, rng)}", box
-    if lot < 0.5:
+    if lot < 0.45:
         return f"what {box}", phrase(obj)
-    if lot < 0.7:
+    if lot < 0.8:
         values = {fact: getattr(obj, fact) for fact in rng.choice(KINDS_WAYS).split()}
-        boxes = [each.box for each in scene.objects if each in fitting(scene, values)]
-        return "all " + " ".join(values.values()), format_boxes(boxes, scene.size)
+        boxes = [each.box for each in fitting(scene, values)]
+        if rng.random() < 0.25:
+            return " ".join(("many", *values.values())), COUNTS[len(boxes) - 1]
+        return " ".join(("all", *values.values())), format_boxes(boxes, scene.size)
     cue, given, answer = lookup(scene, rng, COUNTS)
     return " ".join((cue, *given)), answer

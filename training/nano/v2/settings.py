@@ -29,7 +29,7 @@ class NanoV2Recipe:
     seed: int = 0
     tower: Pretraining = Pretraining(steps=4500, batch_size=64, float32=True)
     lookups: Pretraining = Pretraining(steps=1500, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
-    language_model: Pretraining = Pretraining(steps=3000, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
+    language_model: Pretraining = Pretraining(steps=3600, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
     row_length: int = 140
     lookup_share: float = 0.2
     code_noise: float = 0.3
@@ -40,4 +40,4 @@ class NanoV2Recipe:
 
 
 vision_config = partial(nano.vision_config, IMAGE_SIZE, PATCH_SIZE)
-text_config = partial(nano.text_config, width=160, mlp_width=400, heads=5)
+text_config = partial(nano.text_config, width=160, mlp_width=400, heads=5, layers=5)
