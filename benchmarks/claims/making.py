@@ -17,6 +17,7 @@ from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.training import read_recipe
 from minigpt4.training import run as training
 from minigpt4.training.data.features import cache_features
+from minigpt4.training.nano.v2.alignment import without_identifiers
 
 
 # What is other than published, by the letters of the paper's ablation.
@@ -67,9 +68,9 @@ class Workshop:
     def with_identifiers(self, identifiers: bool) -> Path:
         """nano-v2, its projection and a LoRA trained on all tasks, with or without their identifiers."""
         recipe = read_recipe("nano-v2-stage2")
-        kind = "boxed" if identifiers else "boxed-plain"
-        data = [{**entry, "name": entry["name"].replace("boxed", kind, 1)} for entry in recipe.data.data]
-        settings = {"data": data, "max_steps": self._scaled(recipe.args.max_steps, self.scale)}
+        settings: dict[str, Any] = {"max_steps": self._scaled(recipe.args.max_steps, self.scale)}
+        if not identifiers:
+            settings["data"] = without_identifiers("nano-v2-stage2")
         settings["warmup_steps"] = min(int(recipe.args.warmup_steps), settings["max_steps"] // 10)
         name = f"nano-v2 {'with' if identifiers else 'without'} identifiers"
         start = self._made("nano-v2 blank", lambda part: _save_blank(self.nano_v2, {}, part))

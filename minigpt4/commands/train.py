@@ -121,6 +121,6 @@ def _say_what_was_made(scores: dict[str, dict], output: Path) -> None:
     from minigpt4.evaluation.scenes import print_scores
 
     for stage, measured in scores.items():
-        print(f"\nAfter {stage.replace('stage', 'stage ')}")
+        print(f"\nAfter {stage.replace('stage', 'stage ', 1)}")
         print_scores(measured)
     note(f"The model is in {output}: give it to --model of the other commands.")

@@ -70,7 +70,7 @@ def fill_card(
         megabytes=f"{sum(file.stat().st_size for file in folder.iterdir()) / 1e6:.1f}",
         command=_measured_by(command, final),
         scenes=f"{final['scenes']:,}",
-        scores=_table(scores),
+        scores=score_table(scores),
         image_size=config.vision_config.image_size,
         patch_size=config.vision_config.patch_size,
         tower_parameters=f"{everything - projection - llama:,}",
@@ -105,7 +105,7 @@ def _metric(name: str) -> str:
     return next((metric for words, metric in METRICS.items() if words in name), "accuracy")
 
 
-def _table(scores: Mapping[str, dict]) -> str:
+def score_table(scores: Mapping[str, dict]) -> str:
     rows = [
         (same[0][0].replace("  ", "&emsp;"), *(f"{100 * value:.1f}" for _, value in same))
         for same in zip(*map(score_rows, scores.values()), strict=True)

@@ -1,6 +1,7 @@
 """nano-v2 put together from its parts, and its projection and LoRA trained in the three stages of MiniGPT-v2."""
 
 from pathlib import Path
+from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
@@ -15,7 +16,7 @@ from minigpt4.training.nano.joining import join
 from minigpt4.training.recipe import read_recipe
 from minigpt4.training.run import run
 
-from .settings import IMAGE_SIZE, TOKEN_MERGE_SIZE, NanoV2Recipe, vision_config
+from .settings import IMAGE_SIZE, TOKEN_MERGE_SIZE, vision_config
 
 
 FAMILY = get_family("v2")
@@ -43,25 +44,31 @@ def assemble(tower: Path, language_model: Path, seed: int, folder: Path) -> None
     ).save_pretrained(folder)
 
 
-def run_stage(stage: int, start: Path, recipe: NanoV2Recipe, learned: Path, kept: Path, merged: Path) -> None:
+def run_stage(name: str, start: Path, seed: int, folder: Path, **settings: Any) -> None:
     """
-    Train projection and LoRA of the model in the folder `start` in a stage, by its recipe.
+    Train projection and LoRA of the model in the folder `start` by a recipe.
 
     Args:
-        stage (`int`): 1, 2 or 3.
+        name (`str`): of a shipped recipe, or the path of one.
         start (`Path`): the assembled model, or what the stage before left in its `kept`.
-        recipe (`NanoV2Recipe`): names the stage's recipe, and has the seed.
-        learned (`Path`): for the run itself, with what it learned.
-        kept (`Path`): for the whole model, with its LoRA as an adapter beside it.
-        merged (`Path`): for the whole model, with its LoRA merged into the language model.
+        seed (`int`): of the order of the rows, and of a LoRA that is new.
+        folder (`Path`): for `learned`, the run itself with what it learned; `kept`, the whole model with its LoRA as an adapter
+            beside it; and `merged`, the whole model with its LoRA merged into the language model.
+        settings: what is other than in the recipe.
     """
-    name = (recipe.stage1, recipe.stage2, recipe.stage3)[stage - 1]
-    run(read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=recipe.seed))
+    learned = folder / "learned"
+    run(read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=seed, **settings))
     processor = AutoProcessor.from_pretrained(start)
-    _save_kept(_trained(start, learned), kept)
-    merge_lora(_trained(start, learned)).save_pretrained(merged)
-    for folder in (kept, merged):
-        processor.save_pretrained(folder)
+    _save_kept(_trained(start, learned), folder / "kept")
+    merge_lora(_trained(start, learned)).save_pretrained(folder / "merged")
+    for form in ("kept", "merged"):
+        processor.save_pretrained(folder / form)
+
+
+def without_identifiers(name: str) -> list[dict]:
+    """The `data` of a recipe of nano-v2 with the same requests and answers, but no `[refer]` and so on in front of them."""
+    data = read_recipe(name).data.data
+    return [{**entry, "name": entry["name"].replace("boxed-", "boxed-plain-", 1)} for entry in data]
 
 
 def _trained(start: Path, learned: Path) -> PeftModel:

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,13 @@ def recipe(tmp_path_factory) -> NanoV2Recipe:
 
 @pytest.fixture(scope="module")
 def build():
-    return build_nano_v2
+    return partial(build_nano_v2, repeats=1)
 
 
 @pytest.fixture(scope="module")
-def built(recipe, tmp_path_factory) -> tuple[Path, dict]:
+def built(build, recipe, tmp_path_factory) -> tuple[Path, dict]:
     output = tmp_path_factory.mktemp("built") / "nano-v2"
-    return output, build_nano_v2(output, seed=5, recipe=recipe, scenes=2)
+    return output, build(output, seed=5, recipe=recipe, scenes=2)
 
 
 class TestNanoV2(Builds):
@@ -62,6 +63,23 @@ def test_the_card_holds_the_scores(built):
     assert results["[refer] IoU above 0.5, per cent"].metric_type == "accuracy"
     assert "|  | stage 1 | stages 1 and 2 | all three |" in card.text
     assert "minigpt4 evaluate scenes --model nano-v2 --scenes 2 --seed 0" in card.text
+    assert "|  | seed 5 | seed 6 |" in card.text
+    assert "|  | right | right, without | in the task's form | in its form, without |" in card.text
+
+
+def test_what_is_compared_begins_with_the_same_frozen_parts(built):
+    steps = built[0].with_name("nano-v2.steps")
+    made = {
+        name: load_file(steps / name / "kept" / "model.safetensors")
+        for name in ("stage3", "seed6/stage3", "with-identifiers", "without-identifiers")
+    }
+    for name, tensors in made.items():
+        others = [other for key, other in made.items() if key != name]
+        assert not any(torch.equal(tensors[key], other[key]) for key in PROJECTION for other in others)
+        assert all(
+            torch.equal(tensors[key], other[key]) for other in others for key in tensors if key not in PROJECTION
+        )
+    assert built[1]["stage2 alone, without identifiers"]["identifiers"] is False
 
 
 def test_projection_and_lora_learned_and_no_other_byte(built):
@@ -102,4 +120,4 @@ def test_kept_and_merged_lora_give_the_same(built):
     with torch.no_grad():
         logits = [model(input_ids=ids, pixel_values=picture).logits for model in (kept, merged)]
     torch.testing.assert_close(*logits)
-    assert merged.config.merged_lora == {"r": 16, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]}
+    assert merged.config.merged_lora == {"r": 64, "lora_alpha": 64, "target_modules": ["q_proj", "v_proj"]}
