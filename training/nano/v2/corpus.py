@@ -73,7 +73,7 @@ class Corpus(Segments):
         while len(row.input_ids) < length:
             given, answer = _lookup(scene, rng)
             row.add(self.segment(given))
-            row.add(self.segment(answer), learn=True)
+            row.add(self.segment(answer) + self.eos, learn=True)  # a list of boxes must end, too
         return row
 
     def dialogue(self, scene: BoxedScene, rng: random.Random, length: int) -> Row:
