@@ -67,7 +67,7 @@ def run_stage(name: str, start: Path, seed: int, folder: Path, **settings: Any) 
 
 def without_identifiers(name: str) -> list[dict]:
     """The `data` of a recipe of nano-v2 with the same requests and answers, but no `[refer]` and so on in front of them."""
-    data = read_recipe(name).data.data
+    data: Any = read_recipe(name).data.data
     return [{**entry, "name": entry["name"].replace("boxed-", "boxed-plain-", 1)} for entry in data]
 
 
