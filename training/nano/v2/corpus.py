@@ -118,7 +118,7 @@ def _lookup(scene: BoxedScene, rng: random.Random) -> tuple[str, str]:
         return f"what {box}", phrase(obj)
     if lot < 0.8:
         values = {fact: getattr(obj, fact) for fact in rng.choice(KINDS_WAYS).split()}
-        boxes = [each.box for each in fitting(scene, values)]
+        boxes = [each.box for each in scene.objects if each in fitting(scene, values)]
         if rng.random() < 0.25:
             return " ".join(("many", *values.values())), COUNTS[len(boxes) - 1]
         return " ".join(("all", *values.values())), format_boxes(boxes, scene.size)
