@@ -80,7 +80,7 @@ class Visitor:
     def alien_chat(self):
         """What no browser of ours kept."""
         kept = self.random.choice(["", "[" * 50_000, '{"minigpt4-chat": 1, "turns": [5]}', "# Notes", None])
-        return self._event("reopen", [kept, None])
+        return self._event("reopen", [kept, None, None])
 
     def bomb(self):
         return self._say("What is this?", [self._upload(bomb())])
