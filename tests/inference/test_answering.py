@@ -68,8 +68,7 @@ def test_answers_of_a_batch_end_where_the_model_can_read_no_further(tiny_checkpo
 
 
 def test_no_other_place_generates():
-    """Of the whole package. The server's model passes the call of transformers' server on; a language model in the place of an
-    endpoint is asked about texts, not pictures."""
+    """Of the whole package. A language model in the place of an endpoint is asked about texts, not pictures."""
     folders = (
         "minigpt4",
         "training",
@@ -91,5 +90,4 @@ def test_no_other_place_generates():
     assert set(places) == {
         "inference/answering.py",
         "inference/local_language_model.py",
-        "inference/serving/remembering.py",
     }

@@ -98,7 +98,7 @@ def test_a_new_chat_in_the_instant_of_sending_ends_the_answer(actions):
     """Whenever it comes."""
     for views in range(1, 4):
         visitor = Visitor()
-        sending = actions.send({"text": "Hello", "files": []}, None, visitor, 30, *SETTINGS)
+        sending = actions.send({"text": "Hello", "files": []}, None, visitor, 300, *SETTINGS)
         for _ in range(views):
             next(sending)
         actions.clear(visitor)
