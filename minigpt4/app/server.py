@@ -65,13 +65,13 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
     Raises:
         OSError: the port is in use, or the host is not an address of this machine.
     """
-    port = port_for(host, port)  # Gradio would spend five seconds trying each of its own
+    free = port_for(host, port)  # Gradio would spend five seconds trying each of its own
     # After each event Gradio tabulates its record of up to 10,000, which nobody sees without monitoring.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     try:
         _, address, _ = page.queue(default_concurrency_limit=1).launch(
             server_name=host,
-            server_port=port,
+            server_port=free,
             share=False,
             quiet=True,
             prevent_thread_lock=True,
@@ -99,5 +99,7 @@ def serve(page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> 
             mcp_server=False,
         )
     except OSError as error:
-        raise OSError(f"cannot listen on {host}, port {port}: {error}") from error
+        if port is None and port_for(host) != free:  # somebody else has taken it since
+            return serve(page, host)
+        raise OSError(f"cannot listen on {host}, port {free}: {error}") from error
     return address
