@@ -77,6 +77,7 @@
   }, true);
   document.addEventListener('click', (event) => event.target.closest?.('#textbox .submit-button') && send(), true);
   window.minigpt4.offer_again = async () => {
+    document.documentElement.dataset.arrived = '';  // the chat, if there is one, is shown
     const sent = await kept('sent');
     if (!sent || answering()) return;
     const said = [...document.querySelectorAll('#chat .user')].pop();

@@ -35,6 +35,7 @@ def opened(context, address: str) -> Page:
     page = context.new_page()
     page.goto(address)
     expect(page.locator("#textbox textarea")).to_be_visible()
+    expect(page.locator("html[data-arrived]")).to_be_attached()
     return page
 
 
