@@ -45,12 +45,15 @@
     if (files.length) keep_pictures([...pictures, ...files]);  // before they are uploaded
   };
 
+  let restored;
+  const restoring = new Promise((done) => { restored = done; });
   async function restore() {
     const [text, files] = [await kept_words(), await kept('pictures') || []];
     begun = true;
     pictures = files;
-    if (!area().value) write(text);
+    if (text && !area().value) write(text);
     if (!shown().length) choose(files);
+    restored();
   }
 
   function look_at_words() {
@@ -77,7 +80,8 @@
   }, true);
   document.addEventListener('click', (event) => event.target.closest?.('#textbox .submit-button') && send(), true);
   window.minigpt4.offer_again = async () => {
-    document.documentElement.dataset.arrived = '';  // the chat, if there is one, is shown
+    await restoring;
+    document.documentElement.dataset.arrived = '';  // the chat and the message are shown, if there are any
     const sent = await kept('sent');
     if (!sent || answering()) return;
     const said = [...document.querySelectorAll('#chat .user')].pop();
