@@ -80,7 +80,7 @@ def build_page(
                     open_saved = gr.UploadButton("Open a saved chat", size="sm", file_types=[".md", ".json"])
         visitor, aimed = gr.State(time_to_live=LIFETIME), gr.State()
         key, saved = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
-        resume = gr.Button(visible="hidden", elem_id="resume")
+        resume, listen = (gr.Button(visible="hidden", elem_id=name) for name in ("resume", "listen"))
 
         talk: dict[str, Any] = {
             "outputs": [visitor, log, textbox, notice],
@@ -103,6 +103,7 @@ def build_page(
         lost = "async (saved, visitor, said) => [said?.length ? '' : await window.minigpt4.kept_chat(), visitor, []]"
         reopening = arriving.then(actions.reopen, [saved, visitor, log], js=lost, **talk)
         resume.click(actions.resume, visitor, **talk)
+        listen.click(lambda: None, None, None, **quiet, trigger_mode="multiple")
         clearing = clear.click(actions.clear, visitor, **talk)
         undoing = undo.click(actions.undo, visitor, **talk)
         opening = open_saved.upload(actions.open, [open_saved, visitor], **talk)
