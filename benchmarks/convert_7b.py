@@ -1,17 +1,18 @@
 """Conversion of files with the real 7B shapes and random weights: prints memory and time as JSON lines.
 
-    python benchmarks/convert_7b.py [FOLDER]
+    python -m benchmarks.convert_7b {vicuna,v2} [FOLDER]
 
 Needs 35 GB of disk in FOLDER (default: the folder for temporary files) and deletes everything afterwards.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import cpu_count
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from minigpt4.conversion.names import BLIP2, CHECKPOINT, EVA, LANGUAGE_MODEL, re
 from minigpt4.conversion.plan import expected_shapes
 
 
-PIECES = 32000
-ROWS = PIECES + 1  # as Vicuna v0
+PIECES, LORA_RANK = 32000, 64
 GROWN = ("model.embed_tokens.weight", "lm_head.weight")
+PUBLISHED_PIXELS = 224  # of EVA's position embeddings, whatever the family makes of them
 BLOCK = torch.randn(2**20, generator=torch.Generator().manual_seed(0)) * 0.02
 
 
@@ -48,10 +49,14 @@ def write_vision(shapes: dict[str, torch.Size], file: Path) -> None:
             tensors |= {key.replace("qkv.bias", part): noise((shape[0] // 3,)) for part in ("q_bias", "v_bias")}
         else:
             tensors[key] = noise(shape)
-    last = {key.replace("blocks.38.", "blocks.39."): noise(t.shape) for key, t in tensors.items() if "s.38." in key}
+    depth = len({key.split(".")[1] for key in tensors if key.startswith("blocks.")})
+    last = f"blocks.{depth - 1}."
+    unused = {
+        key.replace(last, f"blocks.{depth}."): noise(t.shape) for key, t in tensors.items() if key.startswith(last)
+    }
     width = tensors["cls_token"].shape[-1]
     head = {"norm.weight": (width,), "norm.bias": (width,), "head.weight": (1000, width), "head.bias": (1000,)}
-    torch.save(tensors | last | {key: noise(shape) for key, shape in head.items()}, file)
+    torch.save(tensors | unused | {key: noise(shape) for key, shape in head.items()}, file)
 
 
 def write_qformer(shapes: dict[str, torch.Size], file: Path) -> None:
@@ -59,19 +64,19 @@ def write_qformer(shapes: dict[str, torch.Size], file: Path) -> None:
     parts = ("model.vision_tower.post_layernorm.", "model.qformer.", "model.query_tokens")
     tensors = {rename(n, BLIP2): noise(s, torch.float32) for n, s in shapes.items() if n.startswith(parts)}
     tensors |= {key.replace("_query.", "."): t.clone() for key, t in tensors.items() if "_query." in key}
-    front = "Qformer.bert.embeddings."
-    tensors[f"{front}word_embeddings.weight"] = noise((30523, 768), torch.float32)
-    tensors[f"{front}position_embeddings.weight"] = noise((512, 768), torch.float32)
+    front, width = "Qformer.bert.embeddings.", tensors["query_tokens"].shape[-1]
+    tensors[f"{front}word_embeddings.weight"] = noise((30523, width), torch.float32)
+    tensors[f"{front}position_embeddings.weight"] = noise((512, width), torch.float32)
     tensors[f"{front}position_ids"] = torch.arange(512)[None]
-    tensors |= {"t5_proj.weight": noise((4096, 768), torch.float32), "t5_proj.bias": noise((4096,), torch.float32)}
+    tensors |= {"t5_proj.weight": noise((4096, width), torch.float32), "t5_proj.bias": noise((4096,), torch.float32)}
     torch.save({"model": tensors}, file)
 
 
-def write_language_model(config: LlamaConfig, shapes: dict[str, torch.Size], folder: Path) -> None:
+def write_language_model(config: LlamaConfig, pieces: int, shapes: dict[str, torch.Size], folder: Path) -> None:
     """A LLaMA in `.bin` shards, in float16."""
     folder.mkdir()
     config.save_pretrained(folder)
-    write_tokenizer(folder / "tokenizer.model")
+    write_tokenizer(folder / "tokenizer.model", pieces)
     keys = {rename(n, LANGUAGE_MODEL): s for n, s in shapes.items() if n.startswith(("model.language_model.", "lm_"))}
     weight_map = {key: f"pytorch_model-0000{i * 3 // len(keys) + 1}-of-00003.bin" for i, key in enumerate(keys)}
     for file in sorted(set(weight_map.values())):
@@ -79,12 +84,12 @@ def write_language_model(config: LlamaConfig, shapes: dict[str, torch.Size], fol
         for key in (key for key, home in weight_map.items() if home == file):
             rows, *columns = keys[key]
             # Shapes include the row that conversion adds for the image; norms are around one.
-            own[key] = noise((ROWS if key in GROWN else rows, *columns)) + (not columns)
+            own[key] = noise((config.vocab_size if key in GROWN else rows, *columns)) + (not columns)
         torch.save(own, folder / file)
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
 
-def write_tokenizer(file: Path) -> None:
+def write_tokenizer(file: Path, pieces: int) -> None:
     """LLaMA's settings and vocabulary size, mostly with meaningless pieces."""
     with tempfile.TemporaryDirectory() as folder:
         sentencepiece.SentencePieceTrainer.train(
@@ -98,17 +103,67 @@ def write_tokenizer(file: Path) -> None:
         )
         model = sentencepiece_model_pb2.ModelProto()
         model.ParseFromString(Path(folder, "tokenizer.model").read_bytes())
-    for number in range(len(model.pieces), PIECES):
+    for number in range(len(model.pieces), pieces):
         model.pieces.add(piece=f"\u2581{number}", score=-number)
     file.write_bytes(model.SerializeToString())
 
 
-def write_checkpoint(shapes: dict[str, torch.Size], file: Path) -> None:
-    """The projection, and its two Adam moments."""
+def write_checkpoint(shapes: dict[str, torch.Size], family: str, file: Path) -> None:
+    """What was trained, in float32, and its two Adam moments: the projection, and in v2 LoRA on queries and values."""
     front = "model.multi_modal_projector."
     model = {rename(n, CHECKPOINT): noise(s, torch.float32) for n, s in shapes.items() if n.startswith(front)}
+    if family == "v2":
+        for name, (rows, columns) in (
+            (n, s) for n, s in shapes.items() if n.endswith((".q_proj.weight", ".v_proj.weight"))
+        ):
+            key = f"llama_model.base_model.model.{rename(name, LANGUAGE_MODEL).removesuffix('.weight')}"
+            model[f"{key}.lora_A.weight"] = noise((LORA_RANK, columns), torch.float32)
+            model[f"{key}.lora_B.weight"] = noise((rows, LORA_RANK), torch.float32)
     moments = {i: {"exp_avg": t.clone(), "exp_avg_sq": t.clone()} for i, t in enumerate(model.values())}
-    torch.save({"model": model, "optimizer": {"state": moments}, "config": {}, "epoch": 3}, file)
+    settings = {"model": {"arch": "minigpt_v2", "lora_r": LORA_RANK, "lora_alpha": 16}} if family == "v2" else {}
+    torch.save({"model": model, "optimizer": {"state": moments}, "config": settings, "epoch": 3}, file)
+
+
+def write_files(
+    family: str, folder: Path, *, pieces: int = PIECES, text: Mapping | None = None, config: Mapping | None = None
+) -> dict[str, Path]:
+    """
+    The published files of a family, with random weights.
+
+    Args:
+        family (`str`): `"vicuna"` or `"v2"`.
+        folder (`Path`): where they go; it exists.
+        pieces (`int`, *optional*, defaults to 32,000): of the tokenizer.
+        text (`Mapping`, *optional*): sizes of the language model, in place of those of 7B.
+        config (`Mapping`, *optional*): what `--config` states: in place of the family's sizes.
+
+    Returns:
+        `dict`: the files, by the arguments of `convert`.
+    """
+    vicuna, sizes = family == "vicuna", dict(config or {})
+    rows = pieces + vicuna  # Vicuna v0 has one more
+    shape = {"hidden_size": 4096, "intermediate_size": 11008} | dict(text or {})
+    model = LlamaConfig(vocab_size=rows, dtype="float16", **shape)
+    grown = LlamaConfig(**{**model.to_dict(), "vocab_size": rows + 1})
+    parts = {} if vicuna else {"qformer_config": None, "token_merge_size": 4}
+    published = {**sizes.get("vision_config", {}), "image_size": PUBLISHED_PIXELS}
+    whole = parts | sizes | {"vision_config": published, "text_config": grown, "image_token_id": rows}
+    shapes = expected_shapes(MiniGPT4Config(**whole))
+    files = {
+        "vision": folder / "eva_vit_g.pth",
+        "language_model": folder / "llm",
+        "checkpoint": folder / "trained.pth",
+    }
+    write_vision(shapes, files["vision"])
+    write_language_model(model, pieces, shapes, files["language_model"])
+    write_checkpoint(shapes, family, files["checkpoint"])
+    if vicuna:
+        files["qformer"] = folder / "blip2.pth"
+        write_qformer(shapes, files["qformer"])
+    if sizes:
+        files["config"] = folder / "config.json"
+        files["config"].write_text(json.dumps(sizes))
+    return files
 
 
 def measure(command: list[str]) -> dict[str, float]:
@@ -135,30 +190,27 @@ def size_gb(folder: Path) -> float:
     return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9, 1)
 
 
-def main(parent: str | None = None) -> None:
-    text_config = LlamaConfig(vocab_size=ROWS, hidden_size=4096, intermediate_size=11008, dtype="float16")
-    grown = LlamaConfig(**{**text_config.to_dict(), "vocab_size": ROWS + 1})
-    shapes = expected_shapes(MiniGPT4Config(text_config=grown, image_token_id=ROWS))
-    folder = Path(tempfile.mkdtemp(dir=parent))
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.convert_7b")
+    parser.add_argument("family", choices=("vicuna", "v2"))
+    parser.add_argument("folder", nargs="?", type=Path, help="In place of the folder for temporary files.")
+    asked = parser.parse_args(arguments)
+    folder = Path(tempfile.mkdtemp(dir=asked.folder))
     try:
         files = folder / "files"
         files.mkdir()
-        write_vision(shapes, files / "eva_vit_g.pth")
-        write_qformer(shapes, files / "blip2.pth")
-        write_language_model(text_config, shapes, files / "vicuna-7b")
-        write_checkpoint(shapes, files / "checkpoint.pth")
-        sources = {"vision": "eva_vit_g.pth", "qformer": "blip2.pth", "language-model": "vicuna-7b"}
-        sources["checkpoint"] = "checkpoint.pth"
-        options = [f"--{name}={files / file}" for name, file in sources.items()]
+        written = write_files(asked.family, files)
+        options = [f"--{name.replace('_', '-')}={file}" for name, file in written.items()]
         minigpt4, output = [sys.executable, "-m", "minigpt4"], folder / "minigpt4-7b"
         shared = {"input_gb": size_gb(files), "cores": cpu_count()}
-        found = measure([*minigpt4, "convert", "vicuna", *options, f"--output={output}"])
-        print(json.dumps({"case": "convert vicuna 7B", **shared, "output_gb": size_gb(output), **found}), flush=True)
+        found = measure([*minigpt4, "convert", asked.family, *options, f"--output={output}"])
+        line = {"case": f"convert {asked.family} 7B", **shared, "output_gb": size_gb(output), **found}
+        print(json.dumps(line), flush=True)
         found = measure([*minigpt4, "verify", str(output), *options])
-        print(json.dumps({"case": "verify vicuna 7B", **shared, **found}), flush=True)
+        print(json.dumps({"case": f"verify {asked.family} 7B", **shared, **found}), flush=True)
     finally:
         shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])
