@@ -40,13 +40,14 @@
     input.files = held.files;
     input.dispatchEvent(new Event('change', {bubbles: true}));
   }
-  window.minigpt4.attach = (files) => {
+  let restored;
+  const restoring = new Promise((done) => { restored = done; });
+  window.minigpt4.attach = async (files) => {
+    await restoring;  // which would add what is kept here once more
     choose(files);
     if (files.length) keep_pictures([...pictures, ...files]);  // before they are uploaded
   };
 
-  let restored;
-  const restoring = new Promise((done) => { restored = done; });
   async function restore() {
     const [text, files] = [await kept_words(), await kept('pictures') || []];
     begun = true;

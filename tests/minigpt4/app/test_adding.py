@@ -2,12 +2,13 @@
 
 import base64
 import random
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from minigpt4.evaluation.scenes import draw
 
-from .test_page import SCENES, answers, opened, ready, say
+from .test_page import SCENES, answers, opened, ready, say, upload
 
 
 GIVE = """async ([how, files]) => {
@@ -22,10 +23,44 @@ GIVE = """async ([how, files]) => {
 }"""
 
 
-def test_drop_paste_bad_files_and_enlarging(context, nano_page, tmp_path):
-    file = tmp_path / "scene.png"
+def scene_in(folder: Path) -> Path:
+    file = folder / "scene.png"
     draw(SCENES[0], size=192, rng=random.Random(0)).save(file)
-    content = base64.b64encode(file.read_bytes()).decode()
+    return file
+
+
+# A busy browser: it looks for what was kept just after a picture was added, and uploads are slow.
+BUSY = """(() => {
+    const {setInterval: repeat, fetch: plain, createImageBitmap: bitmap} = window;
+    let added = false;
+    window.uploads = 0;
+    window.createImageBitmap = async (file) => {
+        setTimeout(() => { added = true; }, 100);
+        return bitmap(file);
+    };
+    window.setInterval = (work, every, ...more) => repeat(() => (every !== 400 || added) && work(), every, ...more);
+    window.fetch = async (request, ...more) => {
+        if (/upload\\?/.test(request.url ?? request)) {
+            window.uploads += 1;
+            await new Promise((done) => setTimeout(done, 1500));
+        }
+        return plain(request, ...more);
+    };
+})();"""
+
+
+def test_a_picture_added_before_the_page_has_arrived_is_added_once(context, nano_page, tmp_path):
+    context.add_init_script(BUSY)
+    page = context.new_page()
+    page.goto(nano_page)
+    expect(page.locator("#textbox textarea")).to_be_visible()
+    upload(page, scene_in(tmp_path))
+    expect(page.locator("html[data-arrived]")).to_be_attached()
+    assert page.evaluate("window.uploads") == 1
+
+
+def test_drop_paste_bad_files_and_enlarging(context, nano_page, tmp_path):
+    content = base64.b64encode(scene_in(tmp_path).read_bytes()).decode()
     picture = lambda name: [name, "image/png", content]  # noqa: E731
     page = opened(context, nano_page)
     page.evaluate(GIVE, ["dragenter", [picture("a.png")]])
