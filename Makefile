@@ -15,7 +15,7 @@ help:
 	@echo "make oldest run all tests with the oldest versions that setup.cfg allows, in .venv-oldest (ARGS=… for pytest)"
 	@echo "make lint   formatting, rules and types"
 	@echo "make docs   the guides and the reference as a site, in build/site"
-	@echo "make bench  speed and memory beside peers, under ten minutes on two cores (ARGS=… for some cases only)"
+	@echo "make bench  speed and memory beside peers, under twelve minutes on two cores (ARGS=… for some cases only)"
 	@echo "make claims the papers' claims in miniature, in build/claims: hours; it goes on where it was stopped (ARGS=stages for one of them)"
 	@echo "make clean  remove the virtual environment and what was built"
 

@@ -16,13 +16,15 @@ from transformers.utils import logging
 from .case import Case, Figures
 from .chat import CASES as CHAT
 from .data_loading import CASES as LOADING
+from .describing import CASES as DESCRIBING
 from .generation import CASES as GENERATION
+from .servers import CASES as SERVERS
 from .serving import CASES as SERVING
 from .startup import CASES as STARTUP
 from .training import CASES as TRAINING
 
 
-CASES = [*LOADING, *TRAINING, *GENERATION, *CHAT, *SERVING, *STARTUP]
+CASES = [*LOADING, *TRAINING, *GENERATION, *CHAT, *DESCRIBING, *SERVING, *SERVERS, *STARTUP]
 
 
 def reached(case: Case, figures: Figures) -> bool:
@@ -37,7 +39,8 @@ def as_json(case: Case, figures: Figures) -> str:
         "ours": round(figures.ours, 4),
         "peer": round(figures.peer, 4),
         "ratio": round(figures.ours / figures.peer, 3),
-        "limit": figures.limit and round(figures.limit, 3),
+        "limit": figures.limit and round(figures.limit, 4),
+        "of_limit": (share := figures.of_limit(case.less_is_better)) and round(share, 3),
         "to_reach": case.reach,
         "reached": reached(case, figures),
         "threads": torch.get_num_threads(),
@@ -49,18 +52,20 @@ def as_json(case: Case, figures: Figures) -> str:
 
 
 def as_table(results: list[tuple[Case, Figures]]) -> Table:
-    table = Table("case", "unit", "ours", "peer", "ratio", "limit", "to reach", "")
+    table = Table("case", "unit", "ours", "peer", "ratio", "to reach", "", "limit", "of limit")
     for case, figures in results:
         sign = "≤" if case.less_is_better else "≥"
+        share = figures.of_limit(case.less_is_better)
         table.add_row(
             case.name,
             case.unit,
             f"{figures.ours:.3g}",
             f"{figures.peer:.3g}",
             f"{figures.ours / figures.peer:.2f}",
-            f"{figures.limit:.2f}" if figures.limit else "",
             f"{sign} {case.reach}",
             "yes" if reached(case, figures) else "no",
+            f"{figures.limit:.3g}" if figures.limit else "",
+            "" if share is None else f"{share:.0%}" if share <= 1 else f"{share:.0%}: mistaken",
         )
     return table
 

@@ -11,7 +11,7 @@ class Figures:
 
     Args:
         ours, peer (`float`): in the unit of the case.
-        limit (`float`, *optional*): the theoretical ratio ours/peer, derived from operation or byte counts, see README.md.
+        limit (`float`, *optional*): the best that this machine can do, in the same unit and measured in the same run: see README.md.
         notes (`dict`, *optional*): further fields of the JSON line.
     """
 
@@ -19,6 +19,12 @@ class Figures:
     peer: float
     limit: float | None = None
     notes: dict | None = None
+
+    def of_limit(self, less_is_better: bool) -> float | None:
+        """The share of the limit that ours reaches. Above 1, the limit is mistaken."""
+        if not self.limit:
+            return None
+        return self.limit / self.ours if less_is_better else self.ours / self.limit
 
 
 @dataclass(frozen=True)

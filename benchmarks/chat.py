@@ -4,37 +4,36 @@ import copy
 import random
 import time
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 
-import torch
 from PIL import Image
 
 from minigpt4.inference.conversation import Conversation
 
 from . import models
 from .case import Case, Figures
-from .measuring import interleave
+from .generation import decode_bytes
+from .measuring import REPETITIONS, interleave
+from .roofline import Work, least_seconds
 
 
 TURNS, QUESTION_WORDS, ANSWER_TOKENS = 8, 16, 64
 
 
-def speaking_model():
-    """The benchmark model, which generates only tokens of nano's vocabulary, up to the maximum length."""
-    model, tokenizer = models.ours(), models.processor().tokenizer
-    spoken = torch.zeros(len(model.lm_head.weight), dtype=torch.bool)
-    spoken[[tokenizer.convert_tokens_to_ids(f"▁{word}") for word in models.words()]] = True
-    with torch.no_grad():
-        model.lm_head.weight[~spoken] = 0
+def speaking_model(text: dict | None = None):
+    """The benchmark model, which says words up to the maximum length."""
+    model = models.speaking(models.ours(text))
     model.generation_config.max_new_tokens = ANSWER_TOKENS
     return model
 
 
-def questions() -> list[str]:
+def questions(turns: int = TURNS) -> list[str]:
     draw, words = random.Random(0), models.words()
-    return [" ".join(draw.choices(words, k=QUESTION_WORDS)) for _ in range(TURNS)]
+    return [" ".join(draw.choices(words, k=QUESTION_WORDS)) for _ in range(turns)]
 
 
+@cache
 def seven_turns() -> tuple[Conversation, str, float]:
     """A chat before its eighth turn, that turn, and the seconds it took to prefill the seventh answer."""
     *first, last = questions()
@@ -97,7 +96,7 @@ def time_turn(
     answer: Callable[[Conversation, str], str], conversation: Conversation, text: str
 ) -> tuple[float, float]:
     """Seconds of the turn in the continued chat, and in one that is processed from the start."""
-    copies = [remembering(conversation) for _ in range(6)]
+    copies = [remembering(conversation) for _ in range(REPETITIONS + 1)]
     return interleave(lambda: answer(copies.pop(), text), lambda: answer(afresh(conversation), text))
 
 
@@ -105,16 +104,19 @@ def first_word_of_turn() -> Figures:
     conversation, text, ahead = seven_turns()
     seconds = time_turn(first_word, conversation, text)
     new, every = (positions_read(way(conversation), text) for way in (remembering, afresh))
-    limit = operations(conversation.model, new, 0) / operations(conversation.model, every, 1)
+    read = decode_bytes(conversation.model)
+    limit = least_seconds(Work(operations(conversation.model, new, 0), read))
     return Figures(*seconds, limit, notes={"positions": [new, every], "read_ahead_s": round(ahead, 3)})
 
 
 def whole_turn() -> Figures:
     conversation, text, _ = seven_turns()
     same = whole(remembering(conversation), text) == whole(afresh(conversation), text)
-    seconds, (_, reading) = (time_turn(answer, conversation, text) for answer in (whole, first_word))
-    # The decoding steps are the same.
-    return Figures(*seconds, limit=1 - reading / seconds[1], notes={"same_answer": same})
+    seconds, new = time_turn(whole, conversation, text), positions_read(remembering(conversation), text)
+    read = decode_bytes(conversation.model)
+    prompt, step = (Work(operations(conversation.model, positions, 0), read) for positions in (new, 1))
+    limit = least_seconds(prompt, *[step] * (ANSWER_TOKENS - 1))
+    return Figures(*seconds, limit, notes={"same_answer": same})
 
 
 CASES = [

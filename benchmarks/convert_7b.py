@@ -28,6 +28,13 @@ from minigpt4.conversion.plan import expected_shapes
 
 PIECES, LORA_RANK = 32000, 64
 GROWN = ("model.embed_tokens.weight", "lm_head.weight")
+PUBLISHED = {
+    "vision": "eva_vit_g.pth",
+    "language_model": "llm",
+    "checkpoint": "trained.pth",
+    "qformer": "blip2.pth",
+    "config": "config.json",
+}
 PUBLISHED_PIXELS = 224  # of EVA's position embeddings, whatever the family makes of them
 BLOCK = torch.randn(2**20, generator=torch.Generator().manual_seed(0)) * 0.02
 
@@ -138,7 +145,7 @@ def write_files(
         config (`Mapping`, *optional*): what `--config` states: in place of the family's sizes.
 
     Returns:
-        `dict`: the files, by the arguments of `convert`.
+        `dict`: as [`written_files`].
     """
     vicuna, sizes = family == "vicuna", dict(config or {})
     rows = pieces + vicuna  # Vicuna v0 has one more
@@ -149,21 +156,19 @@ def write_files(
     published = {**sizes.get("vision_config", {}), "image_size": PUBLISHED_PIXELS}
     whole = parts | sizes | {"vision_config": published, "text_config": grown, "image_token_id": rows}
     shapes = expected_shapes(MiniGPT4Config(**whole))
-    files = {
-        "vision": folder / "eva_vit_g.pth",
-        "language_model": folder / "llm",
-        "checkpoint": folder / "trained.pth",
-    }
-    write_vision(shapes, files["vision"])
-    write_language_model(model, pieces, shapes, files["language_model"])
-    write_checkpoint(shapes, family, files["checkpoint"])
+    write_vision(shapes, folder / PUBLISHED["vision"])
+    write_language_model(model, pieces, shapes, folder / PUBLISHED["language_model"])
+    write_checkpoint(shapes, family, folder / PUBLISHED["checkpoint"])
     if vicuna:
-        files["qformer"] = folder / "blip2.pth"
-        write_qformer(shapes, files["qformer"])
+        write_qformer(shapes, folder / PUBLISHED["qformer"])
     if sizes:
-        files["config"] = folder / "config.json"
-        files["config"].write_text(json.dumps(sizes))
-    return files
+        (folder / PUBLISHED["config"]).write_text(json.dumps(sizes))
+    return written_files(folder)
+
+
+def written_files(folder: Path) -> dict[str, Path]:
+    """What [`write_files`] wrote, by the arguments of `convert`."""
+    return {name: folder / file for name, file in PUBLISHED.items() if (folder / file).exists()}
 
 
 def measure(command: list[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from . import models
 from .case import Case, Figures
 from .measuring import interleave
+from .roofline import Work, least_seconds
 
 
 ROWS, NEW_TOKENS = 4, 64
@@ -49,9 +50,12 @@ def batch(pictures: int) -> Figures:
     same = torch.equal(ours.generate(**given)[:, -NEW_TOKENS:], peer.generate(**given)[:, -NEW_TOKENS:])
     seconds = interleave(lambda: ours.generate(**given), lambda: peer.generate(**given))
     tokens = ROWS * NEW_TOKENS
+    prompt, whole = (operations(ours, {**given, "max_new_tokens": new}) for new in (1, NEW_TOKENS))
+    steps = NEW_TOKENS - 1
+    step = Work((whole - prompt) / steps, decode_bytes(ours))
     return Figures(
         *(tokens / taken for taken in seconds),
-        limit=operations(peer, given) / operations(ours, given),
+        limit=tokens / least_seconds(Work(prompt), *[step] * steps),
         notes={
             "same_tokens": same,
             "weights_read_gb_per_s": round(decode_bytes(ours) * NEW_TOKENS / seconds[0] / 1e9, 2),

@@ -9,7 +9,12 @@ from pathlib import Path
 from statistics import median
 
 
-def interleave(ours: Callable[[], object], peer: Callable[[], object], repetitions: int = 5) -> tuple[float, float]:
+REPETITIONS = 3
+
+
+def interleave(
+    ours: Callable[[], object], peer: Callable[[], object], repetitions: int = REPETITIONS
+) -> tuple[float, float]:
     """
     Call both alternately, once to warm up and then `repetitions` times.
 

@@ -1,4 +1,4 @@
-"""The benchmark model, and the peer with the same weights.
+"""The benchmark model, the peer with the same weights, and LLaVA of the same size.
 
 About 77 million parameters in the proportions of MiniGPT-4: a picture of 224 pixels is 257 positions of the vision tower,
 32 of the language model, which has 32,000 rows.
@@ -9,12 +9,22 @@ from io import BytesIO
 
 import torch
 from PIL import Image
-from transformers import AutoProcessor, Blip2Config, Blip2ForConditionalGeneration
+from transformers import (
+    AutoProcessor,
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    CLIPImageProcessorPil,
+    CLIPVisionConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedModel,
+)
 
 from minigpt4 import MiniGPT4Config, MiniGPT4ForConditionalGeneration, MiniGPT4Processor, nano_path
 
 
-IMAGE_SIZE, IMAGE_TOKENS = 224, 32
+IMAGE_SIZE, IMAGE_TOKENS, PATCHES = 224, 32, 256
 VISION = {
     "hidden_size": 384,
     "intermediate_size": 1536,
@@ -78,10 +88,10 @@ def blip2_config(config: MiniGPT4Config) -> Blip2Config:
     )
 
 
-def ours() -> MiniGPT4ForConditionalGeneration:
-    """This package's model, seeded, in float32 and eval mode."""
+def ours(text: dict | None = None) -> MiniGPT4ForConditionalGeneration:
+    """This package's model, seeded, in float32 and eval mode; `text` in place of the language model's sizes."""
     torch.manual_seed(0)
-    model = MiniGPT4ForConditionalGeneration(config()).eval()
+    model = MiniGPT4ForConditionalGeneration(config(text=text or TEXT)).eval()
     ends = {name: getattr(model.config.text_config, name) for name in ENDS}
     model.generation_config.update(do_sample=False, **ends)
     return model
@@ -105,6 +115,50 @@ def peer() -> Blip2ForConditionalGeneration:
         state[renamed[prefix] + name.removeprefix(prefix)] = tensor
     model.load_state_dict(state)
     model.generation_config.update(**mine.generation_config.to_diff_dict())
+    return model
+
+
+def llava() -> LlavaForConditionalGeneration:
+    """LLaVA with a vision tower and a Llama of the same sizes, seeded: a picture is 256 positions of the language model."""
+    mine = config()
+    tower = {name: size for name, size in VISION.items() if name != "initializer_range"}
+    settings = LlavaConfig(
+        vision_config=CLIPVisionConfig(**tower, projection_dim=VISION["hidden_size"]),
+        text_config=mine.text_config,
+        image_token_id=mine.image_token_id,
+        image_seq_length=PATCHES,
+    )
+    torch.manual_seed(0)
+    model = LlavaForConditionalGeneration(settings).eval()
+    ends = {name: getattr(mine.text_config, name) for name in ENDS}
+    model.generation_config.update(do_sample=False, **ends)
+    return model
+
+
+def llava_processor() -> LlavaProcessor:
+    """The same tokenizer, and a chat template with what surrounds a question in ours."""
+    tokenizer = processor().tokenizer
+    tokenizer.padding_side = "left"
+    return LlavaProcessor(
+        image_processor=CLIPImageProcessorPil(),
+        tokenizer=tokenizer,
+        patch_size=VISION["patch_size"],
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        image_token="<ImageHere>",
+        chat_template="{% for message in messages %}###Human: {% for part in message.content %}"
+        "{% if part.type == 'image' %}<Img><ImageHere></Img> {% else %}{{ part.text }}{% endif %}{% endfor %}"
+        "{% endfor %}###Assistant: ",
+    )
+
+
+def speaking(model: PreTrainedModel) -> PreTrainedModel:
+    """The model, which from now on generates only tokens of nano's vocabulary, up to the maximum length."""
+    tokenizer, head = processor().tokenizer, model.get_output_embeddings()
+    spoken = torch.zeros(len(head.weight), dtype=torch.bool)
+    spoken[[tokenizer.convert_tokens_to_ids(f"▁{word}") for word in words()]] = True
+    with torch.no_grad():
+        head.weight[~spoken] = 0
     return model
 
 

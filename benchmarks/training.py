@@ -22,6 +22,7 @@ from minigpt4.training.model import load_model, load_processor
 from . import models
 from .case import Case, Figures
 from .measuring import interleave, peak_memory
+from .roofline import Work, least_seconds
 
 
 # Rows, and tokens of their answers.
@@ -123,7 +124,7 @@ def speed(stage: str, cached: bool) -> Figures:
         raise AssertionError(f"{stage}: not the same work, as our loss is {loss} and the peer's {peer_loss}.")
     processor_seconds: tuple[list[float], list[float]] = ([], [])
     seconds, peer_seconds = interleave(
-        *(partial(_train_counted, *each) for each in zip(trainers, processor_seconds, strict=True)), repetitions=3
+        *(partial(_train_counted, *each) for each in zip(trainers, processor_seconds, strict=True))
     )
     samples = BATCH[stage] * trainers[0].args.max_steps
     counted, peer_counted = (median(each[1:]) for each in processor_seconds)
@@ -133,7 +134,8 @@ def speed(stage: str, cached: bool) -> Figures:
         "processor_seconds": [round(counted, 2), round(peer_counted, 2)],
         "processor_ratio": round(peer_counted / counted, 2),
     }
-    return Figures(samples / seconds, samples / peer_seconds, limit=peer_flops / flops, notes=notes)
+    limit = BATCH[stage] / least_seconds(Work(flops))
+    return Figures(samples / seconds, samples / peer_seconds, limit, notes)
 
 
 def _train_counted(trainer: Trainer, seconds: list[float]) -> None:
@@ -150,7 +152,7 @@ def memory(stage: str, cached: bool) -> Figures:
         for build in (partial(ours, folder, stage, cached), partial(peer, folder, stage))
     ]
     held = [held_bytes(build) for build in (partial(ours, folder, stage, cached), partial(peer, folder, stage))]
-    return Figures(*peaks, limit=held[0] / held[1], notes={"held_mib": [round(count / 2**20) for count in held]})
+    return Figures(*peaks, limit=held[0] / 2**20, notes={"held_mib": [round(count / 2**20) for count in held]})
 
 
 def _train(build: Callable[[], Trainer]) -> Callable[[], object]:

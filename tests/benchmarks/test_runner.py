@@ -32,8 +32,8 @@ def test_the_slower_one_takes_longer():
 @pytest.fixture
 def cases(monkeypatch):
     made = [
-        Case("fast thing", "samples/s", 1.5, lambda: Figures(30.0, 10.0, limit=4.0, notes={"more": 1})),
-        Case("large thing", "MiB", 0.6, lambda: Figures(70.0, 100.0), less_is_better=True),
+        Case("fast thing", "samples/s", 1.5, lambda: Figures(30.0, 10.0, limit=40.0, notes={"more": 1})),
+        Case("large thing", "MiB", 0.6, lambda: Figures(70.0, 100.0, limit=77.0), less_is_better=True),
     ]
     monkeypatch.setattr(runner, "CASES", made)
 
@@ -42,9 +42,18 @@ def test_what_is_printed(cases, capsys):
     runner.main([])
     captured = capsys.readouterr()
     fast, large = map(json.loads, captured.out.splitlines())
-    assert (fast["case"], fast["ratio"], fast["limit"], fast["reached"], fast["more"]) == ("fast thing", 3, 4, True, 1)
+    assert (fast["case"], fast["ratio"], fast["limit"], fast["reached"], fast["more"]) == (
+        "fast thing",
+        3,
+        40,
+        True,
+        1,
+    )
     assert (large["case"], large["ratio"], large["to_reach"], large["reached"]) == ("large thing", 0.7, 0.6, False)
     assert all(line["cores"] and line["date"] for line in (fast, large))
+    assert (fast["of_limit"], large["of_limit"]) == (0.75, 1.1)
+    assert "75%" in captured.err
+    assert "110%: mistaken" in captured.err
     assert "≥ 1.5" in captured.err
     assert "≤ 0.6" in captured.err
 
