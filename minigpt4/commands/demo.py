@@ -85,12 +85,8 @@ def _find_things(folder: Path, seed: int) -> None:
     from minigpt4.processing import draw_boxes, parse_grounding
     from minigpt4.processing.tasks import TASKS
 
-    try:
-        nano_v2 = nano_path("v2")
-    except FileNotFoundError:
-        return
     with working("Loading nano-v2"):
-        model, processor = load(nano_v2)
+        model, processor = load(nano_path("v2"))
         scene = next(sample_boxed_scenes(seed, held_out=True))
         picture = draw_boxed(scene, random.Random(seed), SCALE)
         picture.save(folder / "things.png")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import needs_v2
 from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -23,7 +22,7 @@ TOWER, LANGUAGE_MODEL = "model.vision_tower.", "model.language_model."
 SIZES = ("image_size", "patch_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
 
-@pytest.fixture(scope="module", params=["tiny", pytest.param("nano-v2", marks=needs_v2)])
+@pytest.fixture(scope="module", params=["tiny", "nano-v2"])
 def original(request, tmp_path_factory, tiny_v2_checkpoint) -> Path:
     """Folder of a model with a LoRA beside its weights."""
     folder = tmp_path_factory.mktemp("original") / request.param

@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 import torch
-from helpers import ROOT, needs_v2, read_guide
+from helpers import ROOT, read_guide
 from transformers import AutoModelForImageTextToText
 
 from benchmarks.rewards import follow
@@ -80,7 +80,6 @@ def test_the_reward(reader, answer, reward):
     assert found == pytest.approx(reward)
 
 
-@needs_v2
 def test_nano_v2_earns_rewards_and_learns_from_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     [*_, names] = islice(follow(shorter(GUIDE)), 2)

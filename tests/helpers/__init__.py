@@ -2,13 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 
 ROOT = Path(__file__).parents[2]
-needs_v2 = pytest.mark.skipif(
-    not (ROOT / "hub_cards/nano-v2/model.safetensors").is_file(), reason="the package has no nano-v2 yet"
-)
 
 
 def read_guide(name: str) -> str:

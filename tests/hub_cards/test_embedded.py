@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from helpers import needs_v2
 
 import minigpt4
 from minigpt4.hub_cards.embedded import embedded
@@ -46,7 +45,6 @@ def test_an_unknown_name_is_said_before_anything_is_loaded(command, picture):
     assert result.err.splitlines() == ["minigpt4: There is no embedded model 'nano-v3': choose one of nano, nano-v2."]
 
 
-@needs_v2
 def test_nano_v2_by_name():
     """It loads, under its name in Python and in recipes, and knows the tasks."""
     path = minigpt4.nano_path("v2")
@@ -58,13 +56,11 @@ def test_nano_v2_by_name():
     assert model.config.token_merge_size == 4
 
 
-@needs_v2
 def test_nano_v2_on_the_command_line(command, picture):
     result = command("describe", picture, "--model", "nano-v2", "--prompt", "[caption] Briefly describe this image.")
     assert (result.code, result.out.strip() != "") == (0, True)
 
 
-@needs_v2
 def test_it_is_small_and_complete():
     folder = minigpt4.nano_path("v2")
     assert sum(file.stat().st_size for file in folder.glob("*.safetensors")) < 10e6

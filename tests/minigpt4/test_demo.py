@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers import needs_v2
 from PIL import Image
 
 
@@ -27,7 +26,6 @@ def test_says_where_the_picture_is(command):
         assert picture.format == "PNG"
 
 
-@needs_v2
 def test_things_are_found_and_their_boxes_drawn(command):
     out = command("demo").out
     verdicts = re.findall(r"^  nano-v2: .*\n  truth:   .* \((right|wrong)\)$", out, flags=re.MULTILINE)

@@ -4,7 +4,6 @@ import random
 from itertools import islice
 
 import pytest
-from helpers import needs_v2
 from playwright.sync_api import expect
 
 from minigpt4 import nano_path
@@ -21,7 +20,6 @@ from .conftest import served
 from .test_page import answers, choose, opened, ready, say, upload
 
 
-pytestmark = needs_v2
 POINTED = ("refer", "detection", "identify")
 
 
