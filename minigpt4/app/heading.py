@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from minigpt4.hub_cards.embedded import EMBEDDED
+
 
 if TYPE_CHECKING:
     from minigpt4 import MiniGPT4ForConditionalGeneration, MiniGPT4Processor
 
-NANO = "Model: nano, which only knows drawn scenes of simple shapes, not photographs"
-
 
 def about(checkpoint: str | None) -> str:
     """A line about a checkpoint for the top of the page; of a folder, only its name."""
-    if checkpoint in (None, "nano"):
-        return NANO
+    if checkpoint is None or checkpoint in EMBEDDED:
+        return f"Model: {checkpoint or 'nano'}, which only knows drawn scenes of simple shapes, not photographs"
     return f"Model: {Path(checkpoint).name if Path(checkpoint).is_dir() else checkpoint}"
 
 
