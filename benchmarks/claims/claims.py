@@ -146,8 +146,8 @@ CLAIMS = {
     "identifiers": Claim(
         title="Task identifiers help",
         text="MiniGPT-v2, its ablation: a model that is trained and asked with `[vqa]`, `[refer]` and so on is better than one without. Here: "
-        "nano-v2 with a new projection and LoRA, trained on all tasks of its stage 2 and asked for each. Its language model has met the "
-        "identifiers before, which favours them.",
+        "nano-v2 with a new projection and LoRA, trained on all tasks of its stage 2 and asked for each. Its language model has never met "
+        "the identifiers, but other words in their place; the wordings of most tasks differ without them, too.",
         column="published",
         subjects=tuple(
             Subject(
