@@ -1,5 +1,7 @@
 """Saved folders of the benchmark model and of LLaVA of the same size, for what starts from a folder, and pictures in files."""
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,7 @@ from . import models
 def workplace() -> Path:
     """A folder with `ours`, `llava` and `pictures`, which lasts as long as this process."""
     folder = Path(tempfile.mkdtemp(prefix="minigpt4-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name, model, processor in (
         ("ours", models.ours(), models.processor()),
         ("llava", models.llava(), models.llava_processor()),

@@ -1,5 +1,7 @@
 """Training the projection with the recipes of both stages, compared with BLIP-2 in transformers' own `Trainer`."""
 
+import atexit
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,6 +37,7 @@ PEER_TAKES = ("input_ids", "attention_mask", "labels", "pixel_values")
 def workplace() -> Path:
     """A folder with the model, the data of both stages and their features, which lasts as long as this process."""
     folder = Path(tempfile.mkdtemp(prefix="minigpt4-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     models.ours().save_pretrained(folder / "model")
     models.processor().save_pretrained(folder / "model")
     features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
