@@ -26,7 +26,8 @@ INTRODUCTION = """# The papers' claims in miniature
 `make claims` trains nano again in the ways that the papers compare: its towers and its language model as they are in the package, the projection from
 nothing, with {how}. Each model is measured on {scenes} drawn scenes that none of them was trained on, one description and
 four questions for each. A direction agrees where our difference has the published sign, or is under {same:g} points where the published figures are about the same.
-The figures are from `make claims ARGS="--scale {scale:g} --scenes {scenes}"`; without ARGS all steps and rows are taken.
+The figures are from `make claims ARGS="--scale {scale:g} --scenes {scenes}"`, with `--seeds` where several are told; without ARGS all steps
+and rows are taken, and 300 scenes.
 
 The published models see photographs, have some thousand times as many parameters, and were judged by people or on other sets: only directions can be
 compared, not figures. One world of drawn shapes is no proof of any of this, or against it.
