@@ -34,7 +34,13 @@ def pages(tmp_path_factory) -> dict[str, str]:
 
 def test_every_guide_is_a_page(pages):
     guides = {f"docs/{guide.stem}.html" for guide in (ROOT / "docs").glob("*.md")}
-    assert {*guides, "index.html", "CHANGELOG.html", "hub_cards/nano/index.html", "hub_cards/nano-v2/index.html"} <= pages.keys()
+    assert {
+        *guides,
+        "index.html",
+        "CHANGELOG.html",
+        "hub_cards/nano/index.html",
+        "hub_cards/nano-v2/index.html",
+    } <= pages.keys()
 
 
 def test_links_to_the_readme_lead_to_the_start(pages):
