@@ -16,7 +16,7 @@ from mkdocs.structure.files import File, Files
 log = get_plugin_logger(__name__)
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["*.md", "docs/*.md", "docs/*.png", "hub_cards/nano*/README.md", "benchmarks/README.md"]
+PAGES = ["*.md", "docs/*.md", "docs/*.png", "hub_cards/nano*/README.md", "benchmarks/README.md", "benchmarks/*.png"]
 MODULES = [
     "minigpt4",
     "minigpt4.processing",
