@@ -6,7 +6,6 @@ fast as the work grows, 0 does not grow with it.
 
 import argparse
 import json
-import math
 import os
 import sys
 import tempfile
@@ -14,6 +13,8 @@ import time
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+
+import numpy as np
 
 from .growths import GROWTHS, Growth
 from .lines import draw_lines
@@ -58,9 +59,7 @@ def _measure(growth: Growth, folder: Path, size: int, queue) -> None:
 
 def exponent(sizes: list[int], costs: list[float]) -> float:
     """Of the power of the size that the costs follow: the slope of the line through their logarithms."""
-    xs, ys = [math.log(size) for size in sizes], [math.log(cost) for cost in costs]
-    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
+    return np.polyfit(np.log(sizes), np.log(costs), 1)[0]
 
 
 def table(results: dict[str, tuple[str, dict[int, dict[str, float]]]]) -> str:

@@ -2,11 +2,9 @@
 
 import atexit
 import json
-import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache, partial
 from itertools import count
 from statistics import median
@@ -19,9 +17,10 @@ from . import models
 from .case import Case, Figures
 from .folders import workplace
 from .measuring import interleave
+from .processes import running
 
 
-USERS, NEW_TOKENS, PATIENCE = (1, 4, 8, 16), 24, 300  # seconds until a server answers
+USERS, NEW_TOKENS = (1, 4, 8, 16), 24
 UNSEEN = count()
 COMMANDS = {"ours": ["-m", "minigpt4", "serve", "--model"], "llava": ["-m", "transformers.cli.transformers", "serve"]}
 
@@ -29,24 +28,11 @@ COMMANDS = {"ours": ["-m", "minigpt4", "serve", "--model"], "llava": ["-m", "tra
 @cache
 def server(name: str) -> tuple[str, str]:
     """The address of one that lasts as long as this process, and what requests call its model."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
     model = str(workplace() / name)
-    command = [sys.executable, *COMMANDS[name], model, "--port", str(port), "--device", "cpu"]
-    log = workplace() / f"{name}.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-    atexit.register(process.kill)
-    address, start = f"http://localhost:{port}", time.monotonic()
-    while True:
-        if process.poll() is not None or time.monotonic() - start > PATIENCE:
-            raise RuntimeError(f"{' '.join(command)} does not answer: {log.read_text()[-2000:]}")
-        try:
-            httpx.get(f"{address}/health", trust_env=False)
-            return address, model
-        except httpx.TransportError:
-            time.sleep(0.2)
+    started = ExitStack()
+    _, address = started.enter_context(running(*COMMANDS[name], model, "--device", "cpu", "--host", "127.0.0.1"))
+    atexit.register(started.close)
+    return address, model
 
 
 def ask(name: str, question: str, picture: bytes) -> float:

@@ -6,18 +6,12 @@ serve pictures run in this process.
 
 import argparse
 import collections
-import contextlib
-import os
 import random
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -25,6 +19,7 @@ import psutil
 
 from benchmarks import soak_app, soak_serve
 from benchmarks.hostile import site
+from benchmarks.processes import running
 
 
 VISITORS = {"serve": soak_serve.Visitor, "app": soak_app.Visitor}
@@ -49,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--visitors", type=int, default=2)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # also end the process that it started
-    with running(options.what) as (process, address), site() as hostile:
+    with running("-m", "minigpt4", options.what) as (process, address), site() as hostile:
         counts: collections.Counter[str] = collections.Counter()
         ending = threading.Event()
         visitors = [
@@ -67,35 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
         for visitor in visitors:
             visitor.join(60)
     return judge(rows, counts, 60 * options.warm_up)
-
-
-@contextlib.contextmanager
-def running(what: str):
-    """Start the command; returns its process and, once it answers, its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "minigpt4", what, "--port", str(port)]
-    with tempfile.TemporaryDirectory() as folder:
-        # Uploads are deleted with the folder.
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "NO_PROXY": "*", "TMPDIR": folder}
-        log = Path(folder, "log")
-        with log.open("w") as file:
-            process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
-            )
-        try:
-            while process.poll() is None:
-                with contextlib.suppress(httpx.TransportError):
-                    httpx.get(f"http://127.0.0.1:{port}/")
-                    break
-                time.sleep(0.2)
-            else:
-                raise SystemExit(f"minigpt4 {what} ended with {process.returncode}:\n{log.read_text()}")
-            yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def visit(visitor, counts: collections.Counter, ending: threading.Event, pause: float) -> None:

@@ -3,7 +3,6 @@
 (() => {
   const plain = window.fetch;
   const awaited = new Set(), early = new Set();  // events; those that were completed before the page knew their names
-  let held = '';
 
   function read(message) {
     if (message.startsWith('data: {"msg":"process_completed"')) {
@@ -14,14 +13,17 @@
       setTimeout(() => document.querySelector('#listen').click());  // when Gradio has read it, too
     }
   }
-  const watched = () => new TransformStream({
-    transform(text, passed) {
-      const messages = (held + text).split('\n\n');
-      held = messages.pop();
-      messages.forEach(read);
-      passed.enqueue(text);
-    },
-  });
+  function watched() {
+    let begun = '';  // a message of which the rest is still to come
+    return new TransformStream({
+      transform(text, passed) {
+        const messages = (begun + text).split('\n\n');
+        begun = messages.pop();
+        messages.forEach(read);
+        passed.enqueue(text);
+      },
+    });
+  }
 
   window.fetch = async (request, options) => {
     const response = await plain(request, options), address = String(request.url ?? request);
@@ -30,7 +32,6 @@
       early.delete(event) || awaited.add(event);
     }
     if (!address.includes('/queue/data') || !response.body) return response;
-    held = '';
     const body = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(watched()).pipeThrough(new TextEncoderStream());
     return new Response(body, {status: response.status, headers: response.headers});
   };

@@ -1,14 +1,10 @@
 """Adding pictures to a message, and looking at them."""
 
 import base64
-import random
-from pathlib import Path
 
 from playwright.sync_api import expect
 
-from minigpt4.evaluation.scenes import draw
-
-from .test_page import SCENES, answers, opened, ready, say, upload
+from .test_page import answers, opened, ready, say, scene_file, upload  # noqa: F401
 
 
 GIVE = """async ([how, files]) => {
@@ -21,12 +17,6 @@ GIVE = """async ([how, files]) => {
     const event = how === 'paste' ? new ClipboardEvent(how, options) : new DragEvent(how, options);
     document.querySelector('#title').dispatchEvent(event);
 }"""
-
-
-def scene_in(folder: Path) -> Path:
-    file = folder / "scene.png"
-    draw(SCENES[0], size=192, rng=random.Random(0)).save(file)
-    return file
 
 
 # A busy browser: it looks for what was kept just after a picture was added, and uploads are slow.
@@ -49,18 +39,18 @@ BUSY = """(() => {
 })();"""
 
 
-def test_a_picture_added_before_the_page_has_arrived_is_added_once(context, nano_page, tmp_path):
+def test_a_picture_added_before_the_page_has_arrived_is_added_once(context, nano_page, scene_file):  # noqa: F811
     context.add_init_script(BUSY)
     page = context.new_page()
     page.goto(nano_page)
     expect(page.locator("#textbox textarea")).to_be_visible()
-    upload(page, scene_in(tmp_path))
+    upload(page, scene_file)
     expect(page.locator("html[data-arrived]")).to_be_attached()
     assert page.evaluate("window.uploads") == 1
 
 
-def test_drop_paste_bad_files_and_enlarging(context, nano_page, tmp_path):
-    content = base64.b64encode(scene_in(tmp_path).read_bytes()).decode()
+def test_drop_paste_bad_files_and_enlarging(context, nano_page, scene_file):  # noqa: F811
+    content = base64.b64encode(scene_file.read_bytes()).decode()
     picture = lambda name: [name, "image/png", content]  # noqa: E731
     page = opened(context, nano_page)
     page.evaluate(GIVE, ["dragenter", [picture("a.png")]])

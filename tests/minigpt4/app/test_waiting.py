@@ -81,7 +81,7 @@ def test_the_message_appears_at_once_with_those_ahead_and_can_be_cancelled(conte
 @pytest.fixture(scope="module")
 def actions(tiny_checkpoint):
     model, processor = load(tiny_checkpoint)
-    model.generation_config.update(min_new_tokens=20)
+    model.generation_config.update(min_new_tokens=300)  # so that it is still being made when it is stopped
     return Actions(model, processor)
 
 
