@@ -1,8 +1,9 @@
 """Conversion of files with the real 7B shapes and random weights: prints memory and time as JSON lines.
 
-    python -m benchmarks.convert_7b {vicuna,v2} [FOLDER]
+    python -m benchmarks.convert_7b {vicuna,v2} [FOLDER] [--answer]
 
-Needs 35 GB of disk in FOLDER (default: the folder for temporary files) and deletes everything afterwards.
+Needs 35 GB of disk in FOLDER (default: the folder for temporary files) and deletes everything afterwards. With --answer, the
+result answers about a picture, too, in the precision of `describe` and in bfloat16 (`answer_7b.py`).
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from os import cpu_count
 from pathlib import Path
+from typing import IO
 
 import sentencepiece
 import torch
@@ -171,10 +173,10 @@ def written_files(folder: Path) -> dict[str, Path]:
     return {name: folder / file for name, file in PUBLISHED.items() if (folder / file).exists()}
 
 
-def measure(command: list[str]) -> dict[str, float]:
-    """Run a command; seconds, and peak memory in GB: total, and without pages of mapped files."""
+def measure(command: list[str], output: IO[str] | None = None) -> dict[str, float]:
+    """Run a command; seconds, and peak memory in GB: total, and without pages of mapped files. Its output goes to `output`."""
     start, peak, anonymous = time.monotonic(), 0, 0
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=output)
     while process.poll() is None:
         status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
         if "VmHWM" in status:
@@ -191,6 +193,14 @@ def measure(command: list[str]) -> dict[str, float]:
     }
 
 
+def measure_answer(folder: Path, dtype: str) -> dict:
+    """What `answer_7b.py` says of a checkpoint, and the memory of that process."""
+    with tempfile.TemporaryFile("w+") as output:
+        found = measure([sys.executable, "-m", "benchmarks.answer_7b", str(folder), f"--dtype={dtype}"], output)
+        output.seek(0)
+        return json.load(output) | found
+
+
 def size_gb(folder: Path) -> float:
     return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9, 1)
 
@@ -199,6 +209,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.convert_7b")
     parser.add_argument("family", choices=("vicuna", "v2"))
     parser.add_argument("folder", nargs="?", type=Path, help="In place of the folder for temporary files.")
+    parser.add_argument("--answer", action="store_true", help="Measure an answer, too.")
     asked = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(dir=asked.folder))
     try:
@@ -213,6 +224,9 @@ def main(arguments: list[str]) -> None:
         print(json.dumps(line), flush=True)
         found = measure([*minigpt4, "verify", str(output), *options])
         print(json.dumps({"case": f"verify {asked.family} 7B", **shared, **found}), flush=True)
+        for dtype in ("auto", "bfloat16") if asked.answer else ():
+            found = measure_answer(output, dtype)
+            print(json.dumps({"case": f"answer {asked.family} 7B, {dtype}", **found}), flush=True)
     finally:
         shutil.rmtree(folder)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.answer_7b import answered
 from benchmarks.convert_7b import write_files
 from minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.conversion import convert, verify
@@ -22,3 +23,8 @@ def test_the_files_are_converted(family, tmp_path):
     model = MiniGPT4ForConditionalGeneration.from_pretrained(folder)
     assert model.config.text_config.vocab_size == 321 + (family == "vicuna")
     assert (model.model.qformer is not None) == (family == "vicuna")
+    found, chosen = answered(str(folder)), answered(str(folder), "bfloat16")
+    assert (chosen["dtype"], chosen["said"]) == ("bfloat16", [])
+    [said] = found["said"]  # the files are in float16
+    assert f"computing in {found['dtype']}" in said
+    assert min(found["loading_s"], found["first_token_s"], found["further_token_s"]) > 0

@@ -1,13 +1,20 @@
 """Checkpoints in float16 on a CPU: computed in what it is fast with, and the user is told."""
 
+import copy
 import shutil
 
 import pytest
 import torch
+from PIL import Image
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from minigpt4.checkpoints.loading import load
 from minigpt4.checkpoints.precision import PrecisionWarning
+from minigpt4.checkpoints.widening import FEW_ROWS, widen_products
+from minigpt4.inference.answering import answer
 from minigpt4.inference.serving.remembering import RememberingMiniGPT4
+from minigpt4.inference.turns import user_turn
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +76,6 @@ def test_a_server(half, cpu):
 
 
 def test_the_command_line_says_so_in_one_line(half, cpu, command, tmp_path):
-    from PIL import Image
-
     cpu(avx2=True)
     picture = tmp_path / "picture.png"
     Image.new("RGB", (28, 28)).save(picture)
@@ -80,3 +85,49 @@ def test_the_command_line_says_so_in_one_line(half, cpu, command, tmp_path):
     chosen = command("describe", picture, "--model", half, "--json", "--dtype", "float32")
     assert (chosen.out, line in chosen.err) == (said.out, False)
     assert command("describe", picture, "--model", half, "--dtype", "int3").code == 2
+
+
+class Products(TorchFunctionMode):
+    """The precisions in which layers compute: of many rows, and of the few of a step."""
+
+    def __init__(self):
+        super().__init__()
+        self.many, self.few = set(), set()
+
+    def __torch_function__(self, function, types, arguments=(), settings=None):
+        if function in (functional.linear, functional.conv2d, torch.conv2d):
+            rows = arguments[0].numel() // arguments[0].shape[-1]
+            (self.many if rows > FEW_ROWS else self.few).add((arguments[0].dtype, arguments[1].dtype))
+        return function(*arguments, **(settings or {}))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_many_rows_are_computed_in_float32_where_the_cpu_is_slow_with_less(half, cpu, dtype):
+    stored, wide = getattr(torch, dtype), torch.float32
+    cpu(avx2=True)
+    model, processor = load(half, dtype=dtype)
+    chat = [user_turn("What is this?", Image.new("RGB", (28, 28), "red"))]
+    with Products() as seen:
+        [made] = answer(model, processor, [chat], max_new_tokens=3)
+    assert seen.many == {(wide, wide)}
+    assert (stored, stored) in seen.few
+    assert model.dtype == stored
+    cpu(avx512_bf16=True)
+    with Products() as seen:
+        answer(load(half, dtype=dtype)[0], processor, [chat], max_new_tokens=3)
+    assert (stored, stored) in seen.many
+    assert made.text
+
+
+def test_widened_products_are_at_least_as_exact():
+    torch.manual_seed(0)
+    layer, rows = torch.nn.Linear(512, 64).bfloat16(), torch.randn(2, 40, 512).bfloat16()
+    convolution, picture = torch.nn.Conv2d(3, 8, 4, stride=4).bfloat16(), torch.randn(2, 3, 16, 16).bfloat16()
+    with torch.no_grad():
+        expected = [copy.deepcopy(each).double()(x.double()) for each, x in ((layer, rows), (convolution, picture))]
+        plain = [layer(rows), convolution(picture)]
+        widen_products(torch.nn.ModuleList([layer, convolution]))
+        found = [copy.deepcopy(each)(x) for each, x in ((layer, rows), (convolution, picture))]
+    for exact, before, after in zip(expected, plain, found, strict=True):
+        assert after.dtype == torch.bfloat16
+        assert (after - exact).abs().max() <= (before - exact).abs().max()
