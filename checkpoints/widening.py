@@ -1,5 +1,6 @@
 """Half-precision weights on a CPU without instructions that multiply them: products of many rows are taken in float32."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -20,11 +21,11 @@ def widen_products(model: nn.Module) -> None:
     Args:
         model (`nn.Module`): all on the CPU, in float16 or bfloat16.
     """
+    products: dict[type, Callable[..., torch.Tensor]] = {nn.Linear: _linear, nn.Conv2d: _convolution}
     for layer in model.modules():
-        if type(layer) is nn.Linear:
-            layer.forward = partial(_linear, layer)
-        elif type(layer) is nn.Conv2d and layer.padding_mode == "zeros":
-            layer.forward = partial(_convolution, layer)
+        product = products.get(type(layer))
+        if product is not None and getattr(layer, "padding_mode", "zeros") == "zeros":
+            layer.forward = partial(product, layer)
 
 
 def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
@@ -35,8 +36,10 @@ def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
 
 def _convolution(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
     weight, bias = _wide(layer)
-    settings = layer.stride, layer.padding, layer.dilation, layer.groups
-    return functional.conv2d(inputs.float(), weight, bias, *settings).to(inputs.dtype)
+    outputs = functional.conv2d(
+        inputs.float(), weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
+    )
+    return outputs.to(inputs.dtype)
 
 
 def _wide(layer: nn.Linear | nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor | None]:
