@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from accelerate.commands.config.config_args import load_config_from_file
 from helpers import ROOT, read_guide
 from helpers.commands import free_port
 
@@ -23,6 +24,7 @@ BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", GUIDE, flags=re.MULTILI
 
 def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
     monkeypatch.chdir(deployed.folder)
+    Path("training").symlink_to(ROOT / "training")
     names = deployed.names
     ran = []
     for language, attribute, text in BLOCKS[1:]:  # the fixture has run the first
@@ -38,6 +40,7 @@ def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
                 if program == "accelerate":
                     *arguments, into, file = arguments
                     assert into == ">"
+                    assert load_config_from_file(arguments[2]).num_processes == 2
                     command = [Path(sys.executable).with_name(program), *arguments]
                     with Path(file).open("wb") as output:
                         subprocess.run(command, check=True, stdout=output, stdin=subprocess.DEVNULL)
