@@ -41,9 +41,14 @@ def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
                     *arguments, into, file = arguments
                     assert into == ">"
                     assert load_config_from_file(arguments[2]).num_processes == 2
-                    command = [Path(sys.executable).with_name(program), *arguments]
+                    launch = [
+                        Path(sys.executable).with_name(program),
+                        "launch",
+                        "--main_process_port",
+                        "0",
+                    ]  # any free one
                     with Path(file).open("wb") as output:
-                        subprocess.run(command, check=True, stdout=output, stdin=subprocess.DEVNULL)
+                        subprocess.run([*launch, *arguments[1:]], check=True, stdout=output, stdin=subprocess.DEVNULL)
                 elif arguments[0] != "serve":  # which runs already, and by itself below
                     assert run(arguments) == 0, line
     assert [text.startswith("The image shows two objects on a black background.") for text in ran] == [True, True]
