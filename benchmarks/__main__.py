@@ -70,10 +70,11 @@ def as_table(results: list[tuple[Case, Figures]]) -> Table:
     return table
 
 
-def main(words: list[str]) -> None:
-    cases = [case for case in CASES if not words or any(word in case.name for word in words)]
+def main(words: list[str], known: list[Case] | None = None) -> None:
+    known = CASES if known is None else known
+    cases = [case for case in known if not words or any(word in case.name for word in words)]
     if not cases:
-        sys.exit(f"No case has {' or '.join(words)} in its name: {', '.join(case.name for case in CASES)}.")
+        sys.exit(f"No case has {' or '.join(words)} in its name: {', '.join(case.name for case in known)}.")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     results = []

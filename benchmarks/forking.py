@@ -1,6 +1,9 @@
-"""Processes forked from one that has imported PyTorch: one import serves many programs."""
+"""Processes forked from one that has imported PyTorch: one import serves many programs, and several that work together."""
 
 import os
+import socket
+import traceback
+from collections.abc import Callable
 
 import torch
 
@@ -12,3 +15,30 @@ def fork() -> int:
     if pid == 0:
         torch.set_num_threads(torch.get_num_threads())
     return pid
+
+
+def run_ranks(work: Callable[[], object], processes: int) -> list[int]:
+    """Call `work` in so many processes, which find each other as those of `accelerate launch` do; how they ended."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    pids = [_start(work, rank, processes, port) for rank in range(processes)]
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+
+def _start(work: Callable[[], object], rank: int, processes: int, port: int) -> int:
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        torch.set_num_threads(1)
+        if processes > 1:
+            places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+            os.environ.update({name: str(value) for name, value in places.items()})
+            os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)

@@ -9,8 +9,7 @@ import os
 import sys
 from functools import partial
 
-from ranks import run_ranks
-
+from benchmarks.forking import run_ranks
 from minigpt4.cli import run
 
 

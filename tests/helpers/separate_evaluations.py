@@ -12,8 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from ranks import run_ranks
-
+from benchmarks.forking import run_ranks
 from minigpt4.checkpoints.loading import load_any
 from minigpt4.evaluation.running import answers, run_task
 from minigpt4.evaluation.tasks import find_tasks

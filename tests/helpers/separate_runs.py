@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from accelerate.utils import gather_object
-from ranks import run_ranks
 
 import minigpt4  # noqa: F401
+from benchmarks.forking import run_ranks
 from minigpt4.training import read_recipe, run
 
 

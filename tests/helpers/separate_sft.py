@@ -10,11 +10,11 @@ from pathlib import Path
 import datasets
 import torch
 from PIL import Image
-from ranks import run_ranks
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
 import minigpt4  # noqa: F401
+from benchmarks.forking import run_ranks
 from minigpt4.training import lora_config
 
 

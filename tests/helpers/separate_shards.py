@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from PIL import Image
-from ranks import run_ranks
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
+from benchmarks.forking import run_ranks
 from minigpt4.checkpoints.loading import load
 from minigpt4.training import PackingCollator, load_recipe, use_packed_attention
 from minigpt4.training.masks import apply_mask

@@ -10,8 +10,7 @@ import signal
 import sys
 from functools import partial
 
-from ranks import run_ranks
-
+from benchmarks.forking import run_ranks
 from minigpt4.__main__ import main
 from minigpt4.evaluation.running.processes import processes
 

@@ -99,12 +99,11 @@ def test_a_part_is_a_part(asker, sets, whole, tmp_path):
     assert len((tmp_path / "okvqa.answers-0.jsonl").read_text().splitlines()) == 1 + ROWS
 
 
-def test_killed_and_continued_in_two_processes(tiny_checkpoint, sets, whole, tmp_path):
+def test_killed_and_continued_in_two_processes(fresh, tiny_checkpoint, sets, whole, tmp_path):
     """Killed within a line, and continued."""
     jobs = [{"output": str(tmp_path), "kill_after": 1}, {"output": str(tmp_path)}]
     call = {"model": str(tiny_checkpoint), "data": str(sets), "jobs": jobs}
-    program = ROOT / "tests" / "helpers" / "separate_evaluations.py"
-    done = subprocess.run([sys.executable, program, json.dumps(call)], capture_output=True, text=True)
+    done = fresh(ROOT / "tests/helpers/separate_evaluations.py", json.dumps(call))
     assert done.returncode == 0, done.stderr
     *_, killed, endings = done.stdout.splitlines()
     assert json.loads(endings) == [[-9, -9], [0, 0]]

@@ -199,7 +199,7 @@ def test_a_full_disk_says_so_and_costs_no_checkpoint(job, tmp_path):
     jobs += [f"ls -x -w 0 -A {disk}/run && mount -o remount,size=64m {disk}" for disk in disks]
     jobs += [{**full, "resume": True} for full in jobs[:2]]
     jobs += [f"cmp {disk}/run/adapter_model.safetensors {tmp_path}/whole/adapter_model.safetensors" for disk in disks]
-    runs = shlex.join([sys.executable, str(SCRIPT), json.dumps(jobs)])
+    runs = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable, str(SCRIPT), json.dumps(jobs)])
     script = f"{{ {' && '.join(mounts)}; }} || exit 77; {runs}"
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]  # nobody else sees these disks
     done = subprocess.run(alone, capture_output=True, text=True)
