@@ -64,16 +64,16 @@ class Corpus(Segments):
         super().__init__(tokenizer)
         self.bos, self.eos = [tokenizer.bos_token_id], [tokenizer.eos_token_id]
 
-    def lookups(self, scene: BoxedScene, rng: random.Random, length: int = LOOKUP_LENGTH) -> Row:
+    def lookups(self, scene: BoxedScene, rng: random.Random, length: int = LOOKUP_LENGTH, *, ended: bool) -> Row:
         """The picture, and then again and again a word for what is asked, words that name objects, and the answer, the
-        only one with loss: `box small ring {<1><2><3><4>}`."""
+        only one with loss: `box small ring {<1><2><3><4>}`. `ended` answers have the end token after them."""
         row = Row(scene=scene)
         row.add(self.bos)
         row.add([self.image_token_id] * NUM_IMAGE_TOKENS)
         while len(row.input_ids) < length:
             given, answer = _lookup(scene, rng)
             row.add(self.segment(given))
-            row.add(self.segment(answer) + self.eos, learn=True)  # a list of boxes must end, too
+            row.add(self.segment(answer) + self.eos * ended, learn=True)
         return row
 
     def dialogue(self, scene: BoxedScene, rng: random.Random, length: int) -> Row:

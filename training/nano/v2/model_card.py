@@ -36,7 +36,7 @@ def write_card(folder: Path, recipe: NanoV2Recipe, scores: Mapping[str, dict]) -
         image_tokens=NUM_IMAGE_TOKENS,
         tower_pictures=rows_of(recipe.tower),
         rank=model.config.merged_lora["r"],
-        texts=rows_of(recipe.lookups, recipe.language_model),
+        texts=rows_of(recipe.lookups, recipe.language_model, recipe.ends),
         steps=", ".join(f"{read_recipe(name).args.max_steps}" for name in stages),
     )
 

@@ -18,7 +18,8 @@ NUM_IMAGE_TOKENS = PATCHES_PER_ROW**2 // TOKEN_MERGE_SIZE
 class NanoV2Recipe:
     """
     Args:
-        tower, lookups, language_model: how vision and language are trained from scratch; `lookups` come first.
+        tower, lookups, language_model, ends: how vision and language are trained from scratch; the language model first on
+            `lookups` alone, and at last on where their `ends` are.
         row_length: tokens after which a dialogue of the language model's corpus has no further turn.
         lookup_share: rows of the corpus that are lookups still.
         code_noise: blur on what stands for the picture, in shares of its codes' standard deviation.
@@ -30,6 +31,7 @@ class NanoV2Recipe:
     tower: Pretraining = Pretraining(steps=4500, batch_size=64, float32=True)
     lookups: Pretraining = Pretraining(steps=1500, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
     language_model: Pretraining = Pretraining(steps=3600, batch_size=24, lr=2e-3, warmup_steps=50, float32=True)
+    ends: Pretraining = Pretraining(steps=800, batch_size=24, matrix_lr=1e-3, lr=1e-3, warmup_steps=50, float32=True)
     row_length: int = 140
     lookup_share: float = 0.2
     code_noise: float = 0.3

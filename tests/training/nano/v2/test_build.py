@@ -29,7 +29,7 @@ def recipe(tmp_path_factory) -> NanoV2Recipe:
         sets = [{**each, "batch_size": 2} for each in settings["data"]]
         path.write_text(yaml.safe_dump({**settings, "data": sets}))
         stages[stage] = str(path)
-    return NanoV2Recipe(tower=tiny, lookups=tiny, language_model=tiny, **stages)
+    return NanoV2Recipe(tower=tiny, lookups=tiny, language_model=tiny, ends=tiny, **stages)
 
 
 @pytest.fixture(scope="module")

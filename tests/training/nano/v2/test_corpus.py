@@ -47,7 +47,7 @@ def test_rows_learn_answers_alone_and_leave_the_identifiers_to_the_stages(tokeni
     corpus, rng = Corpus(tokenizer), random.Random(0)
     identifiers = {tokenizer.convert_tokens_to_ids(f"▁[{task}]") for task in TASKS}
     for scene in scenes:
-        for row in (corpus.lookups(scene, rng), corpus.dialogue(scene, rng, 200)):
+        for row in (corpus.lookups(scene, rng, ended=True), corpus.dialogue(scene, rng, 200)):
             assert row.input_ids[0] == tokenizer.bos_token_id
             assert len(row.labels) == len(row.input_ids)
             assert row.input_ids.count(tokenizer.image_token_id) == (NUM_IMAGE_TOKENS if row.scene else 0)
