@@ -91,7 +91,7 @@ class Engine:
         row = partial(_Row, streamer=kwargs.get("streamer"), seed=seed)
         criteria = StoppingCriteriaList(kwargs.get("stopping_criteria") or [])
         work = partial(self._generate, inputs, generation_config, **kwargs, custom_generate=row)
-        return self._join(_Task(work, length, kwargs["input_ids"], criteria))
+        return self._join(_Task(work, length, kwargs["input_ids"], criteria, kwargs.get("streamer")))
 
     def run(self, work: Callable[[], _Made]) -> _Made:
         """What `work` returns, which is called between two steps: nothing else uses the model meanwhile."""
@@ -155,7 +155,7 @@ class Engine:
         with self._changed:
             for task in [task for task in self._waiting if task.is_stopped()]:
                 self._waiting.remove(task)
-                task.result.set_result(task.ids)
+                task.finish()
             if not self._waiting:
                 return False
             length = self._waiting[0].length
@@ -190,18 +190,24 @@ class _Task:
         length (`int`, *optional*): positions that the row may need; `None`: it is no row.
         ids (`torch.Tensor`, *optional*): the prompt, which is what is returned if `criteria` end it before it begins.
         criteria (`StoppingCriteriaList`, *optional*): of the request.
+        streamer (`BaseStreamer`, *optional*): of the request.
     """
 
     work: Callable[..., Any]
     length: int | None = None
     ids: torch.Tensor | None = None
     criteria: StoppingCriteriaList | None = None
+    streamer: "BaseStreamer | None" = None
     result: "Future[Any]" = field(default_factory=Future)
 
     def is_stopped(self) -> bool:
         if not self.criteria:
             return False
         return bool(self.criteria(self.ids, None).all())
+
+    def finish(self) -> None:
+        """Hand over the prompt alone: its answer was stopped before it began."""
+        _finish(self.result, self.ids, self.streamer)
 
 
 class _Row:
@@ -250,12 +256,7 @@ class _Row:
 
     def finish(self) -> None:
         """Hand over the answer."""
-        try:
-            if self._streamer is not None:
-                self._streamer.end()
-            self.result.set_result(self.ids)
-        except BaseException as error:
-            self.result.set_exception(error)
+        _finish(self.result, self.ids, self._streamer)
 
 
 class _Batch:
@@ -308,6 +309,15 @@ class _Batch:
         for row in gone:
             if not row.result.done():
                 row.finish()
+
+
+def _finish(result: "Future[Any]", ids: torch.Tensor | None, streamer: "BaseStreamer | None") -> None:
+    try:
+        if streamer is not None:
+            streamer.end()
+        result.set_result(ids)
+    except BaseException as error:
+        result.set_exception(error)
 
 
 def _goes_on(row: _Row, logits: torch.Tensor) -> bool:

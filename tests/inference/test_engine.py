@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 import torch
 from PIL import Image
-from transformers import DynamicCache, MistralConfig, StoppingCriteria
+from transformers import DynamicCache, MistralConfig, StoppingCriteria, TextIteratorStreamer
 from transformers.generation.streamers import BaseStreamer
 
 from minigpt4.inference import engine as engines
@@ -164,15 +164,16 @@ def test_one_that_is_stopped_ends_at_its_next_token(requests, together, alone, s
     assert equal([*answers[:3], answers[4]], [*expected[:3], expected[4]])
 
 
-def test_one_that_is_stopped_while_it_waits_never_begins(requests, together, alone, steps):
+def test_one_that_is_stopped_while_it_waits_never_begins(loaded, requests, together, alone, steps):
     expected = alone(requests)
-    stop = Event()
+    stop, read = Event(), TextIteratorStreamer(loaded[1].tokenizer, skip_prompt=True, timeout=0)
     stop.set()
     steps.clear()
     asked = [{**request} for request in requests]
-    asked[2]["stopping_criteria"] = [Stopped(stop)]
+    asked[2] |= {"streamer": read, "stopping_criteria": [Stopped(stop)]}
     answers = together(asked)
     assert torch.equal(answers[2], requests[2]["input_ids"])
+    assert "".join(read) == ""  # it has ended, too
     assert equal([*answers[:2], *answers[3:]], [*expected[:2], *expected[3:]])
     assert sum(positions > 1 for _, positions in steps) == 4
 
