@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peft import PeftModel
 from rich.console import Console
-from transformers import ProgressCallback, set_seed
+from transformers import ProgressCallback, TrainerCallback, set_seed
 
 from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.checkpoints.writing import STAGING
@@ -38,7 +38,12 @@ def show(recipe: Recipe, count: int) -> None:
     print_sequences(collator, islice(rows, count), Console())
 
 
-def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) -> Path:
+def run(
+    recipe: Recipe,
+    resume: bool = False,
+    waiting: Waiting = nullcontext,
+    progress: TrainerCallback | None = None,
+) -> Path:
     """
     Train a recipe, and save model and processor in its `output_dir`.
 
@@ -49,6 +54,7 @@ def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) ->
         resume (`bool`, *optional*, defaults to `False`): resume from the last checkpoint in `output_dir`.
         waiting (`Callable[[str], AbstractContextManager]`, *optional*):
             Shows what the run is busy with before it trains. Default: nothing is shown.
+        progress (`TrainerCallback`, *optional*): shows the steps. Default: columns and a bar on stderr.
 
     Returns:
         `Path`: `output_dir`.
@@ -102,13 +108,13 @@ def run(recipe: Recipe, resume: bool = False, waiting: Waiting = nullcontext) ->
     if tasks:
         root = Path(recipe.data.data_root or ".")
         trainer.add_callback(TaskScores(trainer, tasks, root, recipe.data.eval_tasks_samples))
-    progress = TrainingProgress()
+    columns = TrainingProgress()
     if trainer.pop_callback(ProgressCallback) is not None:
-        trainer.add_callback(progress)
+        trainer.add_callback(progress or columns)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
     finally:
-        progress.close()
+        columns.close()
     trainer.recipe, trainer.data = recipe.name, data_names(recipe.data.data)
     _save(trainer, output)
     trainer.create_model_card()

@@ -77,11 +77,14 @@ def serve(
         manager.get_gen_models = lambda: [entry]
         return built
 
-    server.build_server = build_guarded
     note(f"Requests name the model {name}")
     trust = ["--trust-remote-code"] if trust_remote_code else []
-    app(
-        ["serve", name, "--host", host, "--port", str(port), "--dtype", dtype, *trust, *context.args],
-        prog_name="minigpt4",
-        standalone_mode=False,
-    )
+    server.build_server = build_guarded
+    try:
+        app(
+            ["serve", name, "--host", host, "--port", str(port), "--dtype", dtype, *trust, *context.args],
+            prog_name="minigpt4",
+            standalone_mode=False,
+        )
+    finally:
+        server.build_server = build

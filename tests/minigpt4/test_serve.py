@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from openai import BadRequestError, OpenAI
+from transformers.cli.serving import server
 
 from minigpt4.inference.answering import answer
 from minigpt4.inference.turns import user_turn
@@ -94,6 +95,8 @@ def test_what_is_no_model_is_refused_at_once(command, tmp_path):
 
 
 def test_an_option_that_the_server_does_not_have(command):
+    build = server.build_server
     result = command("serve", "--no-such-option")
     assert result.code == 2
     assert "--no-such-option" in result.err
+    assert server.build_server is build

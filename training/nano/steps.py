@@ -2,10 +2,12 @@
 
 import json
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -42,19 +44,22 @@ def claim(output: Path, recipe) -> tuple[Path, Path]:
 
 
 def make_side_by_side(makers: Mapping[str, Callable], recipe, steps: Path) -> None:
-    """Call the makers whose results are not in `steps` yet with `recipe` and `steps`, side by side in processes of
-    one thread each: on matrices of this size a second thread helps little."""
-    missing = [maker for result, maker in makers.items() if not (steps / result).exists()]
-    if not missing:
-        return
+    """Call the makers whose results are not in `steps` yet with `recipe` and `steps`, [`side_by_side`]."""
+    missing = [partial(maker, recipe, steps) for result, maker in makers.items() if not (steps / result).exists()]
+    if missing:
+        side_by_side(missing)
+
+
+def side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What the jobs return, two of them at a time, in processes of one thread each: on matrices of this size a second thread
+    helps little."""
     context = multiprocessing.get_context("spawn")
     reports = context.SimpleQueue()
     with (
         shown(reports),
-        ProcessPoolExecutor(len(missing), context, initializer=_start_worker, initargs=(reports,)) as pool,
+        ProcessPoolExecutor(2, context, initializer=_start_worker, initargs=(reports,)) as pool,
     ):
-        for job in [pool.submit(maker, recipe, steps) for maker in missing]:
-            job.result()
+        return [job.result() for job in [pool.submit(job) for job in jobs]]
 
 
 def _start_worker(reports) -> None:

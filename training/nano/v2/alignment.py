@@ -6,7 +6,7 @@ from typing import Any
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from tokenizers import normalizers
-from transformers import AutoProcessor, PreTrainedTokenizerFast
+from transformers import AutoProcessor, PreTrainedTokenizerFast, TrainerCallback
 from transformers.utils import ADAPTER_SAFE_WEIGHTS_NAME
 
 from minigpt4.checkpoints.families import get_family
@@ -14,6 +14,7 @@ from minigpt4.checkpoints.merging import merge_lora
 from minigpt4.modeling_minigpt4 import MiniGPT4ForConditionalGeneration
 from minigpt4.processing import MiniGPT4ImageProcessorPil, MiniGPT4Processor, chat_template
 from minigpt4.training.nano.joining import join
+from minigpt4.training.nano.progress import Step, report
 from minigpt4.training.recipe import read_recipe
 from minigpt4.training.run import run
 
@@ -54,7 +55,20 @@ def _read_training_as_inference(tokenizer: PreTrainedTokenizerFast) -> None:
     backend.normalizer = normalizers.Sequence([backend.normalizer, one_space])
 
 
-def run_stage(name: str, start: Path, seed: int, folder: Path, **settings: Any) -> None:
+class StepReports(TrainerCallback):
+    """Reports the steps of a run under a title, since several run side by side."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def on_step_end(self, args, state, control, **kwargs):
+        loss = next((log["loss"] for log in reversed(state.log_history) if "loss" in log), None)
+        report(Step(self.title, state.global_step, state.max_steps, loss))
+
+
+def run_stage(
+    name: str, start: Path, seed: int, folder: Path, progress: TrainerCallback | None = None, **settings: Any
+) -> None:
     """
     Train projection and LoRA of the model in the folder `start` by a recipe.
 
@@ -64,10 +78,12 @@ def run_stage(name: str, start: Path, seed: int, folder: Path, **settings: Any) 
         seed (`int`): of the order of the rows, and of a LoRA that is new.
         folder (`Path`): for `learned`, the run itself with what it learned; `kept`, the whole model with its LoRA as an adapter
             beside it; and `merged`, the whole model with its LoRA merged into the language model.
+        progress (`TrainerCallback`, *optional*): shows the steps, as in [`~minigpt4.training.run.run`].
         settings: what is other than in the recipe.
     """
     learned = folder / "learned"
-    run(read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=seed, **settings))
+    recipe = read_recipe(name, model_name_or_path=str(start), output_dir=str(learned), seed=seed, **settings)
+    run(recipe, progress=progress)
     processor = AutoProcessor.from_pretrained(start)
     _save_kept(_trained(start, learned), folder / "kept")
     merge_lora(_trained(start, learned)).save_pretrained(folder / "merged")

@@ -3,19 +3,19 @@
 Every step leaves its result in a folder beside the output, and is skipped if its result exists."""
 
 import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
 from minigpt4.evaluation.scenes.boxed import evaluate_tasks
-from minigpt4.training.nano.pretraining import keep_freed_memory
-from minigpt4.training.nano.steps import SCORES, claim, load, make_side_by_side, scores_of
+from minigpt4.training.nano.steps import SCORES, claim, load, make_side_by_side, scores_of, side_by_side
 from minigpt4.training.nano.tokenizer import train_tokenizer
 
-from .alignment import assemble, run_stage, without_identifiers
+from .alignment import StepReports, assemble, run_stage, without_identifiers
 from .corpus import WORDS_AND_MARKS, vocabulary_texts
 from .language import pretrain_language_model
 from .model_card import REPEATED, WITH, WITHOUT, write_card
@@ -32,8 +32,8 @@ def build_nano_v2(
     """Make nano-v2 from `seed` and save it, complete, in the folder `output`: under two hours on two CPU cores.
 
     Vision tower and language model learn side by side, each on one core; then projection and LoRA learn in the three
-    stages, between the others, which are frozen. For its card the stages are run with other seeds, too, and stage 2 without
-    identifiers. Progress bars go to stderr. What each step made is kept in
+    stages, between the others, which are frozen. Beside it, the stages are run with other seeds for the card, and stage 2
+    without identifiers. Progress bars go to stderr. What each step made is kept in
     `<output>.steps`, so that an interrupted build resumes from there: pretraining where it was two minutes before, a stage
     from its beginning. In it, `stage3/kept` is the model with its LoRA as an adapter. Delete that folder when you are done.
 
@@ -56,9 +56,7 @@ def build_nano_v2(
         part = steps / f"{START}.part"
         assemble(steps / TOWER, steps / LANGUAGE_MODEL, recipe.seed, part)
         part.rename(steps / START)
-    keep_freed_memory()
-    torch.set_num_threads(1)  # on matrices of this size a second thread takes away more than it gives
-    scores = _stages(recipe, steps / START, steps, scenes) | _compared(recipe, steps, scenes, repeats)
+    scores = _align(recipe, steps, scenes, repeats)
     final = steps / "stage3" / "merged"
     write_card(final, recipe, scores)
     shutil.copytree(final, output, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SCORES))
@@ -79,37 +77,53 @@ def _make_language_model(recipe: NanoV2Recipe, steps: Path) -> None:
     part.rename(steps / LANGUAGE_MODEL)
 
 
-def _stages(recipe: NanoV2Recipe, start: Path, folder: Path, scenes: int) -> dict[str, dict]:
+def _align(recipe: NanoV2Recipe, steps: Path, scenes: int, repeats: int) -> dict[str, dict]:
+    """The scores of the three stages, and of what they are compared with on the same frozen parts: the stages with other
+    seeds, and stage 2 alone with identifiers and without."""
+    seeds = range(recipe.seed + 1, recipe.seed + 1 + repeats)
+    alone = partial(_made, steps, name=recipe.stage2, start=steps / START, seed=recipe.seed, scenes=scenes)
+    plain = {"identifiers": False, "data": without_identifiers(recipe.stage2)}
+    own, *repeated, with_them, without = side_by_side(
+        [
+            partial(_stages, recipe, steps, "", scenes),
+            *(partial(_stages, replace(recipe, seed=seed), steps, f"seed{seed}/", scenes) for seed in seeds),
+            partial(alone, "with-identifiers"),
+            partial(alone, "without-identifiers", **plain),
+        ]
+    )
+    again = {REPEATED.format(seed): scores["stage3"] for seed, scores in zip(seeds, repeated, strict=True)}
+    return own | again | {WITH: with_them, WITHOUT: without}
+
+
+def _stages(recipe: NanoV2Recipe, steps: Path, place: str, scenes: int) -> dict[str, dict]:
     """Run the three stages, each on what the one before left, and measure what each makes."""
-    scores = {}
+    scores, start = {}, steps / START
     for number, name in enumerate((recipe.stage1, recipe.stage2, recipe.stage3), 1):
-        scores[f"stage{number}"] = _made(folder / f"stage{number}", name, start, recipe.seed, scenes)
-        start = folder / f"stage{number}" / "kept"
-    return scores
-
-
-def _compared(recipe: NanoV2Recipe, steps: Path, scenes: int, repeats: int) -> dict[str, dict]:
-    """What there is to compare on the same frozen parts: the stages with other seeds, and stage 2 alone with identifiers and
-    without."""
-    scores = {}
-    for seed in range(recipe.seed + 1, recipe.seed + 1 + repeats):
-        again = _stages(replace(recipe, seed=seed), steps / START, steps / f"seed{seed}", scenes)
-        scores[REPEATED.format(seed)] = again["stage3"]
-    name, start = recipe.stage2, steps / START
-    scores[WITH] = _made(steps / "with-identifiers", name, start, recipe.seed, scenes)
-    plain = {"data": without_identifiers(name)}
-    scores[WITHOUT] = _made(steps / "without-identifiers", name, start, recipe.seed, scenes, False, **plain)
+        result = f"{place}stage{number}"
+        scores[f"stage{number}"] = _made(steps, result, name=name, start=start, seed=recipe.seed, scenes=scenes)
+        start = steps / result / "kept"
     return scores
 
 
 def _made(
-    folder: Path, name: str, start: Path, seed: int, scenes: int, identifiers: bool = True, **settings: Any
+    steps: Path,
+    result: str,
+    *,
+    name: str,
+    start: Path,
+    seed: int,
+    scenes: int,
+    identifiers: bool = True,
+    **settings: Any,
 ) -> dict:
-    """Train by the recipe `name` in `folder`, if that was not done yet, and return the scores."""
+    """Train by the recipe `name` into the folder `result` of `steps`, if that was not done yet, and return the scores."""
+    folder = steps / result
     if not folder.exists():
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        run_stage(name, start, seed, part, **settings)
+        part.mkdir(parents=True)
+        with (part / "log").open("w") as log, redirect_stdout(log):
+            run_stage(name, start, seed, part, StepReports(result), **settings)
         part.rename(folder)
     merged = folder / "merged"
     return scores_of(merged, lambda: evaluate_tasks(*load(merged), scenes=scenes, identifiers=identifiers))
