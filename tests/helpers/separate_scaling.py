@@ -1,0 +1,23 @@
+"""What `benchmarks.scaling` measures, on a small model. Called by a test: `python separate_scaling.py`.
+
+Prints for each command how many pictures one process has done, and whether two together have done the same.
+"""
+
+import json
+
+from benchmarks import models, scaling
+
+
+def main() -> None:
+    sizes = {"vocab_size": 1000, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    models.TEXT |= sizes
+    scaling.BATCH, scaling.NEW_TOKENS = 1, 3
+    found = {}
+    for command in scaling.COMMANDS:
+        one, two = (scaling.work(command, 2, way).result for way in ("one", "two"))
+        found[command.name] = [len(one), command.equal(one, two)]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
