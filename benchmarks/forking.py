@@ -1,11 +1,11 @@
 """Processes forked from one that has imported PyTorch: one import serves many programs, and several that work together."""
 
 import os
-import socket
 import traceback
 from collections.abc import Callable
 
 import torch
+from accelerate.utils.other import get_free_port
 
 
 def fork() -> int:
@@ -19,9 +19,7 @@ def fork() -> int:
 
 def run_ranks(work: Callable[[], object], processes: int) -> list[int]:
     """Call `work` in so many processes, which find each other as those of `accelerate launch` do; how they ended."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = get_free_port()
     pids = [_start(work, rank, processes, port) for rank in range(processes)]
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from accelerate.utils.other import get_free_port
 
 
 PATIENCE = 300  # seconds until a server answers
@@ -20,9 +20,7 @@ PATIENCE = 300  # seconds until a server answers
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[tuple[psutil.Process, str]]:
     """Start `python ARGUMENTS --port …`; yields its process and, once it answers, its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = get_free_port()
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         # Uploads are deleted with the folder.

@@ -3,7 +3,9 @@
 import contextlib
 import ctypes
 import threading
+import time
 from collections.abc import Callable
+from typing import NoReturn
 
 
 # Of glibc's malloc.h.
@@ -30,7 +32,7 @@ def give_back_memory(every: float = 60.0) -> None:
         threading.Thread(target=_trim, args=(trim, every), daemon=True, name="memory").start()
 
 
-def _trim(trim: Callable[[int], int], every: float) -> None:
-    never = threading.Event()
-    while not never.wait(every):
+def _trim(trim: Callable[[int], int], every: float) -> NoReturn:
+    while True:
+        time.sleep(every)
         trim(0)

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from accelerate.utils.other import get_free_port
 
 from helpers import read_guide
 from minigpt4.cli import run
@@ -71,9 +71,7 @@ def deployed(tmp_path_factory):
 
 
 def free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
+    return str(get_free_port())
 
 
 def wait_for(address: str, server: subprocess.Popen) -> None:

@@ -1,6 +1,7 @@
 """What `benchmarks.scaling` measures, on a small model. Called by a test: `python separate_scaling.py`.
 
-Prints for each command how many pictures one process has done, and whether two together have done the same.
+Prints for each command how many pictures one process has done, whether two together have done the same, and whether so have two apart
+with another number of pictures.
 """
 
 import json
@@ -15,7 +16,8 @@ def main() -> None:
     found = {}
     for command in scaling.COMMANDS:
         one, two = (scaling.work(command, 2, way).result for way in ("one", "two"))
-        found[command.name] = [len(one), command.equal(one, two)]
+        other = scaling.work(command, 1, "apart").result
+        found[command.name] = [len(one), command.equal(one, two), command.equal(one, other)]
     print(json.dumps(found))
 
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from accelerate.utils.other import get_free_port
 from helpers import ROOT, read_guide
 from huggingface_hub import RepoCard
 
@@ -31,9 +32,7 @@ SPACE = ROOT / "hub_cards" / "space"
 @pytest.fixture
 def port() -> int:
     """One that was free a moment ago."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return get_free_port()
 
 
 def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(port, tmp_path):

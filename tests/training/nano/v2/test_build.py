@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from minigpt4.evaluation.tasks.boxed_scenes import MAX_NEW_TOKENS
+from minigpt4.training import training_template
 from minigpt4.training.nano.settings import Pretraining
 from minigpt4.training.nano.v2.build import build_nano_v2
 from minigpt4.training.nano.v2.settings import NanoV2Recipe
@@ -62,6 +63,17 @@ def test_the_model_is_of_nano_v2s_kind(built):
     assert model.config.num_image_tokens == processor.num_image_tokens == 16
     assert processor.task_identifiers == ["vqa", "caption", "grounding", "refer", "identify", "detection"]
     assert model.generation_config.do_sample is False
+
+
+def test_prompts_of_training_are_read_as_those_of_inference(built):
+    processor = AutoProcessor.from_pretrained(built[0])
+    chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "[vqa] what is this?"}]}]
+    learned = [*chat, {"role": "assistant", "content": "ring"}]
+    trained = processor.apply_chat_template(learned, chat_template=training_template("v2"))
+    asked = processor.apply_chat_template(chat)
+    assert trained != f"{asked.removeprefix('<s>')}ring</s>"  # as published
+    read = lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids  # noqa: E731
+    assert read(trained) == read(f"{asked.removeprefix('<s>')}ring</s>")
 
 
 def test_the_card_holds_the_scores(built):

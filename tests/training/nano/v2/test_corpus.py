@@ -56,6 +56,15 @@ def test_rows_learn_answers_alone_and_leave_the_identifiers_to_the_stages(tokeni
             assert not identifiers & set(row.input_ids)
 
 
+def test_lookups_end_when_they_are_to(tokenizer, scenes):
+    corpus = Corpus(tokenizer)
+    ended, endless = (corpus.lookups(scenes[0], random.Random(0), ended=each) for each in (True, False))
+    assert ended.input_ids[-1] == ended.labels[-1] == tokenizer.eos_token_id
+    assert tokenizer.eos_token_id not in endless.input_ids
+    without = [token for token in ended.input_ids if token != tokenizer.eos_token_id]
+    assert endless.input_ids[: len(without)] == without
+
+
 def test_dialogues_are_what_training_or_inference_make_of_a_chat(tokenizer, scenes):
     corpus, rng = Corpus(tokenizer), random.Random(1)
     starts = {tuple(corpus.dialogue(scene, rng, 200).input_ids[:2]) for scene in scenes}
