@@ -57,21 +57,20 @@ class Actions:
         self._folder = TemporaryDirectory(prefix="minigpt4-")
         self.examples = examples_for(model.name_or_path, self._folder.name, processor.task_identifiers)
 
-    def arrive(self, key: str) -> Iterator[Updates]:
+    def arrive(self, key: str, visitor: Visitor) -> Iterator[Updates]:
         """A page is opened or reloaded: show its chat, with an answer that is still being generated."""
-        yield from self._resume(self._visitors.find(key))
+        yield from self._resume(self._visitors.find(key, visitor))
 
-    def resume(self, visitor: Visitor | None) -> Iterator[Updates]:
+    def resume(self, visitor: Visitor) -> Iterator[Updates]:
         """A tab comes to the front: another one may have continued the chat."""
-        visitor = visitor or Visitor()
         if visitor.answers:
             yield from self._watch(visitor, {})
         else:  # the notice and the message being written stay
             yield visitor, visitor.chat.messages() if visitor.chat else [], gr.skip(), gr.skip()
 
-    def send(self, message: dict, box: Any, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
+    def send(self, message: dict, box: Any, visitor: Visitor, *settings: Any) -> Iterator[Updates]:
         """Send the message in the textbox; it is put back there if that fails."""
-        visitor, chat = self._chat(visitor)
+        chat = self._chat(visitor)
         if visitor.answers and chat.answering and chat.answering.message == message:  # a double click
             yield from self._watch(visitor, {"value": None})
             return
@@ -83,7 +82,7 @@ class Actions:
         read = read_settings(*settings)
         yield from self._answer(visitor, chat.ask(typed, message["files"], drawn, **read), read, message)
 
-    def begin(self, visitor: Visitor | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
+    def begin(self, visitor: Visitor, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Start with an example."""
         example = self.examples[event.index]
         yield from self.send(
@@ -93,18 +92,18 @@ class Actions:
             *settings,
         )
 
-    def retry(self, visitor: Visitor | None, *settings: Any) -> Iterator[Updates]:
+    def retry(self, visitor: Visitor, *settings: Any) -> Iterator[Updates]:
         """Answer the last turn again."""
-        visitor, chat = self._chat(visitor)
+        chat = self._chat(visitor)
         if not chat.conversation.turns:
             yield visitor, [], gr.skip(), _notice("There is no answer to regenerate yet.")
             return
         last, read = len(chat.conversation.turns) - 1, read_settings(*settings)
         yield from self._answer(visitor, chat.ask_again(last, **read), read)
 
-    def edit(self, visitor: Visitor | None, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
+    def edit(self, visitor: Visitor, event: gr.EventData, *settings: Any) -> Iterator[Updates]:
         """Answer an edited message."""
-        visitor, chat = self._chat(visitor)
+        chat = self._chat(visitor)
         if not chat.conversation.turns:
             yield visitor, [], gr.skip(), _notice("This chat has expired: start a new one.")
             return
@@ -114,41 +113,38 @@ class Actions:
         read = read_settings(*settings)
         yield from self._answer(visitor, chat.ask_again(int(event.turn), str(event.text), **read), read)
 
-    def stop(self, visitor: Visitor | None) -> None:
+    def stop(self, visitor: Visitor) -> None:
         """Stop the answer that is being generated, or waits for its turn."""
-        if visitor is not None and visitor.chat is not None:
+        if visitor.chat is not None:
             visitor.chat.stop()
 
-    def clear(self, visitor: Visitor | None) -> Updates:
+    def clear(self, visitor: Visitor) -> Updates:
         """Start a new chat."""
-        visitor = visitor or Visitor()
         visitor.begin()
         return self._view(visitor)
 
-    def undo(self, visitor: Visitor | None) -> Iterator[Updates]:
+    def undo(self, visitor: Visitor) -> Iterator[Updates]:
         """Back to the chat before."""
-        visitor = visitor or Visitor()
         visitor.undo()
         yield from self._resume(visitor)
 
-    def keep(self, visitor: Visitor | None, held: str) -> str:
+    def keep(self, visitor: Visitor, held: str) -> str:
         """The chat for the browser to keep, as `save`, without the pictures that it holds: their names, with spaces between."""
         chat = _said(visitor)
         return to_json(chat, held.split()) if chat else ""
 
-    def save(self, visitor: Visitor | None) -> str:
+    def save(self, visitor: Visitor) -> str:
         """The chat as JSON; nothing where there is none."""
         chat = _said(visitor)
         return to_json(chat) if chat else ""
 
-    def save_markdown(self, visitor: Visitor | None) -> str:
+    def save_markdown(self, visitor: Visitor) -> str:
         """The same as Markdown."""
         chat = _said(visitor)
         return to_markdown(chat) if chat else ""
 
-    def open(self, file: str, visitor: Visitor | None) -> Iterator[Updates]:
+    def open(self, file: str, visitor: Visitor) -> Iterator[Updates]:
         """Open a saved chat; the one before can be brought back."""
-        visitor = visitor or Visitor()
         try:
             with Path(file).open(encoding="utf-8", errors="replace") as opened_file:
                 visitor.begin(opened(opened_file.read(), *self._shared))
@@ -157,10 +153,9 @@ class Actions:
             return
         yield self._view(visitor)
 
-    def reopen(self, kept: str, visitor: Visitor | None, _: object = None) -> Iterator[Updates]:
+    def reopen(self, kept: str, visitor: Visitor, _: object = None) -> Iterator[Updates]:
         """The chat that the browser kept, where the server has lost it. The last argument is for the browser alone."""
-        visitor = visitor or Visitor()
-        if kept and (visitor.chat is None or not visitor.chat.begun):
+        if kept and not visitor.begun:
             try:
                 visitor.begin(opened(kept, *self._shared))
             except ValueError:  # kept by another version of the page
@@ -170,11 +165,11 @@ class Actions:
                 return
         yield visitor, gr.skip(), gr.skip(), gr.skip()
 
-    def undoable(self, visitor: Visitor | None) -> Any:
+    def undoable(self, visitor: Visitor) -> Any:
         """The button for `undo`, where there is a chat to bring back."""
-        return gr.Button(visible=visitor is not None and visitor.can_undo)
+        return gr.Button(visible=visitor.can_undo)
 
-    def aim(self, message: dict, visitor: Visitor | None, aimed: str | None) -> tuple[Any, Any, str | None]:
+    def aim(self, message: dict, visitor: Visitor, aimed: str | None) -> tuple[Any, Any, str | None]:
         """Show which task the text is for, and the picture to draw a box on where it takes one; also returns which picture that is."""
         files = message["files"][-1:]
         task = task_of(message["text"] or "")
@@ -182,7 +177,7 @@ class Actions:
             return "", gr.HTML(visible=False), None
         if not self._tasks[task].takes_box:
             return task, gr.HTML(visible=False), None
-        chat = visitor.chat if visitor is not None else None
+        chat = visitor.chat
         turn = f"shown before turn {len(chat.conversation.turns)}" if chat is not None else None
         name = files[0] if files else turn
         if name is not None and name == aimed:  # reading the picture again with every letter would be slow
@@ -220,10 +215,9 @@ class Actions:
             typed = f"{task.start}{task.default}"
         return typed, _checked_box(box) if task.takes_box and not parse_grounding(typed).boxes else ""
 
-    def _chat(self, visitor: Visitor | None) -> tuple[Visitor, Chat]:
-        visitor = visitor or Visitor()
+    def _chat(self, visitor: Visitor) -> Chat:
         visitor.chat = visitor.chat or Chat(*self._shared)
-        return visitor, visitor.chat
+        return visitor.chat
 
     def _answer(
         self,
@@ -233,7 +227,7 @@ class Actions:
         message: dict | None = None,
     ) -> Iterator[Updates]:
         """Have an answer made, and show it as it grows."""
-        _, chat = self._chat(visitor)
+        chat = self._chat(visitor)
         while visitor.answers:  # for another tab, or for a message sent just before
             yield from self._watch(visitor, {})
         if visitor.chat is not chat:
@@ -279,9 +273,9 @@ class Actions:
         return visitor, visitor.chat.messages() if visitor.chat else [], _idle(), _notice()
 
 
-def _said(visitor: Visitor | None) -> Chat | None:
+def _said(visitor: Visitor) -> Chat | None:
     """The visitor's chat, if anything was said in it."""
-    chat = visitor.chat if visitor is not None else None
+    chat = visitor.chat
     return chat if chat is not None and chat.conversation.turns else None
 
 

@@ -11,6 +11,7 @@ from minigpt4.app.drawn_component import read
 from minigpt4.app.heading import heading
 from minigpt4.app.settings import show_settings
 from minigpt4.app.tasks import known_tasks, task_text
+from minigpt4.app.visitors import Visitor
 from minigpt4.inference.engine import MOST_ROWS
 
 
@@ -78,7 +79,7 @@ def build_page(
                     as_markdown = gr.Button("Save as Markdown", size="sm")
                     as_json = gr.Button("Save as JSON", size="sm")
                     open_saved = gr.UploadButton("Open a saved chat", size="sm", file_types=[".md", ".json"])
-        visitor, aimed = gr.State(time_to_live=LIFETIME), gr.State()
+        visitor, aimed = gr.State(Visitor(), time_to_live=LIFETIME), gr.State()
         key, saved = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
         resume, listen = (gr.Button(visible="hidden", elem_id=name) for name in ("resume", "listen"))
 
@@ -98,7 +99,7 @@ def build_page(
         ]
         textbox.stop(actions.stop, visitor, None, concurrency_limit=None, queue=False, api_visibility="private")
         quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-        arriving = page.load(actions.arrive, key, js=read("arrive.js"), **talk)
+        arriving = page.load(actions.arrive, [key, visitor], js=read("arrive.js"), **talk)
         # The browser sends the chat that it kept only if the server shows none.
         lost = "async (saved, visitor, said) => [said?.length ? '' : await window.minigpt4.kept_chat(), visitor, []]"
         reopening = arriving.then(actions.reopen, [saved, visitor, log], js=lost, **talk)

@@ -19,6 +19,11 @@ class Visitor:
         self._before: Chat | None = None
 
     @property
+    def begun(self) -> bool:
+        """Whether there is anything in their chat."""
+        return self.chat is not None and self.chat.begun
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a chat to bring back."""
         return self._before is not None
@@ -35,6 +40,10 @@ class Visitor:
             old.stop()
             if old.begun:
                 self._before = old
+
+    def follow(self, other: "Visitor") -> None:
+        """Come after another: `undo` brings back their chat."""
+        self._before = other.chat if other.begun else other._before
 
     def undo(self) -> None:
         """Back to the chat before the last new one."""
@@ -57,13 +66,20 @@ class Visitors:
         self._known: OrderedDict[str, tuple[Visitor, float]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, key: object) -> Visitor:
-        """The visitor with this key: 32 random hexadecimal digits. For any other key, a new visitor."""
+    def find(self, key: object, here: Visitor) -> Visitor:
+        """The visitor with this key: 32 random hexadecimal digits.
+
+        It is the one who is `here` for a new key, for what is no key, and if they began to talk before their key came:
+        `undo` brings back the chat from before then.
+        """
         if not isinstance(key, str) or not re.fullmatch("[0-9a-f]{32}", key):
-            return Visitor()
+            return here
         now = time.monotonic()
         with self._lock:
-            visitor = self._known.pop(key)[0] if key in self._known else Visitor()
+            visitor = self._known.pop(key)[0] if key in self._known else here
+            if here.begun and visitor is not here:
+                here.follow(visitor)
+                visitor = here
             self._known[key] = visitor, now
             oldest = next(iter(self._known))
             while len(self._known) > self._most or now - self._known[oldest][1] > self._lifetime:

@@ -148,9 +148,35 @@ def test_several_at_once_are_not_in_each_others_way():
 def test_visitors_are_found_again_and_bounded():
     visitors = Visitors(most=2, lifetime=1e9)
     keys = [f"{number:032x}" for number in range(3)]
-    first, second = map(visitors.find, keys[:2])
-    assert visitors.find(keys[0]) is first
-    visitors.find(keys[2])
-    assert visitors.find(keys[0]) is first
-    assert visitors.find(keys[1]) is not second  # away for longest
-    assert visitors.find("") is not visitors.find("")
+    first, second = (visitors.find(key, Visitor()) for key in keys[:2])
+    assert visitors.find(keys[0], Visitor()) is first
+    visitors.find(keys[2], Visitor())
+    assert visitors.find(keys[0], Visitor()) is first
+    assert visitors.find(keys[1], Visitor()) is not second  # away for longest
+    assert visitors.find("", Visitor()) is not visitors.find("", Visitor())
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_message_sent_before_the_page_is_known_stays_its_senders(context, endless_page, returns):
+    """The chat of somebody who was here before can be brought back."""
+    if returns:
+        earlier = opened(context, endless_page)
+        say(earlier, "Who was here before?")
+        earlier.get_by_label("Stop").click()
+        ready(earlier)
+        earlier.close()
+    page, held = context.new_page(), []
+    page.route("**/queue/join*", lambda route: held.append(route), times=1)  # how the page says whose it is
+    page.goto(endless_page)
+    say(page, "Hello")
+    expect(page.locator("#chat .user .words")).to_have_text("Hello")
+    expect(answers(page)).to_contain_text(re.compile(".{5}"))
+    held[0].continue_()
+    expect(page.locator("html[data-arrived]")).to_have_count(0)  # it shows the answer as it grows
+    before = len(answers(page).inner_text())
+    expect(answers(page)).to_contain_text(re.compile(f".{{{before + 5}}}"))
+    page.get_by_label("Stop").click()
+    ready(page)
+    expect(page.locator("html[data-arrived]")).to_be_attached()
+    expect(page.locator("#chat .user .words")).to_have_text("Hello")
+    expect(page.locator("#undo")).to_be_visible(visible=returns)
