@@ -63,7 +63,7 @@ class Visitor:
 
     def reload(self):
         """The same browser again, or another."""
-        return self._event("arrive", [self._key])
+        return self._event("arrive", [self._key, None])
 
     def leave(self):
         """A new visitor arrives."""

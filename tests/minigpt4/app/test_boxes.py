@@ -7,6 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from minigpt4.app.actions import Actions
+from minigpt4.app.visitors import Visitor
 from minigpt4.loading import load
 
 from .conftest import BOX
@@ -194,9 +195,9 @@ def test_nothing_is_off_screen(page, size):
 
 def test_the_model_reads_own_words_and_the_box(boxes_checkpoint, scene_file):  # noqa: F811
     actions = Actions(*load(boxes_checkpoint))
-    settings = (2, 1, False, 1.0, 1.0)
+    visitor, settings = Visitor(), (2, 1, False, 1.0, 1.0)
     message = {"text": " [identify] what colour is this thing? ", "files": [str(scene_file)]}
-    *_, (visitor, messages, _, _) = actions.send(message, [25, 50, 75, 100], None, *settings)
+    *_, (_, messages, _, _) = actions.send(message, [25, 50, 75, 100], visitor, *settings)
     chat = visitor.chat
     assert chat.conversation.turns[0].text == f"[identify] what colour is this thing? {BOX}"
     assert messages[0]["text"] == message["text"]
