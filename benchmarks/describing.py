@@ -45,7 +45,7 @@ def describe() -> Figures:
         lengths = [len(answer.split()) for answer in way(files)]
         if lengths != [NEW_TOKENS] * PICTURES:
             raise AssertionError(f"{way.__name__} answers with {lengths} words, not {NEW_TOKENS} for each picture.")
-    seconds = interleave(lambda: ours(files), lambda: peer(files), repetitions=1)
+    seconds = interleave(lambda: ours(files), lambda: peer(files), repetitions=2)
     model = models.ours()
     length = models.IMAGE_TOKENS + len(QUESTION.split())  # at least
     prompts = Work(PICTURES * operations(model, length, 1))

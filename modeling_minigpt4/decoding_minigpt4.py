@@ -8,19 +8,20 @@ from torch import nn
 from torch.nn import functional
 
 
-# From eight rows on MKL is as fast in the usual order; between, it depends on the shape.
-FEW_ROWS = 4
+# Where the other order pays, in rows; and from how many elements on a weight is large. Measured: benchmarks/README.md.
+FEW_ROWS, FEW_ROWS_OF_LARGE, LARGE = 8, 32, 10_000_000
+SHORT = 768  # columns up to which two rows are read faster than one
 
 
 def linear_of_few_rows(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     """
     What `layer` gives; where the inputs are few rows, as the weight times their transpose.
 
-    MKL reads a wide matrix up to twice as fast in this order, and for two rows faster than for one.
+    MKL reads a matrix up to three times as fast in this order.
     """
     rows = inputs.reshape(-1, inputs.shape[-1])
     count = len(rows)
-    if not 0 < count <= FEW_ROWS:
+    if not _pays(layer, count):
         return functional.linear(inputs, layer.weight, layer.bias)
     if count == 1:
         rows = torch.cat((rows, rows))
@@ -30,9 +31,15 @@ def linear_of_few_rows(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     return outputs.reshape(*inputs.shape[:-1], -1)
 
 
+def _pays(layer: nn.Linear, rows: int) -> bool:
+    if rows == 1:
+        return layer.in_features <= min(SHORT, layer.out_features) and torch.get_num_threads() > 1
+    return 1 < rows <= (FEW_ROWS if layer.weight.numel() < LARGE else FEW_ROWS_OF_LARGE)
+
+
 @contextmanager
 def fast_linears(*modules: nn.Module):
-    """Inside, linear layers of `modules` that are at least as wide as their inputs take few rows the fast way."""
+    """Inside, linear layers of `modules` take few rows the fast way."""
     layers = [layer for module in modules for layer in module.modules() if _is_plain(layer)]
     for layer in layers:
         layer.forward = partial(linear_of_few_rows, layer)
@@ -50,6 +57,5 @@ def _is_plain(layer: nn.Module) -> bool:
         and type(layer.weight.data) is torch.Tensor  # not a shard of a tensor-parallel one
         and layer.weight.device.type == "cpu"
         and layer.weight.dtype == torch.float32
-        and layer.out_features >= layer.in_features
         and "forward" not in layer.__dict__  # replaced, for example for offloading
     )
