@@ -1,6 +1,7 @@
 """`minigpt4 describe FOLDER`, compared with the pipeline of transformers with LLaVA of the same size."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from transformers import pipeline
@@ -39,13 +40,15 @@ def peer(files: list[Path]) -> list[str]:
     return [answer["generated_text"] for [answer] in answers]
 
 
+def _checked(way: Callable[[list[Path]], list[str]], files: list[Path]) -> None:
+    lengths = [len(answer.split()) for answer in way(files)]
+    if lengths != [NEW_TOKENS] * PICTURES:
+        raise AssertionError(f"{way.__name__} answers with {lengths} words, not {NEW_TOKENS} for each picture.")
+
+
 def describe() -> Figures:
     files = pictures(PICTURES)
-    for way in (ours, peer):
-        lengths = [len(answer.split()) for answer in way(files)]
-        if lengths != [NEW_TOKENS] * PICTURES:
-            raise AssertionError(f"{way.__name__} answers with {lengths} words, not {NEW_TOKENS} for each picture.")
-    seconds = interleave(lambda: ours(files), lambda: peer(files), repetitions=2)
+    seconds = interleave(lambda: _checked(ours, files), lambda: _checked(peer, files))
     model = models.ours()
     length = models.IMAGE_TOKENS + len(QUESTION.split())  # at least
     prompts = Work(PICTURES * operations(model, length, 1))
