@@ -211,6 +211,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="In place of the folder for temporary files.")
     parser.add_argument("--answer", action="store_true", help="Measure an answer, too.")
     asked = parser.parse_args(arguments)
+    if asked.folder is not None:
+        asked.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=asked.folder))
     try:
         files = folder / "files"
