@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .fit import refuse_misfit
 from .identity import CheckpointError, first_line, identify, model_type_of
+from .own_thread import in_own_thread
 from .precision import read_suited
 from .remote_code import naming_refused_code
 
@@ -44,16 +45,7 @@ def load(
         ValueError: its weights do not match its configuration exactly (`from_pretrained` would initialise missing ones at
             random), or its adapter's do not match the model.
     """
-    name = str(checkpoint)
-    found = identify(name)
-    base, beside = found.base, found.with_processor
-    model, processor = _load(
-        name, (base.name, base.revision), (beside.name, beside.revision), trust_remote_code, dtype, device_map
-    )
-    if base.name != name:
-        with _loading(name):
-            model.load_adapter(name)
-    return model.eval(), processor
+    return in_own_thread(_load, str(checkpoint), trust_remote_code, dtype, device_map)
 
 
 def load_any(
@@ -69,10 +61,22 @@ def load_any(
     name = str(checkpoint)
     if model_type_of(name) in (None, "minigpt4"):
         return load(name, trust_remote_code, dtype, device_map)
-    return _load(name, (name, None), (name, None), trust_remote_code, dtype, device_map)
+    return in_own_thread(_read, name, (name, None), (name, None), trust_remote_code, dtype, device_map)
 
 
-def _load(
+def _load(name: str, trust_remote_code: bool, dtype: str, device_map: Any) -> tuple[Any, Any]:
+    found = identify(name)
+    base, beside = found.base, found.with_processor
+    model, processor = _read(
+        name, (base.name, base.revision), (beside.name, beside.revision), trust_remote_code, dtype, device_map
+    )
+    if base.name != name:
+        with _loading(name):
+            model.load_adapter(name)
+    return model.eval(), processor
+
+
+def _read(
     name: str,
     weights: tuple[str, str | None],
     beside: tuple[str, str | None],

@@ -11,8 +11,8 @@ from transformers.cache_utils import DynamicLayer
 ROOM = 64  # positions that are added at once, so that not every step copies what there is
 
 
-def can_join(cache: Cache) -> bool:
-    """Whether a cache is of layers that all keep all positions: others, as sliding windows, do not line up."""
+def keeps_all_positions(cache: Cache) -> bool:
+    """Whether all layers of a cache do: those of others, as sliding windows, do not line up."""
     return bool(cache.layers) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 

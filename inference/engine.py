@@ -12,7 +12,7 @@ import torch
 from accelerate.utils import get_max_memory
 from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from minigpt4.inference.batch_cache import BatchCache, can_join
+from minigpt4.inference.batch_cache import BatchCache, keeps_all_positions
 from minigpt4.inference.prompt_cache import may_be_shared
 
 
@@ -55,7 +55,7 @@ class Engine:
         self._model = model
         self._generate = generate or model.generate
         self._most_rows = most_rows
-        self._joins = can_join(DynamicCache(config=model.config.get_text_config()))
+        self._joins = keeps_all_positions(DynamicCache(config=model.config.get_text_config()))
         self._waiting: deque[_Task] = deque()
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -102,7 +102,7 @@ class Engine:
         ids, mask, cache = (kwargs.get(name) for name in ("input_ids", "attention_mask", "past_key_values"))
         if inputs is not None or ids is None or len(ids) != 1 or "custom_generate" in kwargs or not self._joins:
             return None
-        if (mask is not None and not mask.all()) or (cache is not None and not can_join(cache)):
+        if (mask is not None and not mask.all()) or (cache is not None and not keeps_all_positions(cache)):
             return None
         config, others = self._model._prepare_generation_config(generation_config, **kwargs)
         if not may_be_shared(config, others.get("assistant_model")) or config.return_dict_in_generate:

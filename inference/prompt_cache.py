@@ -9,6 +9,8 @@ from weakref import ref
 from transformers import DynamicCache
 from transformers.generation import GenerationMode
 
+from minigpt4.inference.batch_cache import keeps_all_positions
+
 
 if TYPE_CHECKING:
     from transformers import Cache, GenerationConfig, PreTrainedConfig
@@ -47,7 +49,8 @@ class PromptCache:
     def copy(self) -> "PromptCache":
         """An independent copy."""
         twin = PromptCache(self._config)
-        twin._kept = copy.deepcopy(self._kept)
+        read, cache = self._kept
+        twin._kept = [*read], cache and _copied(cache)
         return twin
 
     def shared(self, prompt: Sequence[int]) -> int:
@@ -105,6 +108,15 @@ def may_be_shared(config: "GenerationConfig", assistant_model: Any = None) -> bo
     step_by_step = config.get_generation_mode(assistant_model) in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
     one = (config.num_return_sequences or 1) == 1
     return step_by_step and one and not config.cache_implementation and config.use_cache is not False
+
+
+def _copied(cache: "Cache") -> "Cache":
+    if not keeps_all_positions(cache):
+        return copy.deepcopy(cache)
+    # Such layers never write into the keys and values that they hold: both may hold the same.
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin
 
 
 def _can_be_cut(cache: "Cache") -> bool:

@@ -7,6 +7,7 @@ from threading import Lock
 
 import torch
 
+from minigpt4.checkpoints.own_thread import in_own_thread
 from minigpt4.checkpoints.precision import read_suited
 from minigpt4.inference.answering import Stop
 from minigpt4.inference.engine import Engine
@@ -48,7 +49,9 @@ class RememberingMiniGPT4(MiniGPT4ForConditionalGeneration):
     def from_pretrained(cls, *args, dtype="auto", **kwargs):
         """See [`~transformers.PreTrainedModel.from_pretrained`]. `"auto"` is never float16 on a CPU."""
         read = super().from_pretrained
-        return read_suited(lambda precision: read(*args, dtype=precision, **kwargs), dtype, lambda model: model)
+        return in_own_thread(
+            read_suited, lambda precision: read(*args, dtype=precision, **kwargs), dtype, lambda model: model
+        )
 
     def generate(self, inputs: torch.Tensor | None = None, generation_config=None, **kwargs):
         """See [`MiniGPT4ForConditionalGeneration`] and [`Engine.submit`]; several threads may call it. The cache is for single

@@ -9,7 +9,7 @@ from transformers import DynamicCache, MistralConfig, StoppingCriteria, TextIter
 from transformers.generation.streamers import BaseStreamer
 
 from minigpt4.inference import engine as engines
-from minigpt4.inference.batch_cache import can_join
+from minigpt4.inference.batch_cache import keeps_all_positions
 from minigpt4.inference.engine import Engine
 from minigpt4.inference.turns import user_turn
 from minigpt4.loading import load
@@ -234,5 +234,5 @@ def test_what_cannot_share_steps_has_its_turn(requests, together, alone):
 
 
 def test_caches_that_line_up(loaded):
-    assert can_join(DynamicCache(config=loaded[0].config.get_text_config()))
-    assert not can_join(DynamicCache(config=MistralConfig(num_hidden_layers=2, sliding_window=4)))
+    assert keeps_all_positions(DynamicCache(config=loaded[0].config.get_text_config()))
+    assert not keeps_all_positions(DynamicCache(config=MistralConfig(num_hidden_layers=2, sliding_window=4)))
