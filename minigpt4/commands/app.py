@@ -1,6 +1,7 @@
 """`minigpt4 app`: a web page to chat with the model."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def app(
     loading = f"Loading {model_name(model)}"
     if not sys.stderr.isatty():  # where nothing turns, as in a log
         note(loading)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `docker stop` and systemd end it
     with _own_temporary_folder():
         with working(loading):
             from minigpt4.app import about, build_page, serve

@@ -5,8 +5,10 @@ with another number of pictures.
 """
 
 import json
+import shutil
 
 from benchmarks import models, scaling
+from benchmarks.folders import workplace
 
 
 def main() -> None:
@@ -19,6 +21,7 @@ def main() -> None:
         other = scaling.work(command, 1, "apart").result
         found[command.name] = [len(one), command.equal(one, two), command.equal(one, other)]
     print(json.dumps(found))
+    shutil.rmtree(workplace())  # whoever calls this may not run what is to be done at exit
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def port() -> int:
     return get_free_port()
 
 
-def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(port, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "terminated"])
+def test_the_command_says_where_the_page_is_and_leaves_nothing_behind(port, tmp_path, end):
     command = [Path(sys.executable).with_name("minigpt4"), "app", "--port", str(port)]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
@@ -47,7 +48,7 @@ def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(port, tmp_path)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
                 assert "MiniGPT-4" in page.read().decode()
                 assert [folder.name[:14] for folder in tmp_path.iterdir()] == ["minigpt4-page-"]
-            process.send_signal(signal.SIGINT)
+            process.send_signal(end)
             output, errors = process.communicate()
         finally:
             process.kill()
