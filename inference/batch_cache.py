@@ -12,7 +12,7 @@ ROOM = 64  # positions that are added at once, so that not every step copies wha
 
 
 def keeps_all_positions(cache: Cache) -> bool:
-    """Whether all layers of a cache do: those of others, as sliding windows, do not line up."""
+    """Whether all layers of a cache keep all positions: others, such as sliding windows, do not line up."""
     return bool(cache.layers) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 

@@ -50,7 +50,7 @@ class PromptCache:
         """An independent copy."""
         twin = PromptCache(self._config)
         read, cache = self._kept
-        twin._kept = [*read], cache and _copied(cache)
+        twin._kept = [*read], None if cache is None else _copied(cache)  # one without layers is false
         return twin
 
     def shared(self, prompt: Sequence[int]) -> int:

@@ -46,7 +46,7 @@ def test_the_guide_from_top_to_bottom(deployed, hub, monkeypatch, capfd):
                         "launch",
                         "--main_process_port",
                         "0",
-                    ]  # any free
+                    ]  # any free one
                     with Path(file).open("wb") as output:
                         subprocess.run([*launch, *arguments[1:]], check=True, stdout=output, stdin=subprocess.DEVNULL)
                 elif arguments[0] != "serve":  # which runs already, and by itself below
