@@ -3,12 +3,12 @@
 import sys
 from io import TextIOWrapper
 
-from minigpt4.launcher import end_with_launcher
+from minigpt4.launcher import begin_worker
 
 
 def main() -> int:
     """Run the command line on `sys.argv` and return its exit code."""
-    end_with_launcher()
+    begin_worker()
     # Imported here so that another process started by this one (data loaders spawn) does not build the command line.
     from minigpt4.cli import run
 

@@ -34,6 +34,7 @@ from minigpt4.commands import (
     train,
 )
 from minigpt4.commands.console import note
+from minigpt4.launcher import end_worker
 
 
 app = typer.Typer(
@@ -86,7 +87,9 @@ def run(arguments: Sequence[str]) -> int:
     never_ask()
     try:
         with nullcontext() if debug else _quiet_libraries():
-            return app(arguments, prog_name="minigpt4", standalone_mode=False) or 0
+            code = app(arguments, prog_name="minigpt4", standalone_mode=False) or 0
+            end_worker()
+            return code
     except KeyboardInterrupt:
         return 130
     except Exception as error:
