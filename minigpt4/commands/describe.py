@@ -197,10 +197,11 @@ def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool)
             _note_cut(name)
         record |= {"answer": result.text, "finished": result.finished}
     if as_json:
-        line = (
-            json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
-        )  # whatever bytes a name is of
-        print(f"{line}\n", end="", flush=True)  # written at once: launchers do not buffer, and others write there, too
+        line = json.dumps(record, ensure_ascii=False)
+        line = line.encode("utf-8", "backslashreplace").decode()  # JSON, whatever bytes a name is of
+        print(
+            f"{line}\n", end="", flush=True
+        )  # at once: under a launcher output has no buffer, and other workers write there
     elif "answer" in record:
         print(f"{name}\n  ", end="")
         WordWrap(indent=2, column=2).write(f"{record['answer']}\n")
