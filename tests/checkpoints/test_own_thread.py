@@ -1,4 +1,4 @@
-"""Work in a thread of its own leaves no threads behind, and what it makes or raises arrives."""
+"""Work in a thread of its own leaves no threads behind, what it makes or raises arrives, and Ctrl-C ends it."""
 
 from pathlib import Path
 
@@ -39,3 +39,30 @@ def test_what_is_made_or_raised_arrives():
     assert in_own_thread(divmod, 7, 3) == (2, 1)
     with pytest.raises(ZeroDivisionError):
         in_own_thread(divmod, 7, 0)
+
+
+INTERRUPTED = """
+import os, signal, time
+from minigpt4.checkpoints.own_thread import in_own_thread
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this may ignore it
+
+def work():
+    os.kill(os.getpid(), signal.SIGINT)
+    until = time.monotonic() + 60
+    try:
+        while time.monotonic() < until:
+            time.sleep(0.01)
+        print("not interrupted")
+    finally:
+        print("ended")
+
+try:
+    in_own_thread(work)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_the_work(fresh):
+    assert fresh(INTERRUPTED).stdout.split("\n")[:2] == ["ended", "interrupted"]
