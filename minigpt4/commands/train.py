@@ -107,14 +107,26 @@ def nano(output: NewModel, seed: Seed = 0, scenes: HeldOut = 1000) -> None:
 
 
 @app.command()
-def nano_v2(output: NewModel, seed: Seed = 0, scenes: HeldOut = 1000) -> None:
+def nano_v2(
+    output: NewModel,
+    seed: Seed = 0,
+    scenes: HeldOut = 1000,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            "--repeats",
+            min=0,
+            help="Also run the stages with so many further seeds, and stage 2 without identifiers, for the model's card.",
+        ),
+    ] = 0,
+) -> None:
     """Make nano-v2, a MiniGPT-v2 for drawn scenes with boxes: under two hours on two CPU cores.
 
     Finished steps are kept in OUTPUT.steps: the same command continues where it was stopped.
     """
     from minigpt4.training.nano.v2.build import build_nano_v2
 
-    _say_what_was_made(build_nano_v2(output, seed=seed, scenes=scenes), output)
+    _say_what_was_made(build_nano_v2(output, seed=seed, scenes=scenes, repeats=repeats), output)
 
 
 def _say_what_was_made(scores: dict[str, dict], output: Path) -> None:

@@ -3,6 +3,7 @@
 Every step leaves its result in a folder beside the output, and is skipped if its result exists."""
 
 import shutil
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
@@ -27,13 +28,12 @@ TOWER, LANGUAGE_MODEL, START = "tower.safetensors", "language_model", "assembled
 
 
 def build_nano_v2(
-    output: str | Path, seed: int = 0, recipe: NanoV2Recipe | None = None, scenes: int = 1000, repeats: int = 2
+    output: str | Path, seed: int = 0, recipe: NanoV2Recipe | None = None, scenes: int = 1000, repeats: int = 0
 ) -> dict[str, dict]:
     """Make nano-v2 from `seed` and save it, complete, in the folder `output`: under two hours on two CPU cores.
 
     Vision tower and language model learn side by side, each on one core; then projection and LoRA learn in the three
-    stages, between the others, which are frozen. Beside it, the stages are run with other seeds for the card, and stage 2
-    without identifiers. Progress bars go to stderr. What each step made is kept in
+    stages, between the others, which are frozen. Progress bars go to stderr. What each step made is kept in
     `<output>.steps`, so that an interrupted build resumes from there: pretraining where it was two minutes before, a stage
     from its beginning. In it, `stage3/kept` is the model with its LoRA as an adapter. Delete that folder when you are done.
 
@@ -42,7 +42,8 @@ def build_nano_v2(
         seed: decides the weights, the pictures, and their order.
         recipe: numbers of steps and learning rates; default: those of the shipped nano-v2. `seed` replaces its seed.
         scenes: how many held-out scenes nano-v2 is measured on, after each stage.
-        repeats: with how many further seeds the three stages are run on the same frozen parts.
+        repeats: with how many further seeds the three stages are run on the same frozen parts, for the card. With any, stage 2
+            alone is also run with identifiers and without. Another half an hour for two.
 
     Returns the scores of `evaluate_tasks` under `stage1`, `stage2`, `stage3`, and the names in `model_card.py` of what is compared;
     they stand in the card, too.
@@ -78,21 +79,21 @@ def _make_language_model(recipe: NanoV2Recipe, steps: Path) -> None:
 
 
 def _align(recipe: NanoV2Recipe, steps: Path, scenes: int, repeats: int) -> dict[str, dict]:
-    """The scores of the three stages, and of what they are compared with on the same frozen parts: the stages with other
-    seeds, and stage 2 alone with identifiers and without."""
-    seeds = range(recipe.seed + 1, recipe.seed + 1 + repeats)
-    alone = partial(_made, steps, name=recipe.stage2, start=steps / START, seed=recipe.seed, scenes=scenes)
-    plain = {"identifiers": False, "data": without_identifiers(recipe.stage2)}
-    own, *repeated, with_them, without = side_by_side(
-        [
-            partial(_stages, recipe, steps, "", scenes),
-            *(partial(_stages, replace(recipe, seed=seed), steps, f"seed{seed}/", scenes) for seed in seeds),
-            partial(alone, "with-identifiers"),
-            partial(alone, "without-identifiers", **plain),
-        ]
-    )
-    again = {REPEATED.format(seed): scores["stage3"] for seed, scores in zip(seeds, repeated, strict=True)}
-    return own | again | {WITH: with_them, WITHOUT: without}
+    """The scores of the three stages; and if they are repeated, of that and of stage 2 alone, with identifiers and without, all
+    on the same frozen parts."""
+    others: dict[str, Callable[[], dict]] = {}
+    if repeats:
+        for seed in range(recipe.seed + 1, recipe.seed + 1 + repeats):
+            others[REPEATED.format(seed)] = partial(_repeated, replace(recipe, seed=seed), steps, scenes)
+        alone = partial(_made, steps, name=recipe.stage2, start=steps / START, seed=recipe.seed, scenes=scenes)
+        plain = {"identifiers": False, "data": without_identifiers(recipe.stage2)}
+        others |= {WITH: partial(alone, "with-identifiers"), WITHOUT: partial(alone, "without-identifiers", **plain)}
+    own, *compared = side_by_side([partial(_stages, recipe, steps, "", scenes), *others.values()])
+    return own | dict(zip(others, compared, strict=True))
+
+
+def _repeated(recipe: NanoV2Recipe, steps: Path, scenes: int) -> dict:
+    return _stages(recipe, steps, f"seed{recipe.seed}/", scenes)["stage3"]
 
 
 def _stages(recipe: NanoV2Recipe, steps: Path, place: str, scenes: int) -> dict[str, dict]:

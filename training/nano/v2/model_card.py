@@ -15,6 +15,7 @@ STAGES = {"stage1": "stage 1", "stage2": "stages 1 and 2", "stage3": "all three"
 # Under which names the scores come of what is compared.
 REPEATED = "stage3 with seed {}"
 WITH, WITHOUT = "stage2 alone, with identifiers", "stage2 alone, without identifiers"
+NOT_COMPARED = "(Not measured here: `--repeats 2` of the command below does it.)"
 
 
 def write_card(folder: Path, recipe: NanoV2Recipe, scores: Mapping[str, dict]) -> None:
@@ -31,8 +32,8 @@ def write_card(folder: Path, recipe: NanoV2Recipe, scores: Mapping[str, dict]) -
         {title: scores[stage] for stage, title in STAGES.items()},
         f"{COMMAND} --model nano-v2",
         seed=recipe.seed,
-        spread=score_table(seeds),
-        identifiers=_identifiers(scores[WITH], scores[WITHOUT]),
+        spread=score_table(seeds) if len(seeds) > 1 else NOT_COMPARED,
+        identifiers=_identifiers(scores[WITH], scores[WITHOUT]) if WITH in scores else NOT_COMPARED,
         image_tokens=NUM_IMAGE_TOKENS,
         tower_pictures=rows_of(recipe.tower),
         rank=model.config.merged_lora["r"],

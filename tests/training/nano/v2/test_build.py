@@ -1,4 +1,5 @@
 import pickle
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_the_card_holds_the_scores(built):
     assert "minigpt4 evaluate scenes --model nano-v2 --scenes 2 --seed 0" in card.text
     assert "|  | seed 5 | seed 6 |" in card.text
     assert "|  | right | right, without | in the task's form | in its form, without |" in card.text
+
+
+def test_without_repeats_nothing_is_compared(build, built, recipe, tmp_path):
+    shutil.copytree(f"{built[0]}.steps", tmp_path / "alone.steps")
+    scores = build(tmp_path / "alone", seed=5, recipe=recipe, scenes=2, repeats=0)
+    assert scores == {stage: built[1][stage] for stage in STAGES}
+    card = ModelCard.load(tmp_path / "alone" / "README.md")
+    assert card.text.count("Not measured here") == 2
+    assert "seed 6" not in card.text
 
 
 def test_what_is_compared_begins_with_the_same_frozen_parts(built):
