@@ -199,9 +199,8 @@ def _report(name: str, prompt: str, result: "Answer | Exception", as_json: bool)
     if as_json:
         line = json.dumps(record, ensure_ascii=False)
         line = line.encode("utf-8", "backslashreplace").decode()  # JSON, whatever bytes a name is of
-        print(
-            f"{line}\n", end="", flush=True
-        )  # at once: under a launcher output has no buffer, and other workers write there
+        # In one write: under a launcher output has no buffer, and other workers write there, too.
+        print(f"{line}\n", end="", flush=True)
     elif "answer" in record:
         print(f"{name}\n  ", end="")
         WordWrap(indent=2, column=2).write(f"{record['answer']}\n")
